@@ -1,0 +1,26 @@
+"""Make the README's picture: the sample pairs, fused by the default method, side by side.
+
+python scripts/readme_picture.py
+"""
+
+from pathlib import Path
+
+import irfuse
+from irfuse import images, samples, sheet
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> None:
+    fuser = irfuse.Fuser("res2netfuse", device="cpu")
+    rows = []
+    for pair in samples.pairs():
+        ir, vis = images.read(pair.ir), images.read(pair.vis)
+        rows.append([ir, vis, fuser(ir, vis)])
+    picture = ROOT / "docs" / "pictures" / "comparison.jpg"
+    images.write(picture, sheet.comparison(rows, ["infrared", "visible", "fused"], width=320))
+    print(picture)
+
+
+if __name__ == "__main__":
+    main()

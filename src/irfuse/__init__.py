@@ -1,0 +1,48 @@
+"""irfuse fuses an infrared and a visible image of one scene into one image.
+
+    import irfuse
+    fused = irfuse.fuse("ir.png", "vis.png", method="res2netfuse")
+
+The names below are imported when they are first used, so that ``import irfuse`` is fast and needs no PyTorch.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from irfuse.api import fuse as fuse
+    from irfuse.api import list_methods as list_methods
+    from irfuse.errors import IrfuseError as IrfuseError
+    from irfuse.fuser import Fuser as Fuser
+    from irfuse.levels import Levels as Levels
+    from irfuse.levels import Percentiles as Percentiles
+
+_HOMES = {
+    "Fuser": "irfuse.fuser",
+    "IrfuseError": "irfuse.errors",
+    "Levels": "irfuse.levels",
+    "Percentiles": "irfuse.levels",
+    "fuse": "irfuse.api",
+    "list_methods": "irfuse.api",
+}
+
+__all__ = ["Fuser", "IrfuseError", "Levels", "Percentiles", "fuse", "list_methods"]
+__version__ = version("irfuse")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'irfuse' has no attribute {name!r}")
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        from irfuse.errors import MissingDependencyError
+
+        raise MissingDependencyError('PyTorch is not installed: pip install "irfuse[torch]"') from None
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

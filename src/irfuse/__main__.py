@@ -1,0 +1,5 @@
+"""``python -m irfuse`` is the command `irfuse`."""
+
+from irfuse.cli import main
+
+main()

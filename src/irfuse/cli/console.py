@@ -1,0 +1,62 @@
+"""What the commands print on: results on standard output, all else on standard error."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from irfuse.progress import Progress
+
+output = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.2f} {self._unit}/s")
+
+
+@contextmanager
+def progress(title: str, unit: str) -> Iterator[Progress]:
+    """A bar with count, rate and remaining time on a terminal; elsewhere, in a log say, a line now and then."""
+    if not errors.is_terminal:
+        yield _lines(title)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(unit),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Bar(*columns, console=errors) as bar:
+        task = bar.add_task(title, total=None, note="")
+
+        def on_step(done: int, total: int, note: str) -> None:
+            bar.update(task, completed=done, total=total, note=note)
+
+        yield on_step
+
+
+def _lines(title: str) -> Progress:
+    last = time.monotonic()
+
+    def on_step(done: int, total: int, note: str) -> None:
+        nonlocal last
+        if time.monotonic() - last > _SECONDS_BETWEEN_LINES:
+            errors.print(f"{title} {done}/{total} {note}", markup=False)
+            last = time.monotonic()
+
+    return on_step

@@ -1,0 +1,29 @@
+"""`irfuse demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from irfuse import images, pipeline, samples, sheet
+from irfuse.cli.console import output, progress
+from irfuse.cli.fuse import print_report
+from irfuse.cli.options import DeviceOption, MethodOption
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--output", "-o", help="The folder for the results.")] = Path("irfuse-demo"),
+    method: MethodOption = "res2netfuse",
+    device: DeviceOption = "auto",
+) -> None:
+    """Fuse the sample pairs that ship with irfuse, and lay sources and results side by side in one picture."""
+    from irfuse.fuser import Fuser
+
+    pairs = samples.pairs()
+    with progress("fusing", "pairs") as on_step:
+        report = pipeline.run(pairs, out, Fuser(method, device=device), on_step=on_step)
+    print_report(report, out)
+    rows = [[images.read(path) for path in (pair.ir, pair.vis, out / f"{pair.name}.png")] for pair in pairs]
+    picture = out / "comparison.png"
+    images.write(picture, sheet.comparison(rows, ["infrared", "visible", f"fused: {method}"]))
+    output.print(f"side by side: {picture}", markup=False)

@@ -1,0 +1,32 @@
+"""Options that several commands have."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from irfuse.levels import Levels, Percentiles
+
+MethodOption = Annotated[
+    str,
+    typer.Option(
+        "--method", "-m", metavar="SPEC", help="NAME or NAME:parameter=value,...; `irfuse methods` lists them."
+    ),
+]
+ColorOption = Annotated[
+    Literal["auto", "gray"], typer.Option(help="auto keeps the visible image's colour; gray writes the luma alone.")
+]
+StretchOption = Annotated[bool, typer.Option("--stretch", help="Stretch each result to the whole range of brightness.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+RangeOption = Annotated[
+    tuple[float, float] | None,
+    typer.Option(metavar="LOW HIGH", help="Raw infrared values that become black and white, the same in all frames."),
+]
+PercentilesOption = Annotated[
+    tuple[float, float],
+    typer.Option(metavar="LOW HIGH", help="Percentiles that become black and white in each 16-bit infrared image."),
+]
+
+
+def thermal(fixed: tuple[float, float] | None, percentiles: tuple[float, float]) -> Levels | Percentiles:
+    """How infrared values become [0, 1]: a fixed range wins over percentiles."""
+    return Percentiles(*percentiles) if fixed is None else Levels(*fixed)

@@ -1,0 +1,89 @@
+"""Named sets of images: committed lists of files with their SHA-256, found under the folder that ``IRFUSE_DATA`` names.
+
+Each list is a text file beside this one, in the format of ``sha256sum``.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from irfuse.errors import DatasetError
+from irfuse.files import sha256
+from irfuse.images import is_image
+
+_FOLDER = Path(__file__).parent
+_BSDS = (
+    'P. Arbelaez, M. Maire, C. Fowlkes, J. Malik: "Contour detection and hierarchical image segmentation", IEEE TPAMI '
+    "33(5), 2011 (BSDS500)"
+)
+_COCO = 'T.-Y. Lin and others: "Microsoft COCO: common objects in context", ECCV 2014 (50 images of train2017)'
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A named set of natural images.
+
+    Attributes:
+        name: of the set, and of its list.
+        title: what is in it.
+        citation: whom to cite.
+        licence: as the sources state it.
+    """
+
+    name: str
+    title: str
+    citation: str
+    licence: str
+
+    def files(self) -> list[Path]:
+        """The set's files, each checked against the list.
+
+        Raises:
+            DatasetError: ``IRFUSE_DATA`` is not set, or a file is missing or is another one.
+        """
+        if "IRFUSE_DATA" not in os.environ:
+            raise DatasetError(f"{self.name}: set IRFUSE_DATA to the folder that holds the data, or name image files")
+        root = Path(os.environ["IRFUSE_DATA"])
+        lines = (_FOLDER / f"{self.name}.txt").read_text(encoding="utf-8").splitlines()
+        listed = [line.split("  ", maxsplit=1) for line in lines]
+        for digest, name in listed:
+            if not (root / name).is_file():
+                raise DatasetError(f"{self.name}: {root / name} is missing")
+            if sha256(root / name) != digest:
+                raise DatasetError(f"{self.name}: {root / name} is not the file that the list means (wrong SHA-256)")
+        return [root / name for _, name in listed]
+
+
+IMAGE_SETS = (
+    ImageSet(
+        "natural330",
+        "BSDS500 train and val, and the first 30 of 50 COCO images: for training on many natural images",
+        f"{_BSDS}; {_COCO}",
+        "BSDS500: research, with citation; COCO: Flickr terms",
+    ),
+    ImageSet("coco20", "The last 20 of 50 COCO images: for testing reconstruction", _COCO, "Flickr terms"),
+)
+
+
+def images(source: str) -> list[Path]:
+    """The image files that `source` means: a named set, one file, or all images of a folder, sorted.
+
+    Raises:
+        DatasetError: there is no such set, file or folder, the folder holds no image, or the set is not whole.
+    """
+    for image_set in IMAGE_SETS:
+        if image_set.name == source:
+            return image_set.files()
+    path = Path(source)
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        names = ", ".join(image_set.name for image_set in IMAGE_SETS)
+        raise DatasetError(f"{source}: no such file or folder, and no named set of images ({names})")
+    try:
+        found = sorted(file for file in path.iterdir() if is_image(file) and file.is_file())
+    except OSError as error:
+        raise DatasetError(f"{source}: the folder cannot be read: {error.strerror or error}") from error
+    if not found:
+        raise DatasetError(f"{source}: the folder holds no image")
+    return found

@@ -1,0 +1,35 @@
+"""The device that tensors go to."""
+
+import os
+import platform
+
+import torch
+
+from irfuse.errors import DeviceError
+
+
+def resolve(name: str) -> torch.device:
+    """The device of that name; ``auto`` is a GPU if there is one, else the CPU.
+
+    Raises:
+        DeviceError: this machine, or this build of PyTorch, has no such device.
+
+    >>> resolve("cpu")
+    device(type='cpu')
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise DeviceError(f"device {name!r} cannot be used ({reason}); choose auto or cpu") from None
+    return device
+
+
+def machine(device: torch.device) -> str:
+    """What a figure in the docs was measured on, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{os.cpu_count()} CPU cores ({platform.machine()}), {torch.get_num_threads()} threads"

@@ -1,0 +1,53 @@
+"""The exceptions that irfuse raises on purpose: one clear line each, naming the thing and the way out."""
+
+
+class IrfuseError(Exception):
+    """Base of every error that irfuse raises on purpose; the command prints its message and exits with 2."""
+
+
+class ImageError(IrfuseError, ValueError):
+    """An image or array that cannot be read, written or fused."""
+
+
+class PairError(IrfuseError, ValueError):
+    """An infrared and a visible image, or two folders of them, that do not belong together."""
+
+
+class SpecError(IrfuseError, ValueError):
+    """An unknown method, or a parameter that the method does not take."""
+
+
+class ParameterError(IrfuseError, ValueError):
+    """An argument whose value is impossible."""
+
+
+class WeightsError(IrfuseError):
+    """A weights file that is missing, damaged or made for something else."""
+
+
+class OutputError(IrfuseError, OSError):
+    """A place that cannot be written to."""
+
+
+class MissingDependencyError(IrfuseError, ImportError):
+    """An optional package that the call needs and that is not installed."""
+
+
+class TrainingError(IrfuseError):
+    """Training that cannot start, or cannot go on."""
+
+
+class StoppedError(IrfuseError):
+    """Long work that was asked to stop, has lost nothing, and can go on; the command exits with 130."""
+
+
+class DeviceError(IrfuseError):
+    """A device that this machine, or this build of PyTorch, does not have."""
+
+
+class SuspiciousPairWarning(UserWarning):
+    """A pair that can be fused but looks wrong, such as one whose images seem to be swapped."""
+
+
+class DatasetError(IrfuseError):
+    """A data set that cannot be found, or is not the one that its list means."""

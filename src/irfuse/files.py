@@ -1,0 +1,58 @@
+"""Files: atomic writes and content hashes."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Collection
+from pathlib import Path
+
+from irfuse.errors import OutputError
+
+_UNFINISHED = ".part"
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` to `path` so that a reader, or a crash, sees the old file or the new one and nothing between.
+
+    Raises:
+        OutputError: the folder does not exist or cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
+    try:
+        # Not by `tempfile`, whose files are private: this one gets the permissions of an ordinary file.
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path, names: Collection[str]) -> None:
+    """Remove what killed processes left behind of their attempts to write files of these names."""
+    for path in folder.glob(f".*{_UNFINISHED}"):
+        if path.name.removeprefix(".").removesuffix(_UNFINISHED).rpartition(".")[0] in names:
+            path.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Create the folder `path`, with its parents, unless it exists.
+
+    Raises:
+        OutputError: something else has that name, or its parent cannot be written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {path}: {error.strerror or error}") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write into the folder {path}: permission denied")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,295 @@
+"""The Fuser: all that lies between a pair of images and a method's bare tensors: colour, size, tiles, batches."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from irfuse import color as colors
+from irfuse import levels, sizes
+from irfuse.device import resolve
+from irfuse.errors import ImageError, IrfuseError, PairError, ParameterError, SuspiciousPairWarning
+from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
+from irfuse.methods import build
+from irfuse.methods.base import Method, check_choice
+
+Color = Literal["auto", "gray"]
+Image = TypeVar("Image", NDArray[Any], Tensor)
+
+_ROUNDING = 1e-4
+
+
+class Fuser:
+    """Fuses pairs of images with one method.
+
+    Arrays are (H, W), (H, W, C) or, as a batch, (B, H, W, C); tensors are (H, W), (C, H, W) or (B, C, H, W). C is 1 for
+    grey, 2 for grey with alpha, 3 for RGB and 4 for RGB with alpha. Values are ``uint8``, ``uint16`` or floats in
+    [0, 1]. The result has the visible image's kind, size, channels and dtype; its alpha is copied.
+
+    Args:
+        method: a method, or a spec that builds one. A method is moved to the device and put into evaluation mode.
+        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1`` and so on.
+        color: ``auto`` keeps the chroma of a colour visible image; ``gray`` returns the fused luma alone.
+        stretch: stretch each fused luma to the whole of [0, 1].
+        thermal: how infrared values become [0, 1]. `Levels` apply to any dtype; `Percentiles` to ``uint16`` images,
+            while ``uint8`` and floating-point ones are taken as they are.
+        tile: images of more than tile x tile pixels are fused in parts of at most that size, where the method allows.
+
+    Raises:
+        ParameterError: an argument is impossible.
+        SpecError: the method's spec is wrong.
+        DeviceError: the device is not there.
+
+    >>> ir = np.zeros((48, 64), np.uint8)
+    >>> vis = np.full((48, 64, 3), (200, 100, 50), np.uint8)
+    >>> fused = Fuser("average")(ir, vis)
+    >>> fused.shape, fused.dtype
+    ((48, 64, 3), dtype('uint8'))
+    """
+
+    def __init__(
+        self,
+        method: str | Method = "res2netfuse",
+        *,
+        device: str = "auto",
+        color: Color = "auto",
+        stretch: bool = False,
+        thermal: Levels | Percentiles = DEFAULT_THERMAL,
+        tile: int = 1024,
+    ) -> None:
+        check_choice("color", color, Color)
+        if not (isinstance(tile, int) and tile > 0):
+            raise ParameterError(f"tile cannot be {tile!r}; a number of pixels is needed")
+        if not isinstance(method, str | Method):
+            raise ParameterError(f"method cannot be {method!r}; a spec or a method is needed")
+        self.device = resolve(device)
+        built = build(method) if isinstance(method, str) else method
+        # Convolutions on a CPU take two thirds of the time with the channels last.
+        self.method = built.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.color = color
+        self.stretch = stretch
+        self.thermal = thermal
+        self.tile = tile
+
+    def __call__(self, ir: Image, vis: Image) -> Image:
+        """Fuse one pair, or a batch of pairs of one size.
+
+        Raises:
+            ImageError: an image is empty, has a wrong shape or dtype, or holds NaN, infinite or out-of-range values.
+            PairError: the sizes differ.
+        """
+        return next(self.stream([(ir, vis)]))
+
+    def stream(self, pairs: Iterable[tuple[Image, Image]], *, batch: int = 1) -> Iterator[Image]:
+        """Fuse many pairs, in their order.
+
+        Args:
+            pairs: as a call takes them.
+            batch: how many neighbours to fuse at once, where their sizes, channels and dtypes are the same.
+
+        Raises:
+            ImageError, PairError: as a call does, when the pair's turn comes.
+        """
+        for alike in _runs((_Pair.of(ir, vis) for ir, vis in pairs), batch):
+            # Not inference mode, whose tensors a caller could not use in training. And float32 means float32: by
+            # default a GPU rounds what it convolves to ten bits.
+            with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                fused = self._fuse(torch.cat([pair.ir for pair in alike]), torch.cat([pair.vis for pair in alike]))
+            start = 0
+            for pair in alike:
+                yield pair.restore(fused[start : start + len(pair.vis)])
+                start += len(pair.vis)
+
+    def _fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
+        """Fuse (B, C, H, W) tensors in their native dtype."""
+        dtype = vis.dtype
+        ir_luma = torch.cat([self._thermal_luma(image) for image in ir.unsqueeze(1)])
+        unit = _to_unit(vis.to(self.device), "visible")
+        vis_luma = _luma(unit)
+        fused = self._fuse_luma(ir_luma, vis_luma)
+        if self.stretch:
+            low, high = fused.amin(dim=(2, 3), keepdim=True), fused.amax(dim=(2, 3), keepdim=True)
+            fused = (fused - low) / torch.where(high > low, high - low, 1)
+        if self.color == "auto":
+            channels = unit.shape[1]
+            if channels >= 3:
+                fused = colors.recolor(unit[:, :3], vis_luma, fused)
+            if channels in (2, 4):
+                fused = torch.cat([fused, unit[:, -1:]], dim=1)
+        return _from_unit(fused, dtype).to(vis.device)
+
+    def _thermal_luma(self, image: Tensor) -> Tensor:
+        """The luma of one infrared image, (1, C, H, W) to (1, 1, H, W) in [0, 1]."""
+        image = image.to(self.device)
+        if not isinstance(self.thermal, Levels) and image.dtype != torch.uint16:
+            return _luma(_to_unit(image, "infrared"))
+        counts = _luma(image.to(torch.float32))
+        scale = self.thermal if isinstance(self.thermal, Levels) else self.thermal.levels(counts.cpu().numpy())
+        return scale.apply(counts)
+
+    def _fuse_luma(self, ir: Tensor, vis: Tensor) -> Tensor:
+        """Fuse (B, 1, H, W) tensors in [0, 1] of any size."""
+        info = self.method.info
+        height, width = ir.shape[2:]
+        right = sizes.padded(width, info.multiple, info.minimum) - width
+        below = sizes.padded(height, info.multiple, info.minimum) - height
+        if right or below:
+            ir, vis = (F.pad(image, (0, right, 0, below), mode="replicate") for image in (ir, vis))
+        pixels = ir.shape[2] * ir.shape[3]
+        fuse = self._fuse_tiles if info.tiling == "halo" and pixels > self.tile**2 else self.method
+        at_once = max(1, self.tile**2 // pixels)
+        parts = [fuse(ir[i : i + at_once], vis[i : i + at_once]) for i in range(0, len(ir), at_once)]
+        return torch.cat(parts)[..., :height, :width]
+
+    def _fuse_tiles(self, ir: Tensor, vis: Tensor) -> Tensor:
+        """Fuse in tiles that agree with the whole: each sees all that its pixels depend on."""
+        info = self.method.info
+        tiles = list(sizes.tiles(ir.shape[2], ir.shape[3], self.tile, info.halo, info.multiple))
+        statistics = None
+        if self.method.needs_statistics:
+            statistics = self.method.merge([self.method.measure(*_outer(tile, ir, vis), tile.core) for tile in tiles])
+        fused = torch.empty_like(vis)
+        for tile in tiles:
+            part = self.method(*_outer(tile, ir, vis), statistics)
+            fused[..., tile.rows, tile.columns] = part[(..., *tile.core)]
+        return fused
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A pair, or a batch of them, as (B, C, H, W) tensors in their native dtype, and the way back to what was given.
+
+    Attributes:
+        ir, vis: the sources.
+        is_tensor, dimensions: of the visible image as it was given.
+    """
+
+    ir: Tensor
+    vis: Tensor
+    is_tensor: bool
+    dimensions: int
+
+    @classmethod
+    def of(cls, ir: NDArray[Any] | Tensor, vis: NDArray[Any] | Tensor) -> "_Pair":
+        pair = cls(_planes(ir, "infrared"), _planes(vis, "visible"), isinstance(vis, Tensor), vis.ndim)
+        if pair.ir.shape[2:] != pair.vis.shape[2:]:
+            (ir_height, ir_width), (vis_height, vis_width) = pair.ir.shape[2:], pair.vis.shape[2:]
+            raise PairError(
+                f"the sizes differ: infrared {ir_width}x{ir_height}, visible {vis_width}x{vis_height}; register the "
+                "pair first, so that both show the same scene pixel by pixel"
+            )
+        if len(pair.ir) != len(pair.vis):
+            raise PairError(f"the batches differ: {len(pair.ir)} infrared and {len(pair.vis)} visible images")
+        if _in_color(pair.ir) and not _in_color(pair.vis):
+            warnings.warn(
+                "the infrared image is in colour and the visible one is not: are they swapped?",
+                SuspiciousPairWarning,
+                stacklevel=2,
+            )
+        return pair
+
+    def is_like(self, other: "_Pair") -> bool:
+        return all(
+            (a.shape[1:], a.dtype, a.device) == (b.shape[1:], b.dtype, b.device)
+            for a, b in ((self.ir, other.ir), (self.vis, other.vis))
+        )
+
+    def restore(self, fused: Tensor) -> Any:
+        """The fused (B, C, H, W) as what the visible image was; C is the visible's, or 1."""
+        if self.is_tensor:
+            return fused if self.dimensions == 4 else fused[0] if self.dimensions == 3 else fused[0, 0]
+        if self.dimensions == 4:
+            return fused.movedim(1, 3).contiguous().numpy()
+        if self.dimensions == 2 or fused.shape[1] < self.vis.shape[1]:
+            return fused[0, 0].numpy()
+        return fused[0].movedim(0, 2).contiguous().numpy()
+
+
+def _planes(image: NDArray[Any] | Tensor, name: str) -> Tensor:
+    """An image, whose shape, dtype and values are checked, as (B, C, H, W)."""
+    if not isinstance(image, np.ndarray | Tensor):
+        raise ImageError(f"{name}: an array or a tensor is needed, not {type(image).__name__}")
+    levels.full_scale(_dtype_name(image), name)
+    shape, axis, form = tuple(image.shape), -1, "(H, W), (H, W, C) or (B, H, W, C)"
+    if isinstance(image, Tensor):
+        axis, form = -3, "(H, W), (C, H, W) or (B, C, H, W)"
+    if len(shape) not in (2, 3, 4) or (len(shape) > 2 and shape[axis] not in (1, 2, 3, 4)):
+        raise ImageError(f"{name}: the shape {shape} is not {form} with C from 1 to 4")
+    if 0 in shape:
+        raise ImageError(f"{name}: the image is empty, its shape is {shape}")
+    if isinstance(image, Tensor):
+        planes = image[None] if image.ndim < 4 else image
+    else:
+        # PyTorch takes neither foreign byte orders nor, without a warning, read-only memory.
+        planes = torch.from_numpy(np.require(image, image.dtype.newbyteorder("="), ["C", "W"]))
+        planes = planes[None] if image.ndim < 4 else planes
+        planes = planes.movedim(3, 1) if image.ndim > 2 else planes
+    planes = planes[None] if image.ndim == 2 else planes
+    bad = planes.numel() - int(planes.isfinite().sum()) if planes.is_floating_point() else 0
+    if bad:
+        raise ImageError(f"{name}: {bad} values are NaN or infinite")
+    return planes
+
+
+def _in_color(planes: Tensor) -> bool:
+    return planes.shape[1] >= 3 and not bool(
+        (planes[:, 0] == planes[:, 1]).all() and (planes[:, 0] == planes[:, 2]).all()
+    )
+
+
+def _luma(planes: Tensor) -> Tensor:
+    return colors.luma(planes[:, 0:1], planes[:, 1:2], planes[:, 2:3]) if planes.shape[1] >= 3 else planes[:, :1]
+
+
+def _to_unit(image: Tensor, name: str) -> Tensor:
+    unit = image.to(torch.float32) / levels.full_scale(_dtype_name(image), name)
+    if image.is_floating_point():
+        low, high = unit.min().item(), unit.max().item()
+        if low < -_ROUNDING or high > 1 + _ROUNDING:
+            way_out = "scale it, or give thermal levels" if name == "infrared" else "scale it"
+            raise ImageError(
+                f"{name}: floating-point values must lie in [0, 1], these go from {low:g} to {high:g}; {way_out}"
+            )
+        unit = unit.clamp(0, 1)
+    return unit
+
+
+def _from_unit(unit: Tensor, dtype: torch.dtype) -> Tensor:
+    if dtype.is_floating_point:
+        return unit.to(dtype)
+    return (unit * levels.full_scale(str(dtype).removeprefix("torch."), "visible")).round().to(dtype)
+
+
+def _dtype_name(image: NDArray[Any] | Tensor) -> str:
+    return str(image.dtype).removeprefix("torch.") if isinstance(image, Tensor) else image.dtype.name
+
+
+def _outer(tile: sizes.Tile, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
+    where = (..., tile.outer_rows, tile.outer_columns)
+    return ir[where], vis[where]
+
+
+def _runs(pairs: Iterable[_Pair], most: int) -> Iterator[list[_Pair]]:
+    """Runs of at most `most` neighbours that are alike; none waits for a pair that it does not need."""
+    run: list[_Pair] = []
+    try:
+        for pair in pairs:
+            if run and not pair.is_like(run[0]):
+                yield run
+                run = []
+            run.append(pair)
+            if len(run) == most:
+                yield run
+                run = []
+    except IrfuseError:
+        if run:
+            yield run
+        raise
+    if run:
+        yield run

@@ -1,0 +1,112 @@
+"""The methods, one file each. `METHODS` is the list, and :func:`build` makes a method from a spec."""
+
+import difflib
+import inspect
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from irfuse.errors import SpecError
+from irfuse.methods.average import Average
+from irfuse.methods.base import Method
+from irfuse.methods.laplacian_pyramid import LaplacianPyramid
+from irfuse.methods.maximum import Maximum
+from irfuse.methods.res2netfuse import Res2NetFuse
+
+METHODS: tuple[type[Method], ...] = (Res2NetFuse, Average, Maximum, LaplacianPyramid)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A method with its parameters as text: ``name`` or ``name:parameter=value,parameter=value``.
+
+    >>> str(Spec.parse("res2netfuse:strategy=mean,weights=many"))
+    'res2netfuse:strategy=mean,weights=many'
+    """
+
+    name: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Spec":
+        """Read a spec, without asking whether there is such a method.
+
+        Raises:
+            SpecError: a parameter lacks its value, or stands twice.
+        """
+        name, _, rest = text.strip().partition(":")
+        parameters: dict[str, str] = {}
+        for part in filter(None, (part.strip() for part in rest.split(","))):
+            key, equals, value = (piece.strip() for piece in part.partition("="))
+            if not (key and equals and value):
+                raise SpecError(f"{text!r}: {part!r} is not of the form parameter=value")
+            if key in parameters:
+                raise SpecError(f"{text!r}: {key} is given twice")
+            parameters[key] = value
+        return cls(name.strip(), tuple(parameters.items()))
+
+    def __str__(self) -> str:
+        return self.name + ":" * bool(self.parameters) + ",".join(f"{key}={value}" for key, value in self.parameters)
+
+
+def build(spec: str) -> Method:
+    """Make the method that a spec describes.
+
+    Raises:
+        SpecError: there is no such method or parameter, or the parameter cannot have that value.
+        WeightsError: the weights that it asks for cannot be had.
+
+    >>> build("res2netfuse:strategy=mean").strategy
+    'mean'
+    """
+    parsed = Spec.parse(spec)
+    method = find(parsed.name)
+    types = parameters(method)
+    arguments = {}
+    for name, text in parsed.parameters:
+        if name not in types:
+            raise SpecError(f"{method.info.name} has no parameter {name!r}; {_choices(method)}")
+        arguments[name] = _convert(text, types[name], f"{method.info.name}: {name}")
+    return method(**arguments)
+
+
+def find(name: str) -> type[Method]:
+    """The method of that name.
+
+    Raises:
+        SpecError: there is none; the error gives the nearest name.
+    """
+    names = [method.info.name for method in METHODS]
+    if name in names:
+        return METHODS[names.index(name)]
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise SpecError(f"unknown method {name!r}{hint} (methods: {', '.join(names)})")
+
+
+def parameters(method: type[Method]) -> dict[str, Any]:
+    """The names and types of a method's parameters."""
+    types = get_type_hints(method.__init__)
+    keywords = inspect.signature(method.__init__).parameters.values()
+    return {p.name: types[p.name] for p in keywords if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def _choices(method: type[Method]) -> str:
+    names = ", ".join(parameters(method))
+    return f"its parameters: {names}" if names else "it takes none"
+
+
+def _convert(text: str, kind: Any, what: str) -> Any:
+    """The value of type `kind` that `text` stands for."""
+    if get_origin(kind) is Literal:
+        choices = {str(choice): choice for choice in get_args(kind)}
+        if text not in choices:
+            raise SpecError(f"{what} cannot be {text!r}; choose one of {', '.join(choices)}")
+        return choices[text]
+    if kind is bool:
+        if text not in ("true", "false"):
+            raise SpecError(f"{what} cannot be {text!r}; choose true or false")
+        return text == "true"
+    try:
+        return kind(text)
+    except ValueError:
+        raise SpecError(f"{what} cannot be {text!r}; {kind.__name__} is needed") from None

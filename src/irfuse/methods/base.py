@@ -1,0 +1,89 @@
+"""What a fusion method is: the contract that every file beside this one keeps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+from torch import Tensor, nn
+
+from irfuse.errors import ParameterError
+
+Core = tuple[slice, slice]
+"""The rows and columns of a tile that belong to it; the rest is halo."""
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """What one can know of a method without running it.
+
+    Attributes:
+        name: as in a spec.
+        title, authors, year, doi, arxiv: of the paper; empty rather than guessed.
+        multiple: height and width must be multiples of this.
+        minimum: height and width must be at least this.
+        tiling: ``halo`` when an output pixel depends on the inputs at most `halo` pixels away (and on the statistics
+            that the method measures), ``whole`` when it may depend on all.
+        halo: the radius of the receptive field, in pixels.
+    """
+
+    name: str
+    title: str
+    authors: str = ""
+    year: int | None = None
+    doi: str = ""
+    arxiv: str = ""
+    multiple: int = 1
+    minimum: int = 1
+    tiling: Literal["halo", "whole"] = "whole"
+    halo: int = 0
+
+
+def check_choice(name: str, value: object, choices: object) -> None:
+    """Refuse a value that is none of the choices of a `Literal`.
+
+    Raises:
+        ParameterError: the error gives the choices.
+    """
+    if value not in get_args(choices):
+        raise ParameterError(f"{name} cannot be {value!r}; choose one of {', '.join(map(str, get_args(choices)))}")
+
+
+class Method(nn.Module):
+    """A fusion method: batches of tensors in, a batch of tensors out, and nothing of files, colour, sizes or devices.
+
+    A subclass sets `info`, takes its choices as typed, keyword-only arguments of its constructor, and implements
+    `forward`. A method whose result depends on a statistic of the whole image also sets `needs_statistics`, implements
+    `measure` and `merge`, and takes the statistics as the third argument of `forward`.
+
+    Attributes:
+        info: the method's description.
+        needs_statistics: whether `forward` depends on statistics of the whole image.
+    """
+
+    info: ClassVar[MethodInfo]
+    needs_statistics: bool = False
+
+    def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
+        """Fuse a batch.
+
+        Args:
+            ir: (B, 1, H, W) in [0, 1], H and W as `info` demands.
+            vis: (B, 1, H, W) in [0, 1].
+            statistics: (B, K) from `measure`; None measures on the images given. Ignored without `needs_statistics`.
+
+        Returns:
+            (B, 1, H, W) in [0, 1].
+        """
+        raise NotImplementedError
+
+    def measure(self, ir: Tensor, vis: Tensor, core: Core) -> Tensor:
+        """The statistics of the pixels inside `core`, for images as `forward` takes them.
+
+        Returns:
+            (B, K).
+        """
+        raise NotImplementedError
+
+    def merge(self, parts: Sequence[Tensor]) -> Tensor:
+        """The statistics of a whole, (B, K), from those of its parts, (B, K) each."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""The fusion metrics, one file a family."""

@@ -1,0 +1,167 @@
+"""Pairs of files: which infrared image belongs to which visible one."""
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from irfuse.errors import PairError
+from irfuse.images import is_image
+
+
+def _words(*words: str) -> re.Pattern[str]:
+    """A sensor's word in a name: in any case if no letter touches it, in capitals if no capital does."""
+    lower, upper = "|".join(words), "|".join(words).upper()
+    return re.compile(rf"(?<![a-zA-Z])(?i:{lower})(?![a-zA-Z])|(?<![A-Z])(?:{upper})(?![A-Z])")
+
+
+_IR_WORDS = _words("infrared", "thermal", "lwir", "tir", "ir")
+_VIS_WORDS = _words("visible", "vis", "rgb", "vi")
+_IR_FOLDERS, _VIS_FOLDERS = ("ir", "infrared", "thermal"), ("vis", "vi", "visible", "rgb")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The files of one scene, and the name that its results go by, which is a file name without its ending.
+
+    Raises:
+        PairError: the name is none.
+    """
+
+    name: str
+    ir: Path
+    vis: Path
+
+    def __post_init__(self) -> None:
+        if self.name in ("", ".", "..") or Path(self.name).name != self.name:
+            raise PairError(f"{self.name!r} is not a plain file name, which a pair's name must be")
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The pairs of a data set, and the image files that have no partner."""
+
+    pairs: tuple[Pair, ...]
+    alone: tuple[Path, ...] = ()
+
+
+def find(source: Path) -> Pairing:
+    """The pairs of a data-set folder, which has ``ir/`` and ``vis/`` in it, or of a CSV manifest.
+
+    Raises:
+        PairError: it is neither, or holds no pair.
+    """
+    if source.is_dir():
+        return match(_subfolder(source, _IR_FOLDERS), _subfolder(source, _VIS_FOLDERS))
+    if source.suffix.lower() == ".csv":
+        return from_manifest(source)
+    raise PairError(f"{source}: a data-set folder with ir/ and vis/ in it, or a CSV manifest, is needed here")
+
+
+def match(ir_folder: Path, vis_folder: Path) -> Pairing:
+    """Match the images of two folders by their names without the ending.
+
+    What is left is matched again without the words that tell the sensor: ``x_ir`` with ``x_vis`` or ``x``, ``IR12``
+    with ``VIS12``, ``thermal-x`` with ``rgb-x``, ``ir`` with ``vis``. A pair goes by the visible image's name.
+
+    Raises:
+        PairError: two images of a folder have one name, or there is no pair at all.
+
+    >>> from irfuse import samples
+    >>> [pair.name for pair in match(samples.FOLDER / "ir", samples.FOLDER / "vis").pairs][:2]
+    ['msrs_00037N', 'msrs_00633D']
+    """
+    ir_files, vis_files = _by_stem(ir_folder), _by_stem(vis_folder)
+    if ir_folder.resolve() == vis_folder.resolve():
+        ir_files = {stem: path for stem, path in ir_files.items() if _IR_WORDS.search(stem)}
+        vis_files = {stem: path for stem, path in vis_files.items() if stem not in ir_files}
+    names = {stem: stem for stem in ir_files.keys() & vis_files.keys()}
+    ir_keys = _by_key(ir_files.keys() - names.keys(), _IR_WORDS)
+    vis_keys = _by_key(vis_files.keys() - names.keys(), _VIS_WORDS)
+    names |= {vis_keys[key]: ir_keys[key] for key in ir_keys.keys() & vis_keys.keys()}
+    pairs = tuple(Pair(name, ir_files[names[name]], vis_files[name]) for name in sorted(names))
+    used = {path for pair in pairs for path in (pair.ir, pair.vis)}
+    alone = tuple(path for files in (ir_files, vis_files) for _, path in sorted(files.items()) if path not in used)
+    if not pairs:
+        raise PairError(
+            f"no pair in {ir_folder} and {vis_folder}: {len(ir_files)} and {len(vis_files)} images, whose names do not "
+            "match; partners share a name (1.png and 1.jpg, x_ir and x_vis, IR1 and VIS1), or name them in a CSV file"
+        )
+    return Pairing(pairs, alone)
+
+
+def from_manifest(path: Path) -> Pairing:
+    """The pairs that a CSV file lists in its columns ``ir`` and ``vis``, and if it likes ``name``.
+
+    Paths are relative to the CSV file. Without ``name``, a pair goes by the visible image's name.
+
+    Raises:
+        PairError: the file cannot be read, lacks a column or a value, or gives two pairs one name.
+    """
+    pairs: dict[str, Pair] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            columns = [column.strip() for column in reader.fieldnames or []]
+            if not {"ir", "vis"} <= set(columns):
+                names = ", ".join(columns) or "none"
+                raise PairError(f"{path}: the first line must name the columns ir and vis; it names {names}")
+            reader.fieldnames = columns
+            for row in reader:
+                pair = _listed_pair(row, path.parent, f"{path}, line {reader.line_num}")
+                if pair.name in pairs:
+                    raise PairError(
+                        f"{path}, line {reader.line_num}: the name {pair.name!r} stands twice; "
+                        "give each pair its own in a column name"
+                    )
+                pairs[pair.name] = pair
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PairError(f"{path}: cannot be read as CSV: {error}") from error
+    if not pairs:
+        raise PairError(f"{path}: lists no pair")
+    return Pairing(tuple(pairs.values()))
+
+
+def _listed_pair(row: dict[str, str | None], folder: Path, place: str) -> Pair:
+    ir, vis, name = ((row.get(column) or "").strip() for column in ("ir", "vis", "name"))
+    if not (ir and vis):
+        raise PairError(f"{place}: ir or vis is empty")
+    try:
+        return Pair(name or Path(vis).stem, folder / ir, folder / vis)
+    except PairError as error:
+        raise PairError(f"{place}: {error}") from None
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise PairError(f"{folder}: the folder cannot be read: {error.strerror or error}") from error
+
+
+def _subfolder(folder: Path, names: tuple[str, ...]) -> Path:
+    found = [path for path in _entries(folder) if path.is_dir() and path.name.lower() in names]
+    if len(found) != 1:
+        has = f"has {' and '.join(path.name for path in found)}" if found else "has none"
+        raise PairError(f"{folder}: exactly one subfolder named {', '.join(names)} is needed, it {has}")
+    return found[0]
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for path in _entries(folder):
+        if not is_image(path) or path.name.startswith(".") or not path.is_file():
+            continue
+        if path.stem in files:
+            raise PairError(f"{folder}: {files[path.stem].name} and {path.name} have one name; keep one of them")
+        files[path.stem] = path
+    return files
+
+
+def _by_key(stems: Iterable[str], words: re.Pattern[str]) -> dict[str, str]:
+    """Stems by what is left of them without a sensor's word; what is then ambiguous stays out."""
+    keys: dict[str, list[str]] = {}
+    for stem in stems:
+        keys.setdefault(re.sub(r"[-_. ]+", "_", words.sub("_", stem)).strip("_").lower(), []).append(stem)
+    return {key: found[0] for key, found in keys.items() if len(found) == 1}

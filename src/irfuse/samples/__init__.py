@@ -1,0 +1,21 @@
+"""Pairs that ship with irfuse, for the demo, the tests and first steps.
+
+Three grey pairs are of the TNO Image Fusion Dataset (A. Toet, figshare, 2014, doi:10.6084/m9.figshare.1008029), free
+for research with that citation. Two pairs in colour are of MSRS (L. Tang and others, 2022), under the MIT licence.
+``README.md`` beside this file has the whole citations.
+"""
+
+from pathlib import Path
+
+from irfuse.pairs import Pair, find
+
+FOLDER = Path(__file__).parent
+
+
+def pairs() -> tuple[Pair, ...]:
+    """The sample pairs: two in colour, three grey.
+
+    >>> [pair.name for pair in pairs()]
+    ['msrs_00037N', 'msrs_00633D', 'tno_01', 'tno_12', 'tno_16']
+    """
+    return find(FOLDER).pairs

@@ -1,0 +1,66 @@
+"""Sizes, in integers alone: how far to pad an image, and how to cut it into tiles."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+
+def padded(side: int, multiple: int, minimum: int) -> int:
+    """The smallest size from `side` on that is at least `minimum` and a multiple of `multiple`.
+
+    >>> padded(33, 16, 1), padded(1, 1, 2), padded(32, 16, 1)
+    (48, 2, 32)
+    """
+    return -(-max(side, minimum) // multiple) * multiple
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of an image, and what must be seen around it.
+
+    Attributes:
+        rows, columns: of the image, that the tile gives the result for.
+        outer_rows, outer_columns: of the image, that it takes: its own and the halo's, as far as the image goes.
+    """
+
+    rows: slice
+    columns: slice
+    outer_rows: slice
+    outer_columns: slice
+
+    @property
+    def core(self) -> tuple[slice, slice]:
+        """The tile's own rows and columns, counted inside its outer ones."""
+        return _shift(self.rows, self.outer_rows), _shift(self.columns, self.outer_columns)
+
+
+def tiles(height: int, width: int, side: int, halo: int, multiple: int) -> Iterator[Tile]:
+    """Cut an image into tiles of about equal size that cover it once.
+
+    All edges, those of the outer parts included, fall on multiples of `multiple`, which must divide `height` and
+    `width`: then a method that works on a grid of that pitch sees the same grid in each tile.
+
+    Args:
+        side: the largest height and width of a tile, without its halo.
+        halo: in pixels, rounded up to a multiple.
+    """
+    halo = padded(halo, multiple, 0)
+    for rows in _cut(height, side, multiple):
+        for columns in _cut(width, side, multiple):
+            yield Tile(rows, columns, _widen(rows, halo, height), _widen(columns, halo, width))
+
+
+def _cut(length: int, side: int, multiple: int) -> list[slice]:
+    """The fewest equal parts of at most `side` (one multiple, if that is larger), in whole multiples."""
+    units, units_per_part = length // multiple, max(1, side // multiple)
+    parts = -(-units // units_per_part)
+    edges = [units * i // parts * multiple for i in range(parts + 1)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def _widen(part: slice, halo: int, length: int) -> slice:
+    return slice(max(0, part.start - halo), min(length, part.stop + halo))
+
+
+def _shift(part: slice, origin: slice) -> slice:
+    return slice(part.start - origin.start, part.stop - origin.start)

@@ -1,0 +1,169 @@
+"""The loop that every training shares: repeat a step, log it, save checkpoints, stop cleanly, go on exactly.
+
+What one step is, with its data, losses and optimisers, is the recipe's business.
+"""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from irfuse.errors import StoppedError, TrainingError
+from irfuse.files import write_atomic
+from irfuse.progress import Progress
+
+_SECONDS_BETWEEN_CHECKPOINTS = 30.0
+
+
+class Task(Protocol):
+    """What is trained: one step at a time, with a state that can be saved between any two steps."""
+
+    def step(self) -> dict[str, float]:
+        """Do one step and return its losses."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next step depends on, as tensors, numbers, strings, lists and dicts."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to a saved state."""
+        ...
+
+
+@dataclass
+class History:
+    """The losses of every step, and the time that they took.
+
+    Attributes:
+        losses: name of the loss to its value at each step.
+        seconds: the time spent in steps, over all sessions.
+    """
+
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def append(self, losses: dict[str, float], seconds: float) -> None:
+        for name, value in losses.items():
+            self.losses.setdefault(name, []).append(value)
+        self.seconds += seconds
+
+    @property
+    def steps(self) -> int:
+        return max((len(values) for values in self.losses.values()), default=0)
+
+
+def run(
+    task: Task, steps: int, checkpoint: Path, identity: dict[str, Any], *, resume: bool, on_step: Progress
+) -> History:
+    """Run `task` up to `steps` steps, saving a checkpoint twice a minute, when interrupted, and at the end.
+
+    The last checkpoint is the caller's to delete, once what was trained is safe.
+
+    Args:
+        task: what to train; it is in its final state afterwards.
+        steps: in all, those before a resumption included.
+        checkpoint: the file to save to and to resume from.
+        identity: the settings and data of this training; a checkpoint of another identity is refused.
+        resume: go on from `checkpoint`; without it, an existing checkpoint is an error and stays untouched.
+        on_step: told after each step.
+
+    Raises:
+        StoppedError: SIGINT or SIGTERM arrived; the checkpoint holds the state after the last whole step.
+        TrainingError: the checkpoint is missing, damaged, in the way or another training's, or the loss is not finite.
+        OutputError: the checkpoint cannot be written.
+    """
+    history = _resume(task, checkpoint, identity) if resume else History()
+    if not resume and checkpoint.exists():
+        raise TrainingError(f"{checkpoint} holds an unfinished training: go on with --resume, or delete it")
+    with _stop_requests() as stop_requested:
+        saved = time.monotonic()
+        while history.steps < steps:
+            start = time.perf_counter()
+            losses = task.step()
+            for name, value in losses.items():
+                if not math.isfinite(value):
+                    raise TrainingError(
+                        f"the {name} loss became {value} at step {history.steps + 1}; use a lower learning rate"
+                    )
+            history.append(losses, time.perf_counter() - start)
+            on_step(history.steps, steps, "  ".join(f"{name} {value:.5f}" for name, value in losses.items()))
+            if stop_requested():
+                _save(task, history, checkpoint, identity)
+                raise StoppedError(
+                    f"stopped after step {history.steps} of {steps}; {checkpoint} holds the state: go on with --resume"
+                )
+            if time.monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
+                _save(task, history, checkpoint, identity)
+                saved = time.monotonic()
+        _save(task, history, checkpoint, identity)
+    return history
+
+
+def _save(task: Task, history: History, checkpoint: Path, identity: dict[str, Any]) -> None:
+    buffer = BytesIO()
+    torch.save(
+        {
+            "identity": identity,
+            "task": task.state_dict(),
+            "losses": history.losses,
+            "seconds": history.seconds,
+        },
+        buffer,
+    )
+    write_atomic(checkpoint, buffer.getvalue())
+
+
+def _resume(task: Task, checkpoint: Path, identity: dict[str, Any]) -> History:
+    if not checkpoint.is_file():
+        raise TrainingError(f"{checkpoint}: no checkpoint to resume from; train without --resume")
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        saved = state["identity"]
+        for name in sorted(saved.keys() | identity.keys()):
+            if saved.get(name) != identity.get(name):
+                raise TrainingError(
+                    f"{checkpoint} belongs to a training with another {name}: "
+                    f"{_short(saved.get(name))} there, {_short(identity.get(name))} here"
+                )
+        task.load_state_dict(state["task"])
+        return History(state["losses"], state["seconds"])
+    except TrainingError:
+        raise
+    except Exception as error:
+        # A damaged file can be anything, and fail anywhere.
+        raise TrainingError(f"{checkpoint}: not a checkpoint that can be read ({type(error).__name__})") from error
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+@contextmanager
+def _stop_requests() -> Iterator[Callable[[], bool]]:
+    """Turn SIGINT and SIGTERM into a question that can be asked between two steps; a second signal ends at once."""
+    requested = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield requested.is_set
+        return
+
+    def request(number: int, _: object) -> None:
+        if requested.is_set():
+            raise KeyboardInterrupt
+        requested.set()
+
+    previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield requested.is_set
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,47 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from irfuse import images, samples
+from irfuse.pairs import Pair
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def tno_01() -> Pair:
+    return next(pair for pair in samples.pairs() if pair.name == "tno_01")
+
+
+@pytest.fixture(scope="session")
+def msrs_day() -> Pair:
+    return next(pair for pair in samples.pairs() if pair.name == "msrs_00633D")
+
+
+@pytest.fixture(scope="session")
+def real_batch() -> tuple[torch.Tensor, torch.Tensor]:
+    """Crops of two real grey pairs, as a method takes them: (2, 1, 96, 144) each."""
+    pairs = [pair for pair in samples.pairs() if pair.name in ("tno_01", "tno_16")]
+
+    def crops(paths: list[Path]) -> torch.Tensor:
+        stacked: NDArray[np.float32] = np.stack([images.read(path)[100:196, 100:244] for path in paths]) / np.float32(
+            255
+        )
+        return torch.from_numpy(stacked)[:, None]
+
+    return crops([pair.ir for pair in pairs]), crops([pair.vis for pair in pairs])
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of the larger data, for tests that skip without it."""
+    if "IRFUSE_DATA" not in os.environ:
+        pytest.skip("IRFUSE_DATA does not name the folder of the larger data")
+    return Path(os.environ["IRFUSE_DATA"])

@@ -1,0 +1,130 @@
+"""What every method promises; each check fails when the promise is broken (see test_contract_breaks.py)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from irfuse.fuser import Fuser
+from irfuse.methods import Spec, build
+from irfuse.methods.base import Method
+from irfuse.sizes import padded
+
+Batch = tuple[Tensor, Tensor]
+Build = Callable[[str], Method]
+
+SIZES = ((1, 1), (1, 7), (7, 1), (2, 2), (33, 97))
+
+
+def check_shape_and_range(method: Method, real: Batch) -> None:
+    """Same shape, dtype float32, [0, 1], finite; also for extreme inputs."""
+    zeros, ones = torch.zeros_like(real[0]), torch.ones_like(real[0])
+    for ir, vis in (real, (zeros, zeros), (ones, ones), (zeros, ones), (ones, zeros)):
+        with torch.inference_mode():
+            fused = method(ir, vis)
+        assert fused.shape == vis.shape
+        assert fused.dtype == torch.float32
+        assert fused.isfinite().all()
+        assert fused.min() >= 0
+        assert fused.max() <= 1
+
+
+def check_any_size(method: Method) -> None:
+    """The Fuser takes images of every size, and pads as the method's size rule demands."""
+    generator = torch.Generator().manual_seed(0)
+    for size in SIZES:
+        ir, vis = (torch.rand(1, 1, *size, generator=generator) for _ in range(2))
+        fused = Fuser(method, device="cpu")(ir, vis)
+        assert fused.shape == vis.shape
+        assert fused.isfinite().all()
+
+
+def check_batch_equals_single(method: Method, real: Batch) -> None:
+    with torch.inference_mode():
+        together = method(*real)
+        alone = torch.cat([method(ir[None], vis[None]) for ir, vis in zip(*real, strict=True)])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+
+
+def check_same_image(method: Method, real: Batch) -> None:
+    """An image fused with itself stays what it is, up to what a trained network loses (30 dB)."""
+    for image in real:
+        with torch.inference_mode():
+            error = ((method(image, image) - image) ** 2).mean()
+        assert error <= 1e-3
+
+
+def check_depends_on_both(method: Method, real: Batch) -> None:
+    """Neither source is ignored."""
+    ir, vis = real
+    with torch.inference_mode():
+        fused = method(ir, vis)
+        assert (method(ir.flip(3), vis) - fused).abs().mean() > 1e-3
+        assert (method(ir, vis.flip(3)) - fused).abs().mean() > 1e-3
+
+
+def check_tiled_equals_whole(method: Method, real: Batch) -> None:
+    """Cut into tiles, an image comes out as it does whole, seams included."""
+    if method.info.tiling == "whole":
+        return
+    # Brightened from one end to the other, so that a statistic of one tile is none of the whole image's.
+    ir, vis = (image * torch.linspace(0.2, 1, image.shape[3]) for image in real)
+    for height in (96, 91):
+        pair = ir[..., :height, :], vis[..., :height, :]
+        whole = Fuser(method, device="cpu")(*pair)
+        for tile in (32, 47):
+            torch.testing.assert_close(Fuser(method, device="cpu", tile=tile)(*pair), whole, rtol=0, atol=1e-5)
+
+
+def check_receptive_field(method: Method, real: Batch) -> None:
+    """No output pixel depends on an input pixel beyond the halo, however weakly."""
+    info = method.info
+    if info.tiling == "whole":
+        return
+    reach = padded(info.halo, info.multiple, 0)
+    side = padded(2 * reach + 33, info.multiple, info.minimum)
+    generator = torch.Generator().manual_seed(0)
+    sources = [torch.rand(1, 1, side, side, generator=generator).requires_grad_() for _ in range(2)]
+    statistics = None
+    if method.needs_statistics:
+        statistics = method.measure(*sources, (slice(None), slice(None))).detach()
+    center = side // 2
+    for pixel in range(center, center + info.multiple):
+        fused = method(*sources, statistics)
+        gradients = torch.autograd.grad(fused[0, 0, pixel, pixel], sources, allow_unused=True)
+        for gradient in gradients:
+            far = torch.ones(side, side, dtype=torch.bool)
+            far[pixel - info.halo : pixel + info.halo + 1, pixel - info.halo : pixel + info.halo + 1] = False
+            assert gradient is not None
+            assert not gradient[0, 0][far].any()
+
+
+def check_deterministic(method: Method, real: Batch) -> None:
+    with torch.inference_mode():
+        assert torch.equal(method(*real), method(*real))
+
+
+def check_inputs_untouched(method: Method, real: Batch) -> None:
+    ir, vis = (image.clone() for image in real)
+    with torch.inference_mode():
+        method(ir, vis)
+    assert torch.equal(ir, real[0])
+    assert torch.equal(vis, real[1])
+
+
+def check_spec_round_trip(spec: str, parse: Callable[[str], Spec] = Spec.parse, build: Build = build) -> None:
+    """A spec survives its parsing, and the method that it builds has the parameters that it names."""
+    parsed = parse(spec)
+    assert str(parsed) == spec
+    method = build(spec)
+    assert method.info.name == parsed.name
+    for name, value in parsed.parameters:
+        if name != "weights":
+            assert str(getattr(method, name)) == value
+
+
+def check_devices(method: Method, real: Batch) -> None:
+    """A GPU gives what the CPU gives, to 1e-4."""
+    on_cpu = Fuser(method, device="cpu")(*real)
+    on_gpu = Fuser(method, device="cuda")(*real)
+    torch.testing.assert_close(on_gpu, on_cpu, rtol=0, atol=1e-4)

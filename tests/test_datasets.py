@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+from irfuse import datasets
+from irfuse.errors import DatasetError
+
+
+@pytest.mark.parametrize("image_set", datasets.IMAGE_SETS, ids=lambda image_set: image_set.name)
+def test_named_sets(image_set: datasets.ImageSet, data: Path) -> None:
+    files = image_set.files()
+    assert image_set.name.endswith(str(len(files)))
+    assert len(set(files)) == len(files)
+    assert image_set.citation
+    assert image_set.licence
+
+
+def test_training_and_test_images_differ(data: Path) -> None:
+    training, test = (datasets.images(name) for name in ("natural330", "coco20"))
+    assert not set(training) & set(test)
+
+
+def test_a_set_that_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRFUSE_DATA", str(tmp_path))
+    with pytest.raises(DatasetError, match=r"coco20: .* is missing"):
+        datasets.images("coco20")
+    first = (Path(datasets.__file__).parent / "coco20.txt").read_text().splitlines()[0].split("  ")[1]
+    (tmp_path / first).parent.mkdir(parents=True)
+    (tmp_path / first).touch()
+    with pytest.raises(DatasetError, match="wrong SHA-256"):
+        datasets.images("coco20")
+    monkeypatch.delenv("IRFUSE_DATA")
+    with pytest.raises(DatasetError, match="set IRFUSE_DATA"):
+        datasets.images("coco20")
+
+
+def test_files_and_folders(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="holds no image"):
+        datasets.images(str(tmp_path))
+    for name in ("b.png", "a.jpg", "notes.txt"):
+        (tmp_path / name).touch()
+    assert datasets.images(str(tmp_path)) == [tmp_path / "a.jpg", tmp_path / "b.png"]
+    assert datasets.images(str(tmp_path / "b.png")) == [tmp_path / "b.png"]
+    with pytest.raises(DatasetError, match="no such file or folder"):
+        datasets.images("nowhere")

@@ -1,0 +1,17 @@
+"""What is shipped: its size, and what it holds."""
+
+from pathlib import Path
+
+import irfuse
+
+ROOT = Path(irfuse.__file__).parent
+
+
+def test_the_wheel_stays_below_12_mb() -> None:
+    assert sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file() and path.suffix != ".pyc") < 12e6
+
+
+def test_public_names() -> None:
+    assert set(irfuse.__all__) <= set(dir(irfuse))
+    for name in irfuse.__all__:
+        assert getattr(irfuse, name).__doc__

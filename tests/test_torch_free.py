@@ -1,0 +1,53 @@
+"""The ends, and `import irfuse` itself, work on a machine without PyTorch."""
+
+import subprocess
+import sys
+
+import pytest
+
+WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; "
+MODULES = (
+    "irfuse",
+    "irfuse.cli",
+    "irfuse.color",
+    "irfuse.datasets",
+    "irfuse.errors",
+    "irfuse.files",
+    "irfuse.images",
+    "irfuse.levels",
+    "irfuse.pairs",
+    "irfuse.pipeline",
+    "irfuse.progress",
+    "irfuse.samples",
+    "irfuse.sheet",
+    "irfuse.sizes",
+)
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_ends_import_without_torch() -> None:
+    done = python(WITHOUT_TORCH + "; ".join(f"import {module}" for module in MODULES))
+    assert done.returncode == 0, done.stderr
+
+
+def test_import_irfuse_is_light() -> None:
+    done = python("import irfuse, sys; print(sorted({'torch', 'numpy', 'cv2'} & sys.modules.keys()))")
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_python_call_names_the_missing_package() -> None:
+    done = python(WITHOUT_TORCH + "import irfuse; irfuse.fuse")
+    assert 'pip install "irfuse[torch]"' in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("methods",), ("demo", "-o", "/nowhere"), ("train", "res2netfuse", "--images", ".", "-o", "x.safetensors")],
+)
+def test_command_names_the_missing_package(arguments: tuple[str, ...]) -> None:
+    done = python(WITHOUT_TORCH + "import irfuse.cli; irfuse.cli.main()", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
