@@ -9,8 +9,9 @@ INSTALLED := $(VENV)/installed
 demo: install
 	$(BIN)/irfuse demo
 
+# One thread a worker: two workers with two threads each hinder one another on two cores.
 test: install
-	$(BIN)/pytest -n 2 -q
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -q
 
 lint: install
 	$(BIN)/ruff check .

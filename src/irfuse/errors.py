@@ -51,3 +51,7 @@ class SuspiciousPairWarning(UserWarning):
 
 class DatasetError(IrfuseError):
     """A data set that cannot be found, or is not the one that its list means."""
+
+
+class UndefinedScoreWarning(UserWarning):
+    """A score that is undefined for the images given, and therefore NaN."""

@@ -31,8 +31,27 @@ def separable(images: Tensor, kernel: Tensor, border: Border) -> Tensor:
             (``replicate``), or by zeros (``zero``).
     """
     channels, radius = images.shape[1], kernel.numel() // 2
-    if border != "valid":
-        mode = "constant" if border == "zero" else border
-        images = F.pad(images, (radius, radius, radius, radius), mode=mode)
+    images = extend(images, radius, border)
     rows = F.conv2d(images, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
     return F.conv2d(rows, kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
+
+
+def sobel(images: Tensor, border: Border) -> tuple[Tensor, Tensor]:
+    """The differences by Sobel's kernels, from row to row and from column to column: 1 2 1 across, -1 0 1 along.
+
+    Args:
+        images: (B, C, H, W).
+        border: as in :func:`separable`.
+    """
+    images = extend(images, 1, border)
+    # The sums run down the columns first, as MATLAB's do: where a gradient is zero but for rounding, it shows.
+    rows = images[..., 2:, :] - images[..., :-2, :]
+    columns = images[..., :-2, :] + 2 * images[..., 1:-1, :] + images[..., 2:, :]
+    return rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:], columns[..., 2:] - columns[..., :-2]
+
+
+def extend(images: Tensor, by: int, border: Border) -> Tensor:
+    """Continue images beyond their border by `by` pixels on each side; ``valid`` leaves them as they are."""
+    if border == "valid":
+        return images
+    return F.pad(images, (by, by, by, by), mode="constant" if border == "zero" else border)

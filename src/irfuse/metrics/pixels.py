@@ -19,6 +19,21 @@ def mse(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     return (((fused - ir) ** 2 + (fused - vis) ** 2) / 2).mean(dim=(1, 2, 3))
 
 
+def rmse(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """The root of :func:`mse`.
+
+    Args:
+        fused, ir, vis: (B, C, H, W) of one range.
+
+    Returns:
+        (B,), 0 or more, lower is better.
+
+    >>> rmse(torch.full((1, 1, 4, 4), 0.5), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
+    tensor([0.5000])
+    """
+    return mse(fused, ir, vis).sqrt()
+
+
 def psnr(fused: Tensor, ir: Tensor, vis: Tensor, *, peak: float = 1.0) -> Tensor:
     """Peak signal-to-noise ratio of the mean squared error over both sources, in decibels.
 

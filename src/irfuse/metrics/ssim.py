@@ -1,27 +1,56 @@
-"""Structural similarity.
+"""Structural similarity, and the fusion metrics that are made of it.
 
 Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli: "Image quality assessment: from error visibility to structural
 similarity", IEEE Transactions on Image Processing 13(4), 2004, doi:10.1109/TIP.2003.819861.
 """
 
+import math
+from dataclasses import dataclass
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from irfuse.errors import ImageError
-from irfuse.filters import gaussian_kernel, separable
+from irfuse.filters import Border, gaussian_kernel, separable
 
 _WINDOW, _SIGMA = 11, 1.5
 _K1, _K2 = 0.01, 0.03
+_MS_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_CVEJIC_WINDOW = 7
+_NOTHING = 2e-16
 
 
-def similarity(x: Tensor, y: Tensor, *, dynamic_range: float = 1.0) -> Tensor:
-    """The mean SSIM of two images, over the places where the 11x11 Gaussian window (sigma 1.5) fits.
+@dataclass(frozen=True)
+class Moments:
+    """Of two images in each window: means, variances, covariance."""
+
+    mean_x: Tensor
+    mean_y: Tensor
+    variance_x: Tensor
+    variance_y: Tensor
+    covariance: Tensor
+
+    def contrast_structure(self, c2: float) -> Tensor:
+        return (2 * self.covariance + c2) / (self.variance_x + self.variance_y + c2)
+
+    def luminance(self, c1: float) -> Tensor:
+        return (2 * self.mean_x * self.mean_y + c1) / (self.mean_x**2 + self.mean_y**2 + c1)
+
+    def similarity(self, c1: float, c2: float) -> Tensor:
+        return self.luminance(c1) * self.contrast_structure(c2)
+
+
+def similarity(x: Tensor, y: Tensor, *, dynamic_range: float = 1.0, border: Border = "valid") -> Tensor:
+    """The mean SSIM of two images, with an 11x11 Gaussian window of sigma 1.5.
 
     Differentiable.
 
     Args:
-        x, y: (B, 1, H, W) with H and W at least 11, in [0, dynamic_range].
+        x, y: (B, 1, H, W) with H and W at least 11, in [0, 1].
         dynamic_range: L of the constants C1 = (0.01 L)^2 and C2 = (0.03 L)^2.
+        border: ``valid`` takes the places where the window fits, as the paper's authors do; the others take all, see
+            :func:`irfuse.filters.separable`.
 
     Returns:
         (B,), in [-1, 1], 1 for equal images.
@@ -33,25 +62,36 @@ def similarity(x: Tensor, y: Tensor, *, dynamic_range: float = 1.0) -> Tensor:
     >>> similarity(image, image)
     tensor([1.])
     """
-    if min(x.shape[2:]) < _WINDOW:
-        raise ImageError(f"SSIM needs images of at least {_WINDOW}x{_WINDOW}, this one is {x.shape[3]}x{x.shape[2]}")
-    c1, c2 = (_K1 * dynamic_range) ** 2, (_K2 * dynamic_range) ** 2
-    moments = torch.cat([x, y, x * x, y * y, x * y], dim=1)
-    moments = separable(moments, gaussian_kernel(_WINDOW, _SIGMA, x), "valid")
-    mean_x, mean_y, mean_xx, mean_yy, mean_xy = moments.chunk(5, dim=1)
-    square_x, square_y, product = mean_x * mean_x, mean_y * mean_y, mean_x * mean_y
-    luminance: Tensor = (2 * product + c1) / (square_x + square_y + c1)
-    structure = (2 * (mean_xy - product) + c2) / (mean_xx - square_x + mean_yy - square_y + c2)
-    return (luminance * structure).mean(dim=(1, 2, 3))
+    local = moments(x, y, gaussian_kernel(_WINDOW, _SIGMA, x), border)
+    return local.similarity((_K1 * dynamic_range) ** 2, (_K2 * dynamic_range) ** 2).mean(dim=(1, 2, 3))
 
 
-def ssim_a(fused: Tensor, ir: Tensor, vis: Tensor, *, dynamic_range: float = 1.0) -> Tensor:
+def ssim(fused: Tensor, ir: Tensor, vis: Tensor, *, dynamic_range: float = 1.0, border: Border = "valid") -> Tensor:
+    """The sum of the fused image's similarity to both sources; see :func:`similarity`.
+
+    Differentiable.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 11.
+
+    Returns:
+        (B,), in [-2, 2], higher is better.
+
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> ssim(image, image, image)
+    tensor([2.])
+    """
+    to_ir, to_vis = (similarity(fused, s, dynamic_range=dynamic_range, border=border) for s in (ir, vis))
+    return to_ir + to_vis
+
+
+def ssim_a(fused: Tensor, ir: Tensor, vis: Tensor, *, dynamic_range: float = 1.0, border: Border = "valid") -> Tensor:
     """SSIM_a, the mean of the fused image's similarity to both sources; see :func:`similarity`.
 
     Pass one image as both sources to compare two images.
 
     Args:
-        fused, ir, vis: (B, 1, H, W) in [0, dynamic_range].
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 11.
 
     Returns:
         (B,), in [-1, 1], higher is better.
@@ -60,5 +100,173 @@ def ssim_a(fused: Tensor, ir: Tensor, vis: Tensor, *, dynamic_range: float = 1.0
     >>> ssim_a(image, image, image)
     tensor([1.])
     """
-    to_ir, to_vis = (similarity(fused, source, dynamic_range=dynamic_range) for source in (ir, vis))
-    return (to_ir + to_vis) / 2
+    return ssim(fused, ir, vis, dynamic_range=dynamic_range, border=border) / 2
+
+
+def ms_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Wang's multi-scale SSIM over five scales, the mean over both sources.
+
+    Z. Wang, E. P. Simoncelli, A. C. Bovik: "Multiscale structural similarity for image quality assessment", Asilomar
+    Conference on Signals, Systems and Computers 2003, doi:10.1109/ACSSC.2003.1292216. A negative term of contrast and
+    structure counts as zero.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 161.
+
+    Returns:
+        (B,), in [0, 1], higher is better.
+
+    >>> image = torch.rand(1, 1, 176, 176)
+    >>> ms_ssim(image, image, image)
+    tensor([1.])
+    """
+    if min(fused.shape[2:]) <= (_WINDOW - 1) * 2 ** (len(_MS_WEIGHTS) - 1):
+        raise ImageError(f"ms_ssim needs images of at least 161x161, this one is {fused.shape[3]}x{fused.shape[2]}")
+    return (_multi_scale(fused, ir) + _multi_scale(fused, vis)) / 2
+
+
+def mef_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """MEF-SSIM: the structure of both sources, at the contrast of the stronger, against the fused image's.
+
+    K. Ma, K. Zeng, Z. Wang: "Perceptual quality assessment for multi-exposure image fusion", IEEE Transactions on Image
+    Processing 24(11), 2015, doi:10.1109/TIP.2015.2442920; one scale. Mean intensity is not looked at.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 11.
+
+    Returns:
+        (B,), in [-1, 1], higher is better.
+
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> mef_ssim(image, image, image).round(decimals=3)
+    tensor([1.])
+    """
+    flat = torch.full((_WINDOW,), 1 / _WINDOW, dtype=fused.dtype, device=fused.device)
+    between = moments(ir, vis, flat, "valid")
+    sigma_ir, sigma_vis = between.variance_x.clamp(min=0).sqrt(), between.variance_y.clamp(min=0).sqrt()
+    tiny = torch.finfo(fused.dtype).tiny
+    both = (between.variance_x + between.variance_y + 2 * between.covariance).clamp(min=0).sqrt()
+    consistency = (both / (sigma_ir + sigma_vis).clamp(min=tiny)).clamp(0, 1 - torch.finfo(fused.dtype).eps)
+    power = torch.tan(math.pi / 2 * consistency).clamp(max=10)
+    weights = torch.stack([sigma_ir**power, sigma_vis**power]) + tiny
+    # Each source's share of the wanted structure, per unit of its own contrast ...
+    shares = weights / weights.sum(dim=0) / torch.stack([sigma_ir, sigma_vis]).clamp(min=1e-12)
+    a, b = shares
+    length = (a * a * between.variance_x + b * b * between.variance_y + 2 * a * b * between.covariance).clamp(min=1e-24)
+    # ... brought to the contrast of the stronger source.
+    a, b = (share / length.sqrt() * torch.maximum(sigma_ir, sigma_vis) for share in (a, b))
+
+    gaussian = gaussian_kernel(_WINDOW, _SIGMA, fused)
+    to_ir, to_vis = (moments(fused, source, gaussian, "valid") for source in (ir, vis))
+    between = moments(ir, vis, gaussian, "valid")
+    wanted = a * a * between.variance_x + b * b * between.variance_y + 2 * a * b * between.covariance
+    covariance = a * to_ir.covariance + b * to_vis.covariance
+    quality: Tensor = (2 * covariance + _K2**2) / (to_ir.variance_x + wanted + _K2**2)
+    return quality.mean(dim=(1, 2, 3))
+
+
+def mef_ms_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Multi-scale MEF-SSIM: the product over three scales of :func:`mef_ssim`, each to its power.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 41.
+
+    Returns:
+        (B,), in [0, 1], higher is better; NaN where a scale's value is negative.
+
+    >>> image = torch.rand(1, 1, 48, 48)
+    >>> mef_ms_ssim(image, image, image).round(decimals=2)
+    tensor([1.])
+    """
+    weights = [weight / sum(_MS_WEIGHTS[:3]) for weight in _MS_WEIGHTS[:3]]
+    result = torch.ones_like(fused[:, 0, 0, 0])
+    for weight in weights:
+        result = result * mef_ssim(fused, ir, vis) ** weight
+        # The mean of each pixel with its neighbours to the right and below; then every second one.
+        fused, ir, vis = (
+            F.avg_pool2d(F.pad(x, (0, 1, 0, 1), mode="replicate"), 2, 1)[..., ::2, ::2] for x in (fused, ir, vis)
+        )
+    return result
+
+
+def qc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Q_C: the similarity to both sources in 7x7 windows, weighted by their covariance with the fused image.
+
+    N. Cvejic, A. Loza, D. Bull, N. Canagarajah: "A similarity metric for assessment of image fusion algorithms",
+    International Journal of Signal Processing 2(3), 2005.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 7.
+
+    Returns:
+        (B,), in [-1, 1], higher is better; NaN where both covariances vanish in a window.
+
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> qc(image, image, image)
+    tensor([1.])
+    """
+    to_ir, to_vis, weight = cvejic(fused, ir, vis)
+    weight = torch.where(weight < 0, 0, torch.where(weight > 1, 1, weight))
+    return (weight * to_ir + (1 - weight) * to_vis).mean(dim=(1, 2, 3))
+
+
+def cvejic(fused: Tensor, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """In each 7x7 window: the similarity to ir, that to vis, and the share of ir's covariance, in [0, 1] or not."""
+    kernel = gaussian_kernel(_CVEJIC_WINDOW, _SIGMA, fused)
+    by_ir, by_vis = (moments(source, fused, kernel, "valid") for source in (ir, vis))
+    weight = by_ir.covariance / (by_ir.covariance + by_vis.covariance)
+    return by_ir.similarity(_NOTHING, _NOTHING), by_vis.similarity(_NOTHING, _NOTHING), weight
+
+
+def qy(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Q_Y: in 7x7 windows, the similarity to both sources weighted by their variances, or to the nearer one.
+
+    C. Yang, J.-Q. Zhang, X.-R. Wang, X. Liu: "A novel similarity based quality metric for image fusion", Information
+    Fusion 9(2), 2008, doi:10.1016/j.inffus.2006.09.001. The nearer one counts where the sources themselves have a
+    similarity below 0.75.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 7.
+
+    Returns:
+        (B,), in [-1, 1], higher is better; copying one source is not punished where the sources differ. NaN where
+        both sources are flat in a window.
+
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> qy(image, image, image)
+    tensor([1.])
+    """
+    kernel = gaussian_kernel(_CVEJIC_WINDOW, _SIGMA, fused)
+    between = moments(ir, vis, kernel, "valid")
+    to_ir, to_vis = (moments(s, fused, kernel, "valid").similarity(_NOTHING, _NOTHING) for s in (ir, vis))
+    weight = between.variance_x / (between.variance_x + between.variance_y)
+    mixed = weight * to_ir + (1 - weight) * to_vis
+    alike = between.similarity(_NOTHING, _NOTHING) >= 0.75
+    return torch.where(alike, mixed, torch.maximum(to_ir, to_vis)).mean(dim=(1, 2, 3))
+
+
+def moments(x: Tensor, y: Tensor, kernel: Tensor, border: Border) -> Moments:
+    """The moments of two images, (B, 1, H, W), in windows weighted by `kernel` along rows and columns.
+
+    Raises:
+        ImageError: the images are smaller than the window.
+    """
+    if min(x.shape[2:]) < kernel.numel():
+        raise ImageError(
+            f"SSIM needs images of at least {kernel.numel()}x{kernel.numel()}, this one is {x.shape[3]}x{x.shape[2]}"
+        )
+    means = separable(torch.cat([x, y, x * x, y * y, x * y], dim=1), kernel, border)
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = means.chunk(5, dim=1)
+    return Moments(mean_x, mean_y, mean_xx - mean_x**2, mean_yy - mean_y**2, mean_xy - mean_x * mean_y)
+
+
+def _multi_scale(x: Tensor, y: Tensor) -> Tensor:
+    kernel = gaussian_kernel(_WINDOW, _SIGMA, x)
+    result = torch.ones_like(x[:, 0, 0, 0])
+    for i, weight in enumerate(_MS_WEIGHTS):
+        local = moments(x, y, kernel, "valid")
+        last = i == len(_MS_WEIGHTS) - 1
+        value = local.similarity(_K1**2, _K2**2) if last else local.contrast_structure(_K2**2)
+        result = result * value.mean(dim=(1, 2, 3)).clamp(min=0) ** weight
+        x, y = (F.avg_pool2d(image, 2) for image in (x, y))
+    return result

@@ -1,0 +1,242 @@
+"""Metrics of gradients: how much of the sources' edges, in strength and direction, the fused image keeps or invents."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from irfuse.filters import sobel
+
+_LITTLE = 1e-5
+
+
+class _Edges(NamedTuple):
+    """Strength and direction, modulo pi, of the edge at each pixel."""
+
+    strength: Tensor
+    angle: Tensor
+
+
+def qabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
+    """Q^AB/F: the share of the sources' edges, weighted by their strength, that the fused image keeps.
+
+    C. S. Xydeas, V. Petrovic: "Objective image fusion performance measure", Electronics Letters 36(4), 2000,
+    doi:10.1049/el:20000267; with the constants and the zero border of the code that most toolboxes share.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1].
+        scale: what 1 stands for. The shared code takes the strength itself for the ratio of two equal strengths: that
+            is harmless at 255, and at 1 it counts every pixel that copies a source as lost.
+
+    Returns:
+        (B,), in [0, 1], higher is better; NaN where both sources are constant.
+
+    >>> image = torch.rand(1, 1, 8, 8)
+    >>> qabf(image, image, image).item() > 0.97
+    True
+    """
+    f = _shared_edges(fused * scale)
+    kept, total = torch.zeros_like(fused[:, 0, 0, 0]), torch.zeros_like(fused[:, 0, 0, 0])
+    for source in (ir, vis):
+        s = _shared_edges(source * scale)
+        ratio = torch.where(s.strength > f.strength, f.strength / s.strength, s.strength / f.strength)
+        ratio = torch.where(s.strength == f.strength, f.strength, ratio)
+        turn = 1 - (s.angle - f.angle).abs() / (math.pi / 2)
+        quality = 0.9994 * torch.sigmoid(15 * (ratio - 0.5)) * 0.9879 * torch.sigmoid(22 * (turn - 0.8))
+        kept = kept + (quality * s.strength).sum(dim=(1, 2, 3))
+        total = total + s.strength.sum(dim=(1, 2, 3))
+    return kept / total
+
+
+def nabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
+    """N^AB/F: the share of edges that the fused image invents.
+
+    V. Petrovic, C. Xydeas: "Objective image fusion performance characterisation", ICCV 2005, doi:10.1109/ICCV.2005.175;
+    as modified by B. K. Shreyamsha Kumar: "Multifocus and multispectral image fusion based on pixel significance using
+    discrete cosine harmonic wavelet transform", Signal, Image and Video Processing 7(6), 2013,
+    doi:10.1007/s11760-012-0361-x.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 2.
+        scale: what 1 stands for; an edge below a strength of 2 hardly counts, so at 1 all pixels count alike.
+
+    Returns:
+        (B,), in [0, 1], lower is better.
+
+    >>> image = torch.rand(1, 1, 8, 8)
+    >>> nabf(image, image, image)
+    tensor([0.])
+    """
+    return _performance(fused, ir, vis, scale)[1]
+
+
+def labf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
+    """L^AB/F: the share of edges that the fused image loses; see :func:`nabf`.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 2.
+        scale: what 1 stands for.
+
+    Returns:
+        (B,), in [0, 1], lower is better.
+
+    >>> image = torch.rand(1, 1, 8, 8)
+    >>> labf(image, image, image).item() < 0.01
+    True
+    """
+    return _performance(fused, ir, vis, scale)[0]
+
+
+def qg(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
+    """Q_G: Xydeas and Petrovic's measure as a mean over pixels, with the constants and by the code of Liu.
+
+    The quality against both sources is weighted by their edge strengths at each pixel, and averaged over the pixels, so
+    that flat parts count as much as edges.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1].
+        scale: what 1 stands for.
+
+    Returns:
+        (B,), in [0, 1], higher is better.
+
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> qg(image, image, image).round(decimals=2)
+    tensor([0.9900])
+    """
+    f = _regular_edges(fused * scale)
+    kept, total = torch.zeros_like(fused), torch.zeros_like(fused)
+    for source in (ir, vis):
+        s = _regular_edges(source * scale)
+        source_strength = torch.where(s.strength == 0, _LITTLE, s.strength)
+        fused_strength = torch.where(f.strength == 0, _LITTLE, f.strength)
+        ratio = torch.where(s.strength > f.strength, f.strength / source_strength, source_strength / fused_strength)
+        turn = ((s.angle - f.angle).abs() - math.pi / 2).abs() * 2 / math.pi
+        quality = torch.sigmoid(10 * (ratio - 0.5)) * torch.sigmoid(20 * (turn - 0.75))
+        kept, total = kept + quality * source_strength, total + source_strength
+    return (kept / total).mean(dim=(1, 2, 3))
+
+
+def qm(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
+    """Q_M: how exactly the fused image has the sources' Haar coefficients, at two scales.
+
+    P.-W. Wang, B. Liu: "A novel image fusion metric based on multi-scale analysis", ICSP 2008. The preservation
+    exp(-|difference|) is averaged over the three bands of detail and weighted by their energy; the scales are
+    multiplied with the powers 2/3 and 1/3.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 4; what exceeds a multiple of 4 is left out.
+        scale: what 1 stands for; a difference of a few units of that scale counts as lost.
+
+    Returns:
+        (B,), in [0, 1], higher is better; NaN where both sources are constant.
+
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> qm(image, image, image)
+    tensor([1.])
+    """
+    result = torch.ones_like(fused[:, 0, 0, 0])
+    images = [image * scale for image in (fused, ir, vis)]
+    for power in (2 / 3, 1 / 3):
+        bands = [_haar(image) for image in images]
+        kept, total = torch.zeros_like(result), torch.zeros_like(result)
+        for source in bands[1:]:
+            pairs = zip(source[1:], bands[0][1:], strict=True)
+            preservation = torch.stack([torch.exp(-(a - b).abs()) for a, b in pairs]).mean(dim=0)
+            energy = torch.stack(source[1:]).square().sum(dim=0)
+            kept = kept + (preservation * energy).sum(dim=(1, 2, 3))
+            total = total + energy.sum(dim=(1, 2, 3))
+        result = result * (kept / total) ** power
+        images = [band[0] for band in bands]
+    return result
+
+
+def qsf(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Q_SF: how far the fused image's spatial frequency exceeds that of the stronger source at each place.
+
+    Y. Zheng, E. A. Essock, B. C. Hansen, A. M. Haun: "A new metric based on extended spatial frequency and its
+    application to DWT based fusion algorithms", Information Fusion 8(2), 2007, doi:10.1016/j.inffus.2005.04.003.
+    Differences are taken in four directions, the diagonal ones weighted by 1 / sqrt(2).
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) of one range, H and W at least 2.
+
+    Returns:
+        (B,), at least -1; 0 is best, a negative value has lost detail, a positive one is over-sharp or noisy. NaN where
+        both sources are constant.
+
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> qsf(image, image, image)
+    tensor([0.])
+    """
+    strongest = [torch.maximum(a.abs(), b.abs()) for a, b in zip(_differences(ir), _differences(vis), strict=True)]
+    reference = _spatial_frequency(strongest)
+    return (_spatial_frequency(_differences(fused)) - reference) / reference
+
+
+def _performance(fused: Tensor, ir: Tensor, vis: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """The shares of lost and of invented edges, (B,) each."""
+    f = _petrovic_edges(fused * scale)
+    loss = torch.zeros_like(fused)
+    total, weaker = loss, loss > 0
+    for source in (ir, vis):
+        s = _petrovic_edges(source * scale)
+        low, high = torch.minimum(s.strength, f.strength), torch.maximum(s.strength, f.strength)
+        ratio = torch.where(low > 0, low / high, 0)
+        turn = ((s.angle - f.angle).abs() - math.pi / 2).abs() * 2 / math.pi
+        strength_kept = 0.9999 * torch.sigmoid(19 * (ratio - 0.5))
+        angle_kept = 0.9995 * torch.sigmoid(22 * (turn - 0.5))
+        weight = torch.where(s.strength >= 2, s.strength**1.5, 0.001)
+        loss = loss + (1 - (strength_kept * angle_kept).sqrt()) * weight
+        total = total + weight
+        weaker = weaker | (f.strength <= s.strength)
+    whole = total.sum(dim=(1, 2, 3))
+    return (loss * weaker).sum(dim=(1, 2, 3)) / whole, (loss * ~weaker).sum(dim=(1, 2, 3)) / whole
+
+
+def _shared_edges(images: Tensor) -> _Edges:
+    rows, columns = sobel(images, "zero")
+    # The sign matters, since a vertical gradient counts as +pi/2 whichever way it points.
+    angle = -torch.atan(rows / torch.where(columns == 0, 1, columns))
+    return _Edges((rows**2 + columns**2).sqrt(), torch.where(columns == 0, math.pi / 2, angle))
+
+
+def _petrovic_edges(images: Tensor) -> _Edges:
+    rows, columns = (difference / 8 for difference in sobel(images, "reflect"))
+    angle = torch.where(
+        columns == 0, math.pi / 2 * rows.sign(), torch.atan(rows / torch.where(columns == 0, 1, columns))
+    )
+    return _Edges((rows**2 + columns**2).sqrt(), angle)
+
+
+def _regular_edges(images: Tensor) -> _Edges:
+    rows, columns = sobel(images, "zero")
+    angle = torch.atan(rows / torch.where(columns == 0, _LITTLE, columns))
+    return _Edges((rows**2 + columns**2).sqrt(), angle)
+
+
+def _haar(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The bands of the orthonormal Haar transform: approximation, and three of detail."""
+    height, width = (side // 2 * 2 for side in images.shape[2:])
+    images = images[..., :height, :width]
+    a, b, c, d = (images[..., row::2, column::2] for row in (0, 1) for column in (0, 1))
+    return (a + b + c + d) / 2, (a + b - c - d) / 2, (a - b + c - d) / 2, (a - b - c + d) / 2
+
+
+def _differences(images: Tensor) -> list[Tensor]:
+    """Between neighbours along rows, columns and both diagonals."""
+    return [
+        images[..., 1:] - images[..., :-1],
+        images[..., 1:, :] - images[..., :-1, :],
+        images[..., 1:, 1:] - images[..., :-1, :-1],
+        images[..., 1:, :-1] - images[..., :-1, 1:],
+    ]
+
+
+def _spatial_frequency(differences: list[Tensor]) -> Tensor:
+    # All sums are divided by the number of pixels, which is that of the differences and one row or column more.
+    pixels = differences[0][0].numel() + differences[0].shape[2]
+    energies = [difference.square().sum(dim=(1, 2, 3)) / pixels for difference in differences]
+    diagonal = (energies[2] + energies[3]) / math.sqrt(2)
+    return (energies[0] + energies[1] + diagonal).sqrt()

@@ -1,0 +1,220 @@
+"""Metrics of information: histograms of 8-bit grey levels, their entropies, and what two images share.
+
+All functions count the levels of images in [0, 1] rounded to 8 bits, whatever their dtype.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+_LEVELS = 256
+_TSALLIS_ORDER = 0.43137
+
+
+def en(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Entropy of the fused image, in bits; the sources are not looked at.
+
+    J. W. Roberts, J. A. van Aardt, F. B. Ahmed: "Assessment of image fusion procedures using entropy, image quality,
+    and multispectral classification", Journal of Applied Remote Sensing 2, 2008, doi:10.1117/1.2945910.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1].
+
+    Returns:
+        (B,), in [0, 8], higher is better; noise is rewarded.
+
+    >>> image = torch.tensor([[[[0.0, 1.0]]]])
+    >>> en(image, image, image)
+    tensor([1.])
+    """
+    return entropy(histogram(fused)).to(fused.dtype)
+
+
+def ce(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Cross entropy: the mean over both sources of the divergence of the fused histogram from the source's, in bits.
+
+    Levels that only one of the two images has do not count, so the value may be negative. D. M. Bulanon, T. F. Burks,
+    V. Alchanatis: "Image fusion of visible and thermal images for fruit detection", Biosystems Engineering 103(1),
+    2009, doi:10.1016/j.biosystemseng.2009.02.009.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1].
+
+    Returns:
+        (B,), lower is better.
+
+    >>> image = torch.rand(1, 1, 4, 4)
+    >>> ce(image, image, image)
+    tensor([0.])
+    """
+    p_fused = histogram(fused)
+    total = torch.zeros_like(p_fused[:, 0])
+    for source in (ir, vis):
+        p = histogram(source)
+        ratio = torch.where((p > 0) & (p_fused > 0), p / p_fused, 1)
+        total += (p * ratio.log2()).sum(dim=1) / 2
+    return total.to(fused.dtype)
+
+
+def mi(fused: Tensor, ir: Tensor, vis: Tensor, *, base: float = 2.0) -> Tensor:
+    """Mutual information of the fused image with both sources, summed.
+
+    G. Qu, D. Zhang, P. Yan: "Information measure for performance of image fusion", Electronics Letters 38(7), 2002,
+    doi:10.1049/el:20020212.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1].
+        base: of the logarithm; 2 gives bits.
+
+    Returns:
+        (B,), 0 or more, higher is better.
+
+    >>> image = torch.tensor([[[[0.0, 1.0]]]])
+    >>> mi(image, image, image)
+    tensor([2.])
+    """
+    total = mutual_information(fused, ir) + mutual_information(fused, vis)
+    return (total / math.log2(base)).to(fused.dtype)
+
+
+def ff(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Fusion factor, another name of :func:`mi` in bits.
+
+    >>> image = torch.tensor([[[[0.0, 1.0]]]])
+    >>> ff(image, image, image)
+    tensor([2.])
+    """
+    return mi(fused, ir, vis)
+
+
+def nmi(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Mutual information with both sources over the entropies of the sources: 2 (MI_ir + MI_vis) / (H_ir + H_vis).
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1].
+
+    Returns:
+        (B,), in [0, 2], higher is better; NaN where both sources are constant.
+
+    >>> image = torch.tensor([[[[0.0, 1.0]]]])
+    >>> nmi(image, image, image)
+    tensor([2.])
+    """
+    shared = mutual_information(fused, ir) + mutual_information(fused, vis)
+    return (2 * shared / (entropy(histogram(ir)) + entropy(histogram(vis)))).to(fused.dtype)
+
+
+def qmi(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Hossny's Q_MI: mutual information with each source over the entropies of both images, 2 sum MI / (H + H_fused).
+
+    M. Hossny, S. Nahavandi, D. Creighton: "Comments on 'Information measure for performance of image fusion'",
+    Electronics Letters 44(18), 2008, doi:10.1049/el:20081754.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1].
+
+    Returns:
+        (B,), in [0, 2], higher is better; NaN where an image and the fused one are both constant.
+
+    >>> image = torch.tensor([[[[0.0, 1.0]]]])
+    >>> qmi(image, image, image)
+    tensor([2.])
+    """
+    h_fused = entropy(histogram(fused))
+    total = sum(2 * mutual_information(fused, s) / (entropy(histogram(s)) + h_fused) for s in (ir, vis))
+    return torch.as_tensor(total).to(fused.dtype)
+
+
+def qte(fused: Tensor, ir: Tensor, vis: Tensor, *, order: float = _TSALLIS_ORDER) -> Tensor:
+    """Mutual information of Tsallis entropy, over the Tsallis entropies of the sources less what they share.
+
+    R. Nava, G. Cristobal, B. Escalante-Ramirez: "Mutual information improves image fusion quality assessments", SPIE
+    Newsroom, 2007.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1].
+        order: q of Tsallis entropy, not 1.
+
+    Returns:
+        (B,), higher is better.
+
+    >>> image = torch.rand(1, 1, 8, 8)
+    >>> qte(image, image, image).item() > 0
+    True
+    """
+    shared = tsallis_information(fused, ir, order) + tsallis_information(fused, vis, order)
+    own = tsallis_entropy(histogram(ir), order) + tsallis_entropy(histogram(vis), order)
+    return (shared / (own - tsallis_information(ir, vis, order))).to(fused.dtype)
+
+
+def qncie(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Nonlinear correlation information entropy of the three images.
+
+    Q. Wang, Y. Shen, J. Jin: "Performance evaluation of image fusion techniques", in: Image Fusion: Algorithms and
+    Applications, Academic Press, 2008.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1].
+
+    Returns:
+        (B,), in [0, 1], higher is better. It hardly moves: 0.80 to 0.82 on most images.
+
+    >>> image = torch.arange(256.0).view(1, 1, 16, 16) / 255
+    >>> qncie(image, image, image)
+    tensor([1.])
+    """
+    bits = math.log2(_LEVELS)
+    pairs = ((ir, vis), (ir, fused), (vis, fused))
+    r_iv, r_if, r_vf = (mutual_information(*pair) / bits for pair in pairs)
+    one = torch.ones_like(r_iv)
+    matrix = torch.stack([one, r_iv, r_if, r_iv, one, r_vf, r_if, r_vf, one], dim=1).view(-1, 3, 3)
+    share: Tensor = torch.linalg.eigvalsh(matrix).clamp(min=torch.finfo(torch.float64).tiny) / 3
+    return (1 + (share * share.log2()).sum(dim=1) / bits).to(fused.dtype)
+
+
+def levels(images: Tensor) -> Tensor:
+    """Images in [0, 1] as 8-bit levels, (B, H·W), int64."""
+    return (images.flatten(1) * 255).round().clamp(0, _LEVELS - 1).long()
+
+
+def histogram(images: Tensor) -> Tensor:
+    """The share of each level, (B, 256), float64."""
+    return _shares(levels(images), _LEVELS)
+
+
+def joint_histogram(x: Tensor, y: Tensor) -> Tensor:
+    """The share of each pair of levels of two images, (B, 256, 256), float64."""
+    return _shares(levels(x) * _LEVELS + levels(y), _LEVELS**2).view(-1, _LEVELS, _LEVELS)
+
+
+def entropy(p: Tensor) -> Tensor:
+    """Shannon entropy in bits of distributions, (B, …) to (B,)."""
+    terms: Tensor = torch.special.xlogy(p, p)
+    return -terms.flatten(1).sum(dim=1) / math.log(2)
+
+
+def mutual_information(x: Tensor, y: Tensor) -> Tensor:
+    """The information in bits that two images share, (B,), float64."""
+    joint = joint_histogram(x, y)
+    return entropy(joint.sum(dim=2)) + entropy(joint.sum(dim=1)) - entropy(joint)
+
+
+def tsallis_entropy(p: Tensor, order: float) -> Tensor:
+    """Tsallis entropy of distributions, (B, N) to (B,)."""
+    return (1 - torch.where(p > 0, p**order, 0).sum(dim=1)) / (order - 1)
+
+
+def tsallis_information(x: Tensor, y: Tensor, order: float) -> Tensor:
+    """The Tsallis divergence of the joint distribution of two images from the product of theirs, (B,), float64."""
+    joint = joint_histogram(x, y)
+    product = joint.sum(dim=2, keepdim=True) * joint.sum(dim=1, keepdim=True)
+    terms = torch.where(joint > 0, joint**order / torch.where(joint > 0, product, 1) ** (order - 1), 0)
+    return (1 - terms.flatten(1).sum(dim=1)) / (1 - order)
+
+
+def _shares(values: Tensor, count: int) -> Tensor:
+    batch, pixels = values.shape
+    offset = torch.arange(batch, device=values.device)[:, None] * count
+    counts = torch.bincount((values + offset).flatten(), minlength=batch * count)
+    return counts.view(batch, count).double() / pixels

@@ -1,0 +1,93 @@
+"""Metrics of perception: images compared as the eye's contrast sensitivity shows them."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from irfuse.filters import separable, sobel
+
+_BLOCK = 16
+
+
+def qcb(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Q_CB: how far the fused image keeps the perceived local contrast of the sources.
+
+    Y. Chen, R. S. Blum: "A new automated quality assessment algorithm for image fusion", Image and Vision Computing
+    27(10), 2009, doi:10.1016/j.imavis.2007.12.002; with the constants of Liu's code: contrast sensitivity as a
+    difference of Gaussians, 30 pixels to the unit of frequency, contrast as the ratio of Gaussians of 2 and 4 pixels.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 255], each stretched to that range.
+
+    Returns:
+        (B,), in [0, 1], higher is better; NaN where an image is constant.
+
+    >>> image = torch.rand(1, 1, 32, 32) * 255
+    >>> qcb(image, image, image)
+    tensor([1.])
+    """
+    radius = _frequency(fused, 30)
+    sensitivity = torch.exp(-((radius / 15.3870) ** 2)) - 0.7622 * torch.exp(-((radius / 1.3456) ** 2))
+    f, i, v = (_masked_contrast(_weight(image, sensitivity)) for image in (fused, ir, vis))
+    ir_saliency = i**2 / (i**2 + v**2)
+    kept = [torch.where(source < f, source / f, f / source) for source in (i, v)]
+    return (ir_saliency * kept[0] + (1 - ir_saliency) * kept[1]).mean(dim=(1, 2, 3))
+
+
+def qcv(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Q_CV: the perceived squared error against the sources in blocks of 16x16, weighted by the sources' edges.
+
+    H. Chen, P. K. Varshney: "A human perception inspired quality metric for image fusion based on regional
+    information", Information Fusion 8(2), 2007, doi:10.1016/j.inffus.2005.10.001; Mannos and Sakrison's contrast
+    sensitivity, edges to the power of 5, zeros beyond the border and in what the last blocks lack.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 255], each stretched to that range.
+
+    Returns:
+        (B,), 0 or more, lower is better; NaN where both sources are constant.
+
+    >>> image = torch.rand(1, 1, 32, 32) * 255
+    >>> qcv(image, image, image)
+    tensor([0.])
+    """
+    radius = 0.144 * _frequency(fused, 8)
+    sensitivity = 2.6 * (0.0192 + radius) * torch.exp(-(radius**1.1))
+    error, total = torch.zeros_like(fused[:, 0, 0, 0]), torch.zeros_like(fused[:, 0, 0, 0])
+    for source in (ir, vis):
+        rows, columns = sobel(source, "zero")
+        saliency = _block_mean((rows**2 + columns**2) ** 2.5)
+        error = error + (saliency * _block_mean(_weight(source - fused, sensitivity) ** 2)).sum(dim=(1, 2, 3))
+        total = total + saliency.sum(dim=(1, 2, 3))
+    return error / total
+
+
+def _frequency(images: Tensor, pixels: float) -> Tensor:
+    """The distance from zero frequency, (H, W) in the order of the Fourier transform; the highest one is H / pixels."""
+    height, width = images.shape[2:]
+    options = {"dtype": images.dtype, "device": images.device}
+    rows: Tensor = torch.fft.fftfreq(height, **options) * (2 * height / pixels)
+    columns: Tensor = torch.fft.fftfreq(width, **options) * (2 * width / pixels)
+    return (rows[:, None] ** 2 + columns[None, :] ** 2).sqrt()
+
+
+def _weight(images: Tensor, sensitivity: Tensor) -> Tensor:
+    weighted: Tensor = torch.fft.ifft2(torch.fft.fft2(images) * sensitivity).real
+    return weighted
+
+
+def _masked_contrast(images: Tensor) -> Tensor:
+    contrast = (_blur(images, 2) / _blur(images, 4) - 1).abs()
+    return contrast**3 / (contrast**2 + 1e-4)
+
+
+def _blur(images: Tensor, sigma: float) -> Tensor:
+    """A Gaussian of 31 taps that is not made to sum to one, with zeros beyond the border."""
+    position = torch.arange(-15, 16, dtype=images.dtype, device=images.device)
+    kernel = torch.exp(-(position**2) / (2 * sigma**2)) / ((2 * torch.pi) ** 0.5 * sigma)
+    return separable(images, kernel, "zero")
+
+
+def _block_mean(images: Tensor) -> Tensor:
+    height, width = images.shape[2:]
+    return F.avg_pool2d(F.pad(images, (0, -width % _BLOCK, 0, -height % _BLOCK)), _BLOCK)

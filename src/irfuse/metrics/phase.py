@@ -1,0 +1,254 @@
+"""Zhao's metric: how far the fused image keeps the sources' phase congruency.
+
+J. Zhao, R. Laganiere, Z. Liu: "Performance assessment of combinative pixel-level image fusion based on an absolute
+feature measurement", International Journal of Innovative Computing, Information and Control 3(6A), 2007; on P. Kovesi:
+"Image features from phase congruency", Videre 1(3), 1999, and "Phase congruency detects corners and edges", DICTA
+2003; with the constants of Liu's code.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from irfuse.errors import ImageError
+from irfuse.filters import gaussian_kernel
+
+_SCALES, _ORIENTATIONS = 4, 6
+_SHORTEST_WAVE, _WAVE_RATIO = 3, 2.1
+_BANDWIDTH = 0.55
+_ANGULAR_SIGMA = math.pi / _ORIENTATIONS / 1.2
+# Energy below the noise's mean and two standard deviations (of a Rayleigh distribution) is noise; 1.7 is empirical.
+_NOISE = (math.sqrt(math.pi / 2) + 2 * math.sqrt(2 - math.pi / 2)) / 1.7
+_SPREAD_CUTOFF, _SPREAD_GAIN = 0.5, 10
+_EPSILON = 1e-4
+
+_WINDOW, _SIGMA = 11, 1.5
+_FEATURE = 0.1
+_C = 1e-4
+
+
+def qp(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Q_P: the local correlation of phase congruency and its two moments with the sources'; see :func:`compare`.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 11.
+
+    Returns:
+        (B,), about [0, 1], higher is better; see :func:`compare` for where it misleads.
+
+    Raises:
+        ImageError: if an image is too small.
+
+    >>> image = torch.rand(1, 1, 32, 32)
+    >>> qp(image, image, image) > qp(torch.rand(1, 1, 32, 32), image, image)
+    tensor([True])
+    """
+    f, i, v = phase_congruency(torch.cat([fused, ir, vis])).chunk(3)
+    return compare(f, i, v)
+
+
+def compare(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Q_P = P_p P_M P_m from features that are at hand, when many fused images have the same sources.
+
+    Each factor is the mean, over the places where a source has a feature (phase congruency above 0.1), of the largest
+    of three local correlations: of the fused image with ir, with vis, and with the one of higher phase congruency.
+    Only the sources are cut off at 0.1, so the fused image gets less than 1 even if all three are equal, while a flat
+    one gets about 1.
+
+    Args:
+        fused, ir, vis: (B, 3, H, W), from :func:`phase_congruency`.
+
+    Returns:
+        (B,), about [0, 1], higher is better; NaN where no source has a feature.
+
+    >>> features = phase_congruency(torch.rand(2, 1, 32, 32))
+    >>> compare(features, features, features).shape
+    torch.Size([2])
+    """
+    ir_feature, vis_feature = ir[:, :1] > _FEATURE, vis[:, :1] > _FEATURE
+    ir_is_stronger = ir[:, :1] > vis[:, :1]
+    either = ir_feature | vis_feature
+    count = either.sum(dim=(1, 2, 3))
+    result = torch.ones_like(fused[:, 0, 0, 0])
+    for f, i, v in zip(*(features.chunk(3, dim=1) for features in (fused, ir, vis)), strict=True):
+        mean = _blur(f)
+        variance = _blur(f * f).sub_(mean * mean)
+        # The moments, too, are taken from the source of higher phase congruency, not of the higher moment.
+        sources = (i, ir_feature), (v, vis_feature), (torch.where(ir_is_stronger, i, v), either)
+        to_ir, to_vis, to_stronger = (
+            _correlation(f, mean, variance, source * feature).mul_(feature) for source, feature in sources
+        )
+        best = torch.maximum(torch.maximum(to_ir, to_vis), to_stronger)
+        result = result * best.sum(dim=(1, 2, 3)) / count
+    return result
+
+
+def phase_congruency(images: Tensor) -> Tensor:
+    """Kovesi's phase congruency, and the largest and smallest of its moments over direction.
+
+    Args:
+        images: (B, 1, H, W) in [0, 1], H and W at least 11.
+
+    Returns:
+        (B, 3, H, W): PC in [0, 1], M and m; M is large at edges and m at corners.
+
+    Raises:
+        ImageError: if the images are too small.
+
+    >>> phase_congruency(torch.rand(2, 1, 32, 32)).shape
+    torch.Size([2, 3, 32, 32])
+    """
+    height, width = images.shape[2:]
+    if min(height, width) < _WINDOW:
+        raise ImageError(f"Q_P needs images of at least {_WINDOW}x{_WINDOW} pixels, not {width}x{height}")
+    bank = _bank(images)
+    # One by one: all at once is slower on a processor, and takes memory for all scales of the whole batch.
+    return torch.cat([_features(image, bank) for image in images.chunk(len(images))])
+
+
+@dataclass(frozen=True)
+class _Bank:
+    """Log-Gabor filters, on the half of the spectrum that a real image needs.
+
+    Attributes:
+        scales: (S, H, W / 2 + 1), the radial parts.
+        even, odd: (O, H, W / 2 + 1), the angular parts, cut into those that are even and odd in frequency: the first
+            give the even, the second the odd responses, both real.
+        noise: (O,), the noise in the sum of all scales, in standard deviations of that in the finest one.
+    """
+
+    scales: Tensor
+    even: Tensor
+    odd: Tensor
+    noise: Tensor
+
+
+def _bank(like: Tensor) -> _Bank:
+    height, width = like.shape[2:]
+    half = width // 2 + 1
+    rows, columns = _frequencies(height, like)[:, None], _frequencies(width, like)
+    radius = (rows**2 + columns[:half] ** 2).sqrt()
+    low_pass = 1 / (1 + (radius / 0.45) ** 30)
+    radius[0, 0] = 1
+    waves = [_SHORTEST_WAVE * _WAVE_RATIO**scale for scale in range(_SCALES)]
+    scales = torch.stack(
+        [torch.exp((radius * wave).log().square() / (-2 * math.log(_BANDWIDTH) ** 2)) * low_pass for wave in waves]
+    )
+    scales[:, 0, 0] = 0
+    # What stands at -k is found by position, for at half the sampling rate -k and k are one.
+    angle = torch.atan2(-rows, columns[:half])
+    opposite = torch.atan2(-_reverse(rows), _reverse(columns)[:half])
+    ahead, behind = (
+        torch.stack([_spread(at, math.pi * step / _ORIENTATIONS) for step in range(_ORIENTATIONS)])
+        for at in (angle, opposite)
+    )
+    even, odd = (ahead + behind) / 2, (ahead - behind) / 2
+    # Both halves of the spectrum.
+    twice = torch.full_like(columns[:half], 2)
+    twice[0] = 1
+    if width % 2 == 0:
+        twice[-1] = 1
+    finest = (scales[0] ** 2 * (even**2 + odd**2) * twice).sum(dim=(1, 2))
+    together = ((scales.sum(dim=0) * even) ** 2 * twice).sum(dim=(1, 2))
+    return _Bank(scales, even, odd, (together / finest).sqrt())
+
+
+def _frequencies(side: int, like: Tensor) -> Tensor:
+    """In cycles per pixel, in the order of the Fourier transform; those of an odd side, too, go up to half."""
+    steps = torch.arange(-(side // 2), (side + 1) // 2, dtype=like.dtype, device=like.device)
+    frequencies: Tensor = torch.fft.ifftshift(steps / (side - side % 2))
+    return frequencies
+
+
+def _reverse(frequencies: Tensor) -> Tensor:
+    return frequencies.flip(0).roll(1, 0)
+
+
+def _spread(angle: Tensor, direction: float) -> Tensor:
+    distance = (angle - direction + math.pi).remainder(2 * math.pi) - math.pi
+    return torch.exp(distance.square() / (-2 * _ANGULAR_SIGMA**2))
+
+
+def _features(image: Tensor, bank: _Bank) -> Tensor:
+    height, width = image.shape[2:]
+    spectra = torch.fft.rfft2(image * 255) * bank.scales
+    turned = spectra * 1j
+    energies, amplitudes = torch.zeros_like(image), torch.zeros_like(image)
+    squares_x, squares_y, products = torch.zeros_like(image), torch.zeros_like(image), torch.zeros_like(image)
+    for step in range(_ORIENTATIONS):
+        even = [torch.fft.irfft2(spectra[:, s : s + 1] * bank.even[step], s=(height, width)) for s in range(_SCALES)]
+        odd = [torch.fft.irfft2(turned[:, s : s + 1] * bank.odd[step], s=(height, width)) for s in range(_SCALES)]
+        energy, amplitude = _energy(even, odd, bank.noise[step])
+        energies += energy
+        amplitudes += amplitude
+        congruency = energy / amplitude.clamp_(min=torch.finfo(image.dtype).tiny)
+        angle = math.pi * step / _ORIENTATIONS
+        squares = congruency * congruency
+        squares_x += squares * math.cos(angle) ** 2
+        squares_y += squares * math.sin(angle) ** 2
+        products += squares * (math.cos(angle) * math.sin(angle))
+    mean, difference = (squares_x + squares_y) / _ORIENTATIONS, (squares_x - squares_y) / (_ORIENTATIONS / 2)
+    # The moments ask for four times the products; the reference code leaves that out.
+    spread = (torch.hypot(products / _ORIENTATIONS, difference) + _EPSILON) / 2
+    return torch.cat([energies / (amplitudes + _EPSILON), mean + spread, mean - spread], dim=1)
+
+
+def _energy(even: list[Tensor], odd: list[Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:
+    """In one direction, the energy that is in phase at all scales, and the sum of the amplitudes."""
+    finest = torch.hypot(even[0], odd[0])
+    threshold = _median(finest) / math.sqrt(math.log(2)) * noise * _NOISE
+    amplitude, largest = finest.clone(), finest
+    for e, o in zip(even[1:], odd[1:], strict=True):
+        one = torch.hypot(e, o)
+        amplitude += one
+        largest = torch.maximum(largest, one)
+    sum_even, sum_odd = sum(even[1:], even[0]), sum(odd[1:], odd[0])
+    strength = torch.hypot(sum_even, sum_odd)
+    energy = strength * strength
+    for e, o in zip(even, odd, strict=True):
+        energy -= (e * sum_odd).sub_(o * sum_even).abs_()
+    energy = energy.div_(strength.add_(_EPSILON)).sub_(threshold).clamp_(min=0)
+    # Phase says little where few scales answer.
+    width = amplitude / largest.add_(_EPSILON).mul_(_SCALES)
+    return energy.mul_(width.sub_(_SPREAD_CUTOFF).mul_(_SPREAD_GAIN).sigmoid_()), amplitude
+
+
+def _median(images: Tensor) -> Tensor:
+    """Of each image, (B, 1, 1, 1); PyTorch's takes the lower one of two middle values, this their mean."""
+    values = images.flatten(1)
+    lower = values.median(dim=1, keepdim=True).values
+    below = values <= lower
+    above = values.masked_fill(below, math.inf).amin(dim=1, keepdim=True)
+    half = values.shape[1] / 2
+    return torch.where(below.sum(dim=1, keepdim=True) == half, (lower + above) / 2, lower)[:, :, None, None]
+
+
+def _correlation(fused: Tensor, mean: Tensor, variance: Tensor, source: Tensor) -> Tensor:
+    """The correlation in each window; `mean` and `variance` are the fused image's."""
+    source_mean = _blur(source)
+    covariance = _blur(fused * source).sub_(mean * source_mean)
+    variances = _blur(source * source).sub_(source_mean * source_mean).mul_(variance)
+    return covariance.add_(_C).div_(variances.abs_().sqrt_().add_(_C))
+
+
+def _blur(images: Tensor) -> Tensor:
+    """A Gaussian with zeros beyond the border.
+
+    As sums of shifted images: PyTorch's convolutions are many times slower in double precision.
+    """
+    height, width = images.shape[2:]
+    radius = _WINDOW // 2
+    kernel = gaussian_kernel(_WINDOW, _SIGMA, torch.zeros((), dtype=torch.float64)).tolist()
+    padded = F.pad(images, (radius, radius, radius, radius))
+    rows: Tensor = padded[..., radius : radius + width] * kernel[radius]
+    for k in range(radius):
+        pair = padded[..., k : k + width] + padded[..., 2 * radius - k : 2 * radius - k + width]
+        rows.add_(pair, alpha=kernel[k])
+    result: Tensor = rows[..., radius : radius + height, :] * kernel[radius]
+    for k in range(radius):
+        pair = rows[..., k : k + height, :] + rows[..., 2 * radius - k : 2 * radius - k + height, :]
+        result.add_(pair, alpha=kernel[k])
+    return result

@@ -1,0 +1,131 @@
+"""Piella and Heijmans' quality indices: local similarity to the sources, weighted by where each source matters.
+
+G. Piella, H. Heijmans: "A new quality metric for image fusion", ICIP 2003, doi:10.1109/ICIP.2003.1247209; on Z. Wang,
+A. C. Bovik: "A universal image quality index", IEEE Signal Processing Letters 9(3), 2002, doi:10.1109/97.995823.
+"""
+
+import torch
+from torch import Tensor
+
+from irfuse.filters import separable, sobel
+
+_WINDOW = 8
+
+
+def q(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Q: the universal quality index against both sources, weighted in each 8x8 window by the sources' variances.
+
+    Differentiable.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) of one range, H and W at least 8.
+
+    Returns:
+        (B,), in [-1, 1], higher is better.
+
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> q(image, image, image).round(decimals=3)
+    tensor([1.])
+    """
+    quality, _ = _local(fused, ir, vis)
+    return quality.mean(dim=(1, 2, 3))
+
+
+def qw(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Q_W: as :func:`q`, each window weighted by the larger variance of both sources.
+
+    Differentiable. It says nothing where both sources are flat, so very dark and very bright parts may look as they
+    like.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) of one range, H and W at least 8.
+
+    Returns:
+        (B,), in [-1, 1], higher is better; the plain mean where both sources are constant.
+
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> qw(image, image, image).round(decimals=3)
+    tensor([1.])
+    """
+    quality, saliency = _local(fused, ir, vis)
+    total = saliency.sum(dim=(1, 2, 3), keepdim=True)
+    share = torch.where(total > 0, saliency / torch.where(total > 0, total, 1), 1 / saliency[0].numel())
+    return (quality * share).sum(dim=(1, 2, 3))
+
+
+def qw_edge(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """The edge factor of Q_E alone: Q_W of the Sobel magnitudes, with zeros beyond the border.
+
+    Differentiable.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) of one range, H and W at least 8.
+
+    Returns:
+        (B,), in [-1, 1], higher is better.
+
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> qw_edge(image, image, image).round(decimals=3)
+    tensor([1.])
+    """
+    return qw(*(_magnitude(image) for image in (fused, ir, vis)))
+
+
+def qe(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Q_E: the product of :func:`qw` and :func:`qw_edge`.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) of one range, H and W at least 8.
+
+    Returns:
+        (B,), in [-1, 1], higher is better.
+
+    >>> image = torch.rand(1, 1, 16, 16)
+    >>> qe(image, image, image).round(decimals=3)
+    tensor([1.])
+    """
+    return qw(fused, ir, vis) * qw_edge(fused, ir, vis)
+
+
+def _local(fused: Tensor, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
+    """In each window, the quality against both sources and the larger variance of both."""
+    f, i, v = (_Moments(image) for image in (fused, ir, vis))
+    sum_of_variances = i.variance + v.variance
+    flat = sum_of_variances <= 0
+    ir_weight = torch.where(flat, 0.5, i.variance / torch.where(flat, 1, sum_of_variances))
+    quality = ir_weight * _index(f, i) + (1 - ir_weight) * _index(f, v)
+    return quality, torch.maximum(i.variance, v.variance)
+
+
+class _Moments:
+    """Mean and variance of an image in each 8x8 window."""
+
+    def __init__(self, image: Tensor) -> None:
+        self.image = image
+        self.mean = _window_mean(image)
+        self.variance = (_window_mean(image * image) - self.mean**2).clamp(min=0)
+
+
+def _index(x: _Moments, y: _Moments) -> Tensor:
+    """The universal quality index in each window: 1 where both are zero, its luminance factor where both are flat."""
+    covariance = _window_mean(x.image * y.image) - x.mean * y.mean
+    squares, variances = x.mean**2 + y.mean**2, x.variance + y.variance
+    luminance = ratio(2 * x.mean * y.mean, squares)
+    return luminance * ratio(2 * covariance, variances)
+
+
+def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """The quotient, and 1 where the denominator is zero."""
+    zero = denominator == 0
+    return torch.where(zero, 1, numerator / torch.where(zero, 1, denominator))
+
+
+def _window_mean(image: Tensor) -> Tensor:
+    return separable(image, image.new_full((_WINDOW,), 1 / _WINDOW), "valid")
+
+
+def _magnitude(image: Tensor) -> Tensor:
+    rows, columns = sobel(image, "zero")
+    squares = rows**2 + columns**2
+    # The root has no gradient at zero.
+    return torch.where(squares > 0, torch.where(squares > 0, squares, 1).sqrt(), 0)

@@ -1,0 +1,28 @@
+"""The protocols, one file a toolbox. `PROTOCOLS` is the list."""
+
+from irfuse.errors import ParameterError
+from irfuse.metrics.protocols.ataman import ATAMAN
+from irfuse.metrics.protocols.base import Protocol
+from irfuse.metrics.protocols.canonical import CANONICAL
+from irfuse.metrics.protocols.cddfuse import CDDFUSE
+from irfuse.metrics.protocols.li import LI
+from irfuse.metrics.protocols.liu import LIU
+from irfuse.metrics.protocols.tang import TANG, TANG_TABLES
+from irfuse.metrics.protocols.vifb import VIFB
+
+PROTOCOLS: tuple[Protocol, ...] = (CANONICAL, VIFB, LI, LIU, ATAMAN, TANG, TANG_TABLES, CDDFUSE)
+
+
+def find(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        ParameterError: there is none; the error gives the names.
+
+    >>> find("li").readings["mi"].note
+    'twice the entropy of the fused image: its joint entropy saturates to zero'
+    """
+    for protocol in PROTOCOLS:
+        if protocol.name == name:
+            return protocol
+    raise ParameterError(f"unknown protocol {name!r}; choose one of {', '.join(p.name for p in PROTOCOLS)}")

@@ -1,0 +1,111 @@
+"""The protocol `liu`: the MATLAB code that comes with a much-cited comparison of fusion metrics.
+
+Z. Liu, E. Blasch, Z. Xue, J. Zhao, R. Laganiere, W. Wu: "Objective assessment of multiresolution image fusion
+algorithms for context enhancement in night vision: a comparative study", IEEE TPAMI 34(1), 2012,
+doi:10.1109/TPAMI.2011.109; the code of github.com/zhengliu6699/imageFusionMetrics.
+"""
+
+import torch
+from torch import Tensor
+
+from irfuse.filters import extend, gaussian_kernel
+from irfuse.metrics.gradients import qg, qm, qsf
+from irfuse.metrics.information import entropy, histogram, joint_histogram, qmi, qncie
+from irfuse.metrics.perception import qcb, qcv
+from irfuse.metrics.phase import qp
+from irfuse.metrics.protocols.base import Protocol, Reading, on_scaled, on_stretched
+from irfuse.metrics.ssim import cvejic, moments, qy
+
+_TSALLIS_ORDER = 0.43137
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+
+def _qte(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Nava's measure with the code's two slips.
+
+    The marginals of the joint histogram are swapped, and the denominator takes Shannon's entropies to the power q and
+    adds what the sources share.
+    """
+    own = [entropy(histogram(source)) ** _TSALLIS_ORDER for source in (ir, vis)]
+    shared = _swapped_tsallis_information(fused, ir) + _swapped_tsallis_information(fused, vis)
+    return shared / (own[0] + own[1] + _swapped_tsallis_information(ir, vis))
+
+
+def _swapped_tsallis_information(x: Tensor, y: Tensor) -> Tensor:
+    joint = joint_histogram(x, y)
+    product = joint.sum(dim=1)[:, :, None] * joint.sum(dim=2)[:, None, :]
+    possible = product > 0
+    terms = joint**_TSALLIS_ORDER / torch.where(possible, product, 1) ** (_TSALLIS_ORDER - 1)
+    return (1 - torch.where(possible, terms, 0).sum(dim=(1, 2))) / (1 - _TSALLIS_ORDER)
+
+
+def _qm(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """The three bands of detail are summed and not averaged."""
+    return 3 * qm(fused, ir, vis)
+
+
+def _qc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Where the share of the covariance leaves [0, 1], the quality itself is set to 0 or 1 and not the share."""
+    to_ir, to_vis, share = cvejic(fused, ir, vis)
+    quality = share * to_ir + (1 - share) * to_vis
+    return torch.where(share < 0, 0, torch.where(share > 1, 1, quality)).mean(dim=(1, 2, 3))
+
+
+def _local_q(fused: Tensor, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
+    """Piella's quality in each window with SSIM in place of the universal index, and the larger variance; 0-255."""
+    kernel = gaussian_kernel(11, 1.5, fused)
+    by_ir, by_vis = (moments(source, fused, kernel, "valid") for source in (ir, vis))
+    total = by_ir.variance_x + by_vis.variance_x
+    share = torch.where(total == 0, 0.5, by_ir.variance_x / torch.where(total == 0, 1, total))
+    quality = share * by_ir.similarity(_C1, _C2) + (1 - share) * by_vis.similarity(_C1, _C2)
+    return quality, torch.maximum(by_ir.variance_x, by_vis.variance_x)
+
+
+def _q(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    return _local_q(fused, ir, vis)[0].mean(dim=(1, 2, 3))
+
+
+def _qw(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    quality, saliency = _local_q(fused, ir, vis)
+    return (quality * saliency).sum(dim=(1, 2, 3)) / saliency.sum(dim=(1, 2, 3))
+
+
+def _qe(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    return _qw(fused, ir, vis) * _qw(*(_prewitt(image) for image in (fused, ir, vis)))
+
+
+def _prewitt(images: Tensor) -> Tensor:
+    """The magnitude of Prewitt's gradient, with zeros beyond the border."""
+    images = extend(images, 1, "zero")
+    rows, columns = images[..., 2:, :] - images[..., :-2, :], images[..., 2:] - images[..., :-2]
+    rows = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
+    columns = columns[..., :-2, :] + columns[..., 1:-1, :] + columns[..., 2:, :]
+    return (rows**2 + columns**2).sqrt()
+
+
+LIU = Protocol(
+    name="liu",
+    title="Liu and others, TPAMI 2012",
+    source="github.com/zhengliu6699/imageFusionMetrics, MATLAB",
+    color="luma",
+    readings={
+        "qmi": Reading(on_stretched(qmi), "each image stretched first"),
+        "qte": Reading(on_stretched(_qte), "each image stretched first; swapped marginals, see the code's text"),
+        "qncie": Reading(on_stretched(qncie), "each image stretched first"),
+        "qg": Reading(qg),
+        "qm": Reading(_qm, "three times the metric, since the bands are summed"),
+        "qsf": Reading(qsf),
+        "qp": Reading(qp, tolerance=1e-3),
+        "q": Reading(on_scaled(_q, 255), "SSIM in place of the universal index"),
+        "qw": Reading(on_scaled(_qw, 255), "SSIM in place of the universal index"),
+        "qe": Reading(on_scaled(_qe, 255), "SSIM in place of the universal index, Prewitt's edges"),
+        "qc": Reading(
+            on_scaled(_qc, 255),
+            "sets the quality, not the weight; flat windows count by rounding noise",
+            tolerance=1e-3,
+        ),
+        "qy": Reading(on_scaled(qy, 255)),
+        "qcv": Reading(on_stretched(qcv, 255)),
+        "qcb": Reading(on_stretched(qcb, 255)),
+    },
+)

@@ -1,0 +1,83 @@
+"""The protocols `tang` and `tang-tables`: the code of Tang and others, and the numbers in their published tables.
+
+L. Tang, H. Zhang, H. Xu, J. Ma: "Deep learning-based image fusion: a survey", Journal of Image and Graphics 28(1),
+2023; the code of github.com/Linfeng-Tang/Evaluation-for-Image-Fusion, MATLAB, on 0-255. The tables came from the same
+code on 8-bit integers, whose arithmetic saturates.
+"""
+
+import math
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from irfuse.metrics.information import en, entropy, histogram, joint_histogram
+from irfuse.metrics.pixels import mse, psnr
+from irfuse.metrics.protocols.base import Protocol, Reading
+from irfuse.metrics.sharpness import ag, sf
+from irfuse.metrics.ssim import ssim_a
+from irfuse.metrics.statistics import cc, scd, sd
+from irfuse.metrics.vif import sum_of_fidelities, vif
+
+
+def _mi(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """The levels 254 and 255 share a bin of the joint histogram, but not of its marginals."""
+    total = torch.zeros_like(fused[:, 0, 0, 0])
+    for source in (ir, vis):
+        joint = joint_histogram(fused.clamp(max=254 / 255), source.clamp(max=254 / 255))
+        own = [entropy(histogram(image)) for image in (fused, source)]
+        total = total + own[0] + own[1] - entropy(joint)
+    return total
+
+
+def _psnr(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """The peak is 255 and the error on [0, 1]: 48.13 dB too much."""
+    return psnr(fused, ir, vis) + 20 * math.log10(255)
+
+
+def _saturated_sd(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Deviations below the mean become 0, and squares above 255 become 255."""
+    levels = fused * 255
+    deviations = (levels - levels.mean(dim=(2, 3), keepdim=True) + 0.5).floor().clamp(0, 255)
+    return deviations.square().clamp(max=255).mean(dim=(1, 2, 3)).sqrt()
+
+
+def _saturated_vif(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """At the first scale, products above 255 become 255."""
+    f, i, v = ((image * 255).round() for image in (fused, ir, vis))
+    return sum_of_fidelities(f, i, v, 2.0, lambda x, y: (x * y).clamp(max=255))
+
+
+TANG = Protocol(
+    name="tang",
+    title="Tang and others, the code",
+    source="github.com/Linfeng-Tang/Evaluation-for-Image-Fusion, MATLAB",
+    color="luma",
+    readings={
+        "en": Reading(en),
+        "sd": Reading(sd),
+        "sf": Reading(partial(sf, mean_over="differences")),
+        "ag": Reading(ag),
+        "cc": Reading(cc),
+        "scd": Reading(scd),
+        "mi": Reading(_mi, "levels 254 and 255 share a bin of the joint histogram"),
+        "vif": Reading(vif),
+        "psnr": Reading(_psnr, "48.13 dB too high"),
+        "mse": Reading(mse, "on [0, 1]"),
+        "ssim_a": Reading(
+            partial(ssim_a, dynamic_range=1 / 255, border="replicate"),
+            "on 0-255 with the constants of a range of 1",
+        ),
+    },
+)
+
+TANG_TABLES = Protocol(
+    name="tang-tables",
+    title="Tang and others, the published tables",
+    source="the spreadsheets of github.com/Linfeng-Tang/Evaluation-for-Image-Fusion",
+    color="luma",
+    readings={
+        "sd": Reading(_saturated_sd, "in 8-bit arithmetic that saturates both ways"),
+        "vif": Reading(_saturated_vif, "products at the first scale in 8-bit arithmetic that saturates"),
+    },
+)

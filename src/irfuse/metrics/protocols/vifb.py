@@ -1,0 +1,52 @@
+"""The protocol `vifb`: the 13 metrics of the benchmark VIFB, in colour the mean over R, G and B.
+
+X. Zhang, P. Ye, G. Xiao: "VIFB: A visible and infrared image fusion benchmark", CVPR Workshops 2020,
+doi:10.1109/CVPRW50498.2020.00060; the MATLAB code of github.com/xingchenzhang/VIFB.
+"""
+
+import math
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from irfuse.metrics.gradients import qabf
+from irfuse.metrics.information import ce, en, mi
+from irfuse.metrics.perception import qcb, qcv
+from irfuse.metrics.protocols.base import Protocol, Reading, on_stretched
+from irfuse.metrics.sharpness import ag, ei, sf
+from irfuse.metrics.ssim import ssim
+from irfuse.metrics.statistics import sd
+
+
+def _root_error(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """What the code calls mean squared error: the ROOT of the sum of squares over the number of pixels, 0-255."""
+    roots = [((fused - source) * 255).square().sum(dim=(1, 2, 3)).sqrt() / fused[0].numel() for source in (ir, vis)]
+    return (roots[0] + roots[1]) / 2
+
+
+def _psnr(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    return 10 * torch.log10(255**2 / _root_error(fused, ir, vis))
+
+
+VIFB = Protocol(
+    name="vifb",
+    title="The benchmark VIFB",
+    source="github.com/xingchenzhang/VIFB, MATLAB",
+    color="rgb",
+    readings={
+        "ag": Reading(ag),
+        "ce": Reading(ce),
+        "ei": Reading(ei),
+        "en": Reading(en),
+        "mi": Reading(on_stretched(partial(mi, base=math.e)), "in nats, each image stretched first"),
+        "psnr": Reading(_psnr, "of the root below: 55 to 59 dB, and it depends on the image's size"),
+        "qabf": Reading(qabf),
+        "qcb": Reading(on_stretched(qcb, 255)),
+        "qcv": Reading(on_stretched(qcv, 255)),
+        "rmse": Reading(_root_error, "the root of the sum of squares over the number of pixels: depends on the size"),
+        "sd": Reading(sd),
+        "sf": Reading(sf),
+        "ssim": Reading(ssim),
+    },
+)

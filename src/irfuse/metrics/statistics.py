@@ -1,0 +1,64 @@
+"""Metrics of statistics: contrast of the fused image, and its correlation with the sources."""
+
+from torch import Tensor
+
+
+def sd(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
+    """Standard deviation of the fused image (of the population); the sources are not looked at.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1].
+        scale: what 1 stands for.
+
+    Returns:
+        (B,), in [0, scale / 2], higher is better; noise is rewarded.
+
+    >>> import torch
+    >>> image = torch.tensor([[[[0.0, 1.0]]]])
+    >>> sd(image, image, image)
+    tensor([127.5000])
+    """
+    return fused.flatten(1).std(dim=1, correction=0) * scale
+
+
+def cc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Correlation coefficient, the mean over both sources.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) of any range.
+
+    Returns:
+        (B,), in [-1, 1], higher is better; NaN where an image is constant.
+
+    >>> import torch
+    >>> image = torch.tensor([[[[0.0, 1.0, 0.5]]]])
+    >>> cc(image, image, 1 - image)
+    tensor([0.])
+    """
+    return (correlation(fused, ir) + correlation(fused, vis)) / 2
+
+
+def scd(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Sum of the correlations of differences: of (fused - vis) with ir, and of (fused - ir) with vis.
+
+    V. Aslantas, E. Bendes: "A new image quality metric for image fusion: the sum of the correlations of differences",
+    AEU International Journal of Electronics and Communications 69(12), 2015, doi:10.1016/j.aeue.2015.09.004.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) of any range.
+
+    Returns:
+        (B,), in [-2, 2], higher is better; NaN where the fused image equals a source up to a constant.
+
+    >>> import torch
+    >>> ir, vis = torch.rand(2, 1, 1, 8, 8)
+    >>> scd(ir + vis, ir, vis).round(decimals=3)
+    tensor([2.])
+    """
+    return correlation(fused - vis, ir) + correlation(fused - ir, vis)
+
+
+def correlation(x: Tensor, y: Tensor) -> Tensor:
+    """Pearson's correlation of two images, (B,)."""
+    x, y = (image.flatten(1) - image.flatten(1).mean(dim=1, keepdim=True) for image in (x, y))
+    return (x * y).sum(dim=1) / ((x * x).sum(dim=1) * (y * y).sum(dim=1)).sqrt()
