@@ -3,25 +3,30 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from irfuse.errors import OutputError
 
 _UNFINISHED = ".part"
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader, or a crash, sees the old file or the new one and nothing between.
+@contextmanager
+def open_atomic(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that becomes `path` when the block ends without an error; else nothing is left of it.
+
+    A reader, or a crash, sees the old file or the new one and nothing between.
 
     Raises:
-        OutputError: the folder does not exist or cannot be written.
+        OutputError: the folder does not exist or cannot be written. So does any `OSError` of the block itself.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
     try:
         # Not by `tempfile`, whose files are private: this one gets the permissions of an ordinary file.
         with temporary.open("xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -29,6 +34,16 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all, as :func:`open_atomic` does.
+
+    Raises:
+        OutputError: the folder does not exist or cannot be written.
+    """
+    with open_atomic(path) as file:
+        file.write(data)
 
 
 def remove_unfinished(folder: Path, names: Collection[str]) -> None:
