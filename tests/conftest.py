@@ -45,3 +45,11 @@ def data() -> Path:
     if "IRFUSE_DATA" not in os.environ:
         pytest.skip("IRFUSE_DATA does not name the folder of the larger data")
     return Path(os.environ["IRFUSE_DATA"])
+
+
+@pytest.fixture(scope="session")
+def supplied_weights() -> Path:
+    """The folder of the backbones' weights, for tests that skip without it."""
+    if "IRFUSE_WEIGHTS" not in os.environ:
+        pytest.skip("IRFUSE_WEIGHTS does not name the folder of the backbones' weights")
+    return Path(os.environ["IRFUSE_WEIGHTS"])

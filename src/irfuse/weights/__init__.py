@@ -1,7 +1,8 @@
 """Weights files: find, verify, load and save.
 
 A weights file is a ``.safetensors`` file whose header holds, under ``irfuse``, a JSON object: the method that it is for
-and how it was made. Those that ship stand in ``manifest.toml`` with their SHA-256 and licence.
+and how it was made. Those that ship stand in ``manifest.toml`` with their SHA-256 and licence. Those of backbones do
+not ship: :mod:`irfuse.weights.fetch` has them.
 """
 
 import json
@@ -25,10 +26,10 @@ _HEADER_KEY = "irfuse"
 
 @dataclass(frozen=True)
 class Entry:
-    """A weights file of the manifest.
+    """A weights file of the manifest that ships.
 
     Attributes:
-        method: the method's name.
+        method: the name of the method, or of the network, that it is for.
         name: the name in a spec, without its version.
         version: of that name; a released file is never replaced.
         file: the file's name.
