@@ -1,8 +1,10 @@
 """The command, as a user meets it: what it prints, writes and returns."""
 
+import hashlib
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from irfuse import __version__, images, pairs, samples
 from irfuse.cli import main
 from irfuse.pairs import Pair
+from irfuse.weights import fetch
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -184,6 +187,14 @@ def test_demo(run: Run, tmp_path: Path) -> None:
     assert len(list((tmp_path / "demo").iterdir())) == len(samples.pairs()) + 1
 
 
+@pytest.fixture
+def no_backbones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without the weights of any backbone."""
+    monkeypatch.delenv("IRFUSE_WEIGHTS", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+
+
+@pytest.mark.usefixtures("no_backbones")
 def test_lists(run: Run) -> None:
     assert run("--version")[1].strip() == __version__
     status, printed, _ = run("methods")
@@ -196,6 +207,30 @@ def test_lists(run: Run) -> None:
     assert run("weights", "verify")[0] == 0
     status, printed, _ = run("weights", "path", "res2netfuse", "single")
     assert Path(printed.strip()).is_file()
+
+
+@pytest.mark.usefixtures("no_backbones")
+def test_weights_of_backbones(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    known = tuple(replace(file, sha256=hashlib.sha256(b"x").hexdigest()) for file in fetch.backbone_files())
+    monkeypatch.setattr(fetch, "backbone_files", lambda: known)
+    mirror, kept = tmp_path / "resnet101-63fe2227.pth", tmp_path / "torch/hub/checkpoints/resnet101-63fe2227.pth"
+    mirror.write_bytes(b"x")
+    listed = " ".join(run("weights", "list")[1].split())
+    assert "resnet101-63fe2227.pth BSD-3-Clause not here: irfuse weights fetch resnet101" in listed
+    assert run("weights", "path", "resnet101")[0] == 2
+    for _ in range(2):
+        assert run("weights", "fetch", "resnet101", "--mirror", tmp_path.as_uri())[:2] == (0, f"{kept}\n")
+        mirror.unlink(missing_ok=True)
+    assert run("weights", "path", "resnet101")[:2] == (0, f"{kept}\n")
+    assert str(kept) in "".join(run("weights", "list")[1].split())
+    assert f"{kept}: as it should be" in run("weights", "verify")[1]
+    kept.write_bytes(b"y")
+    status, _, complaints = run("weights", "verify")
+    assert (status, complaints.count("\n")) == (2, 1)
+    assert f"{kept}: wrong SHA-256" in complaints
+    status, _, complaints = run("weights", "fetch", "resnet152", "--mirror", tmp_path.as_uri())
+    assert (status, complaints.count("\n")) == (2, 1)
+    assert "resnet152-394f9c45.pth cannot be fetched: No such file or directory" in complaints
 
 
 def test_train(run: Run, tno_01: Pair, tmp_path: Path) -> None:

@@ -6,36 +6,82 @@ import typer
 from rich.table import Table
 
 from irfuse import weights as weight_files
-from irfuse.cli.console import output
+from irfuse.cli.console import output, progress
+from irfuse.weights import fetch as backbones
 
-weights = typer.Typer(help="List, find and verify the weights that ship with irfuse.", no_args_is_help=True)
+weights = typer.Typer(
+    help="List, find, fetch and verify weights: those that ship with irfuse, and those of backbones.",
+    no_args_is_help=True,
+)
 
 
 @weights.command("list")
 def list_() -> None:
-    """List the weights: method, name, size, licence, origin."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("method", "weights", "size", "licence", "SHA-256", "made by"):
-        table.add_column(column, overflow="fold")
+    """List the weights that ship, with method, name, size, licence and origin; and backbones, with where they are."""
+    shipped = _table("for", "weights", "size", "licence", "SHA-256", "made by")
     for entry in weight_files.manifest():
         size = f"{entry.path.stat().st_size / 1e6:.2f} MB" if entry.path.is_file() else "missing"
         row = (entry.method, entry.versioned_name, size, entry.licence, entry.sha256[:16], entry.source)
-        table.add_row(*row)
-    output.print(table, soft_wrap=False)
+        shipped.add_row(*row)
+    output.print(shipped, soft_wrap=False)
+    others = _table("backbone", "file", "licence", "where")
+    for file in backbones.backbone_files():
+        others.add_row(file.name, file.file, file.licence, _where(file))
+    output.print()
+    output.print(others, soft_wrap=False)
 
 
 @weights.command()
 def path(
-    method: Annotated[str, typer.Argument(help="As `irfuse methods` names it.")],
-    name: Annotated[str, typer.Argument(help="As `irfuse weights list` names it, with its version or without.")],
+    method: Annotated[str, typer.Argument(help="As `irfuse weights list` names what the weights are for.")],
+    name: Annotated[
+        str | None,
+        typer.Argument(help="As `irfuse weights list` names it, with its version or without; a backbone needs none."),
+    ] = None,
 ) -> None:
     """Print where a weights file lies."""
-    output.print(str(weight_files.find(method, name)), markup=False)
+    found = backbones.find(method).path if name is None else weight_files.find(method, name)
+    output.print(str(found), markup=False)
 
 
 @weights.command()
 def verify() -> None:
-    """Check every weights file against the manifest."""
+    """Check every weights file on this machine against the manifest."""
     for entry in weight_files.manifest():
         weight_files.verify(entry)
         output.print(f"{entry.file}: as it should be", markup=False)
+    for name in dict.fromkeys(file.name for file in backbones.backbone_files()):
+        for found in backbones.places(name):
+            backbones.verify(found)
+            output.print(f"{found.path}: as it should be", markup=False)
+
+
+@weights.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="A backbone: resnet50, resnet101 or resnet152.")],
+    mirror: Annotated[
+        str | None, typer.Option(help="The URL of a folder to fetch the file from, instead of its own.")
+    ] = None,
+) -> None:
+    """Fetch a backbone's weights, unless they are here, and print where they lie.
+
+    Methods do so by themselves when they first need them. On a machine without network, let IRFUSE_WEIGHTS name a
+    folder with the file in it.
+    """
+    with progress("fetching", "MB") as on_step:
+        found = backbones.fetch(name, base=mirror, on_step=on_step)
+    output.print(str(found.path), markup=False)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _where(file: backbones.BackboneFile) -> str:
+    paths = [str(found.path) for found in backbones.places(file.name) if found.file == file]
+    if paths:
+        return "\n".join(paths)
+    return f"not here: irfuse weights fetch {file.name}" if file.url else f"not in the folder of {backbones.SUPPLIED}"
