@@ -191,6 +191,8 @@ def test_demo(run: Run, tmp_path: Path) -> None:
 def no_backbones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine without the weights of any backbone."""
     monkeypatch.delenv("IRFUSE_WEIGHTS", raising=False)
+    # Both, so that not even broken code comes near the real cache.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
 
 

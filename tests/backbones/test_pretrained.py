@@ -64,7 +64,11 @@ def test_preprocessing_of_msra() -> None:
 def test_grey_is_three_equal_channels(preprocessing: Preprocessing) -> None:
     grey = torch.rand(2, 1, 4, 5, dtype=torch.float64)
     assert torch.equal(preprocessing(grey), preprocessing(grey.expand(-1, 3, -1, -1)))
-    assert preprocessing(grey).dtype == torch.float64
+
+
+def test_preprocessing_keeps_the_precision() -> None:
+    fed = TORCHVISION(torch.zeros(1, 1, 1, 1, dtype=torch.float64))
+    assert abs(fed[0, 0, 0, 0].item() + 0.485 / 0.229) < 1e-12
 
 
 def test_a_backbone_stays_as_it_is() -> None:

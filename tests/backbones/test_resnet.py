@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from irfuse.backbones.resnet import BasicBlock, Depth, ResNet
+from irfuse.backbones.resnet import BasicBlock, Bottleneck, Depth, ResNet
 from irfuse.errors import ParameterError
 
 KEYS = re.compile(
@@ -156,6 +156,30 @@ def test_basic_block(images: Tensor) -> None:
     y = F.conv2d(y.clamp(min=0), block.conv2.weight, padding=1) / (block.bn2.running_var + 1e-5).sqrt().view(-1, 1, 1)
     shortcut = F.conv2d(images, block.downsample[0].weight, stride=2) / (1 + 1e-5) ** 0.5
     assert torch.allclose(block(images, block.shortcut(images)), (y + shortcut).clamp(min=0), atol=1e-6)
+
+
+@pytest.mark.parametrize(("variant", "strides"), [("v1", (2, 1)), ("v1.5", (1, 2))])
+def test_bottleneck(variant: Any, strides: tuple[int, int], images: Tensor) -> None:
+    torch.manual_seed(0)
+    block = Bottleneck(3, 8, 2, variant, 0.0).eval()
+    nn.init.uniform_(block.bn1.bias)
+    nn.init.uniform_(block.bn2.running_var, 0.2, 1)
+    nn.init.uniform_(block.bn3.weight, 1, 2)
+    assert block.downsample is not None
+    y = F.conv2d(images, block.conv1.weight, stride=strides[0]) + block.bn1.bias.view(-1, 1, 1)
+    y = F.conv2d(y.clamp(min=0), block.conv2.weight, stride=strides[1], padding=1)
+    y = y / block.bn2.running_var.sqrt().view(-1, 1, 1)
+    y = F.conv2d(y.clamp(min=0), block.conv3.weight) * block.bn3.weight.view(-1, 1, 1)
+    shortcut = F.conv2d(images, block.downsample[0].weight, stride=2)
+    assert torch.allclose(block(images, block.shortcut(images)), (y + shortcut).clamp(min=0), atol=1e-6)
+
+
+def test_pooling(network: ResNet, images: Tensor) -> None:
+    relu1, pooled = network.features(images, ["relu1", "maxpool"])
+    assert torch.equal(pooled, F.max_pool2d(relu1, 3, stride=2, padding=1))
+    last = network.features(images, network.places[-1:])[0]
+    logits = last.mean(dim=(2, 3)) @ network.fc.weight.T + network.fc.bias
+    assert torch.allclose(network(images), logits, atol=1e-5)
 
 
 def test_impossible_networks() -> None:

@@ -23,12 +23,12 @@ OFFICIAL, MSRA = "resnet50-0676ba61.pth", "resnet50_msra_bgr255.safetensors"
 
 
 class Server(ThreadingHTTPServer):
-    """Answers every request with `body`, and says that it has `length` bytes."""
+    """Answers every request with `status`, `headers` and `body`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.body = BODY
-        self.length: int | None = len(BODY)
+        self.headers = {"Content-Length": str(len(BODY))}
         self.status = 200
         self.asked: list[str] = []
 
@@ -46,8 +46,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
         self.send_response(self.server.status)
-        if self.server.length is not None:
-            self.send_header("Content-Length", str(self.server.length))
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(self.server.body)
 
@@ -70,6 +70,8 @@ def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> fetch.BackboneFile
     """A machine without weights, a manifest whose files hold `BODY`, and from it the file that can be fetched."""
     for name in ("IRFUSE_WEIGHTS", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
+    # Both, so that not even broken code comes near the real cache.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     digest = hashlib.sha256(BODY).hexdigest()
     files = [replace(file, sha256=digest[: len(file.sha256)]) for file in fetch.backbone_files()]
@@ -106,14 +108,15 @@ def test_what_is_here_is_not_fetched_again(server: Server) -> None:
 
 
 def test_a_server_that_does_not_say_the_length(server: Server) -> None:
-    server.length = None
+    server.headers = {}
     assert fetch.fetch("resnet50", base=server.url).path.read_bytes() == BODY
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"length": len(BODY) + 1}, r"the transfer ended after 2560000 of 2560001 bytes"),
+        ({"headers": {"Content-Length": "2560001"}}, "the transfer ended after 2560000 of 2560001 bytes"),
+        ({"headers": {"Transfer-Encoding": "chunked"}, "body": b"ff\r\nx"}, "the transfer failed: IncompleteRead"),
         ({"body": BODY[:-1] + b"x"}, r"wrong SHA-256 \w{16}\.\.\., \w{8}\.\.\. is expected"),
         ({"status": 404}, "the server answers 404 Not Found"),
         ({"status": 503}, "the server answers 503 Service Unavailable"),
