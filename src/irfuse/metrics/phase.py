@@ -10,11 +10,11 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from irfuse.errors import ImageError
-from irfuse.filters import gaussian_kernel
+from irfuse.filters import gaussian, local_covariance, local_variance
+from irfuse.sharing import shared
 
 _SCALES, _ORIENTATIONS = 4, 6
 _SHORTEST_WAVE, _WAVE_RATIO = 3, 2.1
@@ -25,7 +25,8 @@ _NOISE = (math.sqrt(math.pi / 2) + 2 * math.sqrt(2 - math.pi / 2)) / 1.7
 _SPREAD_CUTOFF, _SPREAD_GAIN = 0.5, 10
 _EPSILON = 1e-4
 
-_WINDOW, _SIGMA = 11, 1.5
+_WINDOW = 11
+_GAUSSIAN = gaussian(_WINDOW, 1.5)
 _FEATURE = 0.1
 _C = 1e-4
 
@@ -46,12 +47,11 @@ def qp(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     >>> qp(image, image, image) > qp(torch.rand(1, 1, 32, 32), image, image)
     tensor([True])
     """
-    f, i, v = phase_congruency(torch.cat([fused, ir, vis])).chunk(3)
-    return compare(f, i, v)
+    return compare(phase_congruency(fused), phase_congruency(ir), phase_congruency(vis))
 
 
 def compare(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Q_P = P_p P_M P_m from features that are at hand, when many fused images have the same sources.
+    """Q_P = P_p P_M P_m from the images' features.
 
     Each factor is the mean, over the places where a source has a feature (phase congruency above 0.1), of the largest
     of three local correlations: of the fused image with ir, with vis, and with the one of higher phase congruency.
@@ -74,18 +74,18 @@ def compare(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     count = either.sum(dim=(1, 2, 3))
     result = torch.ones_like(fused[:, 0, 0, 0])
     for f, i, v in zip(*(features.chunk(3, dim=1) for features in (fused, ir, vis)), strict=True):
-        mean = _blur(f)
-        variance = _blur(f * f).sub_(mean * mean)
+        variance = local_variance(f, _GAUSSIAN, "zero")
         # The moments, too, are taken from the source of higher phase congruency, not of the higher moment.
         sources = (i, ir_feature), (v, vis_feature), (torch.where(ir_is_stronger, i, v), either)
         to_ir, to_vis, to_stronger = (
-            _correlation(f, mean, variance, source * feature).mul_(feature) for source, feature in sources
+            _correlation(f, variance, source * feature) * feature for source, feature in sources
         )
         best = torch.maximum(torch.maximum(to_ir, to_vis), to_stronger)
         result = result * best.sum(dim=(1, 2, 3)) / count
     return result
 
 
+@shared
 def phase_congruency(images: Tensor) -> Tensor:
     """Kovesi's phase congruency, and the largest and smallest of its moments over direction.
 
@@ -226,29 +226,8 @@ def _median(images: Tensor) -> Tensor:
     return torch.where(below.sum(dim=1, keepdim=True) == half, (lower + above) / 2, lower)[:, :, None, None]
 
 
-def _correlation(fused: Tensor, mean: Tensor, variance: Tensor, source: Tensor) -> Tensor:
-    """The correlation in each window; `mean` and `variance` are the fused image's."""
-    source_mean = _blur(source)
-    covariance = _blur(fused * source).sub_(mean * source_mean)
-    variances = _blur(source * source).sub_(source_mean * source_mean).mul_(variance)
-    return covariance.add_(_C).div_(variances.abs_().sqrt_().add_(_C))
-
-
-def _blur(images: Tensor) -> Tensor:
-    """A Gaussian with zeros beyond the border.
-
-    As sums of shifted images: PyTorch's convolutions are many times slower in double precision.
-    """
-    height, width = images.shape[2:]
-    radius = _WINDOW // 2
-    kernel = gaussian_kernel(_WINDOW, _SIGMA, torch.zeros((), dtype=torch.float64)).tolist()
-    padded = F.pad(images, (radius, radius, radius, radius))
-    rows: Tensor = padded[..., radius : radius + width] * kernel[radius]
-    for k in range(radius):
-        pair = padded[..., k : k + width] + padded[..., 2 * radius - k : 2 * radius - k + width]
-        rows.add_(pair, alpha=kernel[k])
-    result: Tensor = rows[..., radius : radius + height, :] * kernel[radius]
-    for k in range(radius):
-        pair = rows[..., k : k + height, :] + rows[..., 2 * radius - k : 2 * radius - k + height, :]
-        result.add_(pair, alpha=kernel[k])
-    return result
+def _correlation(fused: Tensor, variance: Tensor, source: Tensor) -> Tensor:
+    """The correlation in each window; `variance` is the fused image's."""
+    covariance = local_covariance(fused, source, _GAUSSIAN, "zero")
+    variances = local_variance(source, _GAUSSIAN, "zero") * variance
+    return (covariance + _C) / (variances.abs().sqrt() + _C)
