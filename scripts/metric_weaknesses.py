@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from irfuse import images
 from irfuse.errors import UndefinedScoreWarning
-from irfuse.evaluation import evaluate
+from irfuse.evaluation import Evaluator
 from irfuse.metrics import METRICS, MetricInfo
 
 ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0"}
@@ -77,10 +77,14 @@ def main() -> None:
     folder = Path(os.environ["IRFUSE_DATA"]) / "tno21"
     names = [f"{number:02d}.png" for number in range(1, 21)]
     pairs = [[images.read(folder / kind / name) for kind in ("ir", "vis")] for name in names]
-    scores = [[list(evaluate(fused, ir, vis).values()) for fused in versions(ir, vis)] for ir, vis in pairs]
+    evaluator = Evaluator()
+    scores = []
+    for ir, vis in pairs:
+        sources = evaluator.sources(ir, vis)
+        scores.append([list(sources.score(fused).values()) for fused in versions(ir, vis)])
     machine = f"{platform.machine()}, {os.cpu_count()} CPU cores"
     print(TEXT.format(pairs=len(pairs), day=date.today(), machine=machine, torch=torch.__version__))
-    table = dict(zip(evaluate(*[pairs[0][0]] * 3), np.moveaxis(np.array(scores), 2, 0), strict=True))
+    table = dict(zip(evaluator.metrics, np.moveaxis(np.array(scores), 2, 0), strict=True))
     for metric in METRICS:
         print(row(metric, table[metric.name]))
 

@@ -209,8 +209,8 @@ def qc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def _share(x: Tensor, y: Tensor, *, neither: float) -> Tensor:
-    """x / (x + y), and `neither` where both are zero."""
-    return torch.where((x == 0) & (y == 0), neither, x / (x + y))
+    """x / (x + y), and `neither` where that sum is zero."""
+    return torch.where(x + y == 0, neither, x / (x + y))
 
 
 def qy(fused: Tensor, ir: Tensor, vis: Tensor, *, neither: float = 0.5) -> Tensor:
