@@ -4,6 +4,7 @@ python benchmarks/metrics.py > benchmarks/metrics.md
 """
 
 import platform
+import resource
 import statistics
 import subprocess
 import time
@@ -96,6 +97,8 @@ from arrays to a number (checks and rounding included). Printed by `python bench
         further = milliseconds(partial(sources.score, example[0]))
         cells = f"{apart:.0f} | {together:.0f} | {further:.0f}"
         print(f"| `{protocol.name}`, {len(protocol.readings)} | {cells} |", flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"\nAt most {peak:.1f} GB of memory were in use; it grows with the number of pixels.")
 
 
 if __name__ == "__main__":
