@@ -3,23 +3,38 @@ import pytest
 import torch
 from scipy.ndimage import correlate1d
 
-from irfuse.filters import Border, gaussian_kernel, separable
+from irfuse.filters import Border, box, gaussian, local_covariance, local_mean, local_variance, separable
+
+TAPS = (0.1, 0.2, 0.4, 0.2, 0.3)
 
 
 @pytest.mark.parametrize(("border", "mode"), [("reflect", "mirror"), ("replicate", "nearest"), ("zero", "constant")])
 def test_borders_equal_scipy(border: Border, mode: str) -> None:
     images = torch.rand(2, 3, 9, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    kernel = torch.tensor([0.1, 0.2, 0.4, 0.2, 0.3], dtype=torch.float64)
     expected = images.numpy()
     for axis in (2, 3):
-        expected = correlate1d(expected, kernel.numpy(), axis=axis, mode=mode)
-    filtered = separable(images, kernel, border)
-    np.testing.assert_allclose(filtered.numpy(), expected, atol=1e-12)
-    np.testing.assert_allclose(separable(images, kernel, "valid").numpy(), expected[..., 2:-2, 2:-2], atol=1e-12)
+        expected = correlate1d(expected, TAPS, axis=axis, mode=mode)
+    np.testing.assert_allclose(separable(images, TAPS, border).numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(separable(images, TAPS, "valid").numpy(), expected[..., 2:-2, 2:-2], atol=1e-12)
 
 
-def test_gaussian_kernel() -> None:
-    kernel = gaussian_kernel(11, 1.5, torch.zeros(1, dtype=torch.float64))
-    assert kernel.sum().item() == pytest.approx(1)
-    assert (kernel[6] / kernel[5]).item() == pytest.approx(np.exp(-1 / (2 * 1.5**2)))
-    torch.testing.assert_close(kernel, kernel.flip(0))
+@pytest.mark.parametrize("border", ["valid", "reflect", "replicate", "zero"])
+def test_gradients(border: Border) -> None:
+    images = torch.rand(1, 2, 6, 7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(separable, (images, TAPS, border))
+    assert torch.autograd.gradgradcheck(separable, (images, TAPS, border))
+
+
+def test_gaussian() -> None:
+    taps = gaussian(11, 1.5)
+    assert sum(taps) == pytest.approx(1)
+    assert taps[6] / taps[5] == pytest.approx(np.exp(-1 / (2 * 1.5**2)))
+    assert taps == pytest.approx(taps[::-1])
+
+
+def test_moments_of_one_window() -> None:
+    x, y = torch.rand(2, 1, 1, 8, 8, dtype=torch.float64)
+    moments = [local_mean(x, box(8), "valid"), local_variance(x, box(8), "valid")]
+    assert [value.item() for value in moments] == pytest.approx([x.mean().item(), x.var(correction=0).item()])
+    covariance = ((x - x.mean()) * (y - y.mean())).mean().item()
+    assert local_covariance(x, y, box(8), "valid").item() == pytest.approx(covariance)

@@ -117,3 +117,17 @@ def test_bad_manifest(text: str, reason: str, tmp_path: Path) -> None:
         pairs.find(manifest)
     with pytest.raises(PairError, match="a data-set folder"):
         pairs.find(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("name", ["a_vis.png", "a_ir.jpg", "fused_a_vis.png", "A_VIS-Fusion.bmp", "a_vis result.png"])
+def test_fused_images(name: str, tmp_path: Path) -> None:
+    ir, vis = folders(tmp_path, ["a_ir.png", "b_ir.png"], ["a_vis.png", "b_vis.png"])
+    fused = tmp_path / "fused"
+    fused.mkdir()
+    for path in (fused / name, fused / "x.png"):
+        path.touch()
+    matched = pairs.match_fused(fused, pairs.match(ir, vis).pairs)
+    assert matched == pairs.Matched({"a_vis": fused / name}, (fused / "x.png",), ("b_vis",))
+    (fused / name).unlink()
+    with pytest.raises(PairError, match="no fused image of the 2 pairs"):
+        pairs.match_fused(fused, pairs.match(ir, vis).pairs)

@@ -2,6 +2,7 @@
 
     import irfuse
     fused = irfuse.fuse("ir.png", "vis.png", method="res2netfuse")
+    scores = irfuse.evaluate("fused.png", "ir.png", "vis.png", ["qabf", "scd"])
 
 The names below are imported when they are first used, so that ``import irfuse`` is fast and needs no PyTorch.
 """
@@ -11,8 +12,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from irfuse.api import evaluate as evaluate
+    from irfuse.api import evaluate_batch as evaluate_batch
     from irfuse.api import fuse as fuse
     from irfuse.api import list_methods as list_methods
+    from irfuse.api import list_metrics as list_metrics
+    from irfuse.api import list_protocols as list_protocols
     from irfuse.errors import IrfuseError as IrfuseError
     from irfuse.fuser import Fuser as Fuser
     from irfuse.levels import Levels as Levels
@@ -23,11 +28,26 @@ _HOMES = {
     "IrfuseError": "irfuse.errors",
     "Levels": "irfuse.levels",
     "Percentiles": "irfuse.levels",
+    "evaluate": "irfuse.api",
+    "evaluate_batch": "irfuse.api",
     "fuse": "irfuse.api",
     "list_methods": "irfuse.api",
+    "list_metrics": "irfuse.api",
+    "list_protocols": "irfuse.api",
 }
 
-__all__ = ["Fuser", "IrfuseError", "Levels", "Percentiles", "fuse", "list_methods"]
+__all__ = [
+    "Fuser",
+    "IrfuseError",
+    "Levels",
+    "Percentiles",
+    "evaluate",
+    "evaluate_batch",
+    "fuse",
+    "list_methods",
+    "list_metrics",
+    "list_protocols",
+]
 __version__ = version("irfuse")
 
 

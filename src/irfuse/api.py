@@ -1,22 +1,28 @@
-"""The calls for those who want a result: paths, arrays or tensors in, a fused image out."""
+"""The calls for those who want a result: paths, arrays or tensors in, a fused image or scores out."""
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
-from torch import Tensor
 
-from irfuse import images
-from irfuse.errors import ImageError, PairError
+from irfuse import images, scoring
+from irfuse.errors import ImageError, PairError, ParameterError, UndefinedScoreWarning
+from irfuse.evaluation import Evaluator
 from irfuse.fuser import Color, Fuser
 from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.methods import METHODS
 from irfuse.methods.base import Method, MethodInfo
+from irfuse.metrics import METRICS, MetricInfo
+from irfuse.metrics.protocols import PROTOCOLS
+from irfuse.metrics.protocols.base import Protocol
+from irfuse.scoring import Source
 
 
 def fuse(
-    ir: str | Path | NDArray[Any] | Tensor,
-    vis: str | Path | NDArray[Any] | Tensor,
+    ir: Source,
+    vis: Source,
     *,
     method: str | Method = "res2netfuse",
     device: str = "auto",
@@ -60,6 +66,101 @@ def fuse_files(ir: str | Path, vis: str | Path, fuser: Fuser) -> NDArray[Any]:
         raise type(error)(f"{ir} and {vis}: {error}") from None
 
 
+def evaluate(
+    fused: Source,
+    ir: Source,
+    vis: Source,
+    metrics: Sequence[str] | None = None,
+    protocol: str = "canonical",
+    *,
+    device: str = "cpu",
+    thermal: Levels | Percentiles | None = None,
+) -> dict[str, float]:
+    """Score a fused image by metrics as one protocol reads them.
+
+    Args:
+        fused, ir, vis: paths of image files, or arrays or tensors as :class:`irfuse.evaluation.Evaluator` takes them;
+            what is not of 8 bits is rounded to 8 bits. To compare two images alone, give one as both sources.
+        metrics: their names, see :func:`list_metrics`, or ``pyiqa:NAME``; None means all of the protocol.
+        protocol: its name, see :func:`list_protocols`.
+        device, thermal: as :class:`irfuse.evaluation.Evaluator` takes them.
+
+    Returns:
+        The scores by the metrics' names. NaN where one is undefined, with one :class:`UndefinedScoreWarning`.
+
+    Raises:
+        IrfuseError: what was given cannot be scored; the message says why and what to do.
+
+    >>> from irfuse import samples
+    >>> pair = samples.pairs()[0]
+    >>> scores = evaluate(pair.vis, pair.ir, pair.vis, ["qabf", "ssim_a"])
+    >>> {name: round(score, 2) for name, score in scores.items()}
+    {'qabf': 0.6, 'ssim_a': 0.58}
+    """
+    return evaluate_batch([fused], [ir], [vis], metrics, protocol, device=device, thermal=thermal)[0]
+
+
+def evaluate_batch(
+    fused: Sequence[Source],
+    ir: Sequence[Source],
+    vis: Sequence[Source],
+    metrics: Sequence[str] | None = None,
+    protocol: str = "canonical",
+    *,
+    device: str = "cpu",
+    thermal: Levels | Percentiles | None = None,
+    jobs: int = 1,
+) -> list[dict[str, float]]:
+    """Score many fused images, as :func:`evaluate` does one.
+
+    Args:
+        fused, ir, vis: as many of each, or batches with a leading dimension. Where neighbours have the same sources
+            (the same path or the same object), what is computed of these is shared.
+        jobs: how many processes. With more than one, a script needs ``if __name__ == "__main__":`` around its start.
+
+    Raises:
+        IrfuseError: something cannot be scored; the message names it.
+
+    >>> from irfuse import samples
+    >>> pair = samples.pairs()[0]
+    >>> len(evaluate_batch([pair.ir, pair.vis], [pair.ir] * 2, [pair.vis] * 2, ["mse"]))
+    2
+    """
+    if not len(fused) == len(ir) == len(vis):
+        raise ParameterError(
+            f"as many fused as infrared and visible images are needed, not {len(fused)}, {len(ir)} and {len(vis)}"
+        )
+    evaluator = Evaluator(metrics, protocol, device=device, thermal=thermal)
+    triples = [scoring.Triple(_name(sources), *sources) for sources in zip(fused, ir, vis, strict=True)]
+    scores = []
+    for outcome in scoring.run(triples, evaluator, jobs=jobs):
+        if outcome.error is not None:
+            where = f"{outcome.name}: " if outcome.name else ""
+            raise type(outcome.error)(f"{where}{outcome.error}")
+        if outcome.undefined:
+            warnings.warn(f"{outcome.name}: " * bool(outcome.name) + outcome.undefined, UndefinedScoreWarning, 2)
+        scores.append(outcome.scores)
+    return scores
+
+
+def list_metrics() -> list[MetricInfo]:
+    """What is known of each metric: name, symbol, direction, range.
+
+    >>> [info.name for info in list_metrics() if info.direction == "zero"]
+    ['qsf']
+    """
+    return list(METRICS)
+
+
+def list_protocols() -> list[Protocol]:
+    """The protocols, each with its readings by the metrics' names.
+
+    >>> [protocol.name for protocol in list_protocols() if "viff" in protocol.readings]
+    ['canonical']
+    """
+    return list(PROTOCOLS)
+
+
 def list_methods() -> list[MethodInfo]:
     """What is known of each method: name, paper, sizes.
 
@@ -69,5 +170,10 @@ def list_methods() -> list[MethodInfo]:
     return [method.info for method in METHODS]
 
 
-def _image(source: str | Path | NDArray[Any] | Tensor) -> Any:
+def _name(sources: tuple[Source, Source, Source]) -> str:
+    """The file names of a triple, for errors; those of arrays would say nothing."""
+    return ", ".join(str(source) for source in sources if isinstance(source, str | Path))
+
+
+def _image(source: Source) -> Any:
     return images.read(source) if isinstance(source, str | Path) else source

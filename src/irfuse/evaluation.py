@@ -10,96 +10,187 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from irfuse.color import luma
+from irfuse.device import resolve
 from irfuse.errors import ImageError, PairError, ParameterError, UndefinedScoreWarning
-from irfuse.levels import full_scale
-from irfuse.metrics import METRICS
+from irfuse.levels import Levels, Percentiles, full_scale
+from irfuse.metrics import METRICS, MetricInfo
+from irfuse.metrics.no_reference import PREFIX, load, score
 from irfuse.metrics.protocols import find
-from irfuse.metrics.protocols.base import Protocol
+from irfuse.metrics.protocols.base import Reading
+from irfuse.sharing import Memory, sharing
 
-_INFO = {info.name: info for info in METRICS}
+_UNIT = NDArray[np.float64]
+"""An image without alpha, (H, W, 1) or (H, W, 3), 8-bit levels over 255."""
 
 
-def evaluate(
-    fused: NDArray[Any],
-    ir: NDArray[Any],
-    vis: NDArray[Any],
-    metrics: Sequence[str] | None = None,
-    protocol: str = "canonical",
-) -> dict[str, float]:
-    """Score one fused image.
+class Evaluator:
+    """Scores fused images by metrics as one protocol reads them.
+
+    Arrays are (H, W) or (H, W, C), tensors (H, W) or (C, H, W), C from 1 to 4, ``uint8``, ``uint16`` or floats in
+    [0, 1]; alpha is left out. All are rounded to 8 bits.
 
     Args:
-        fused, ir, vis: (H, W) or (H, W, C), C from 1 to 4, ``uint8``, ``uint16`` or floats in [0, 1]; without alpha.
-        metrics: their names; None means all of the protocol.
+        metrics: names of metrics, and of no-reference metrics as ``pyiqa:NAME``; None means all of the protocol.
         protocol: its name.
-
-    Returns:
-        The scores by the metrics' names, in the order asked for. NaN where a score is undefined.
+        device: where the metrics are computed: ``cpu``, ``cuda``, ``auto`` and so on.
+        thermal: how infrared values become [0, 1], as :class:`irfuse.Fuser` takes it; None is the full range of the
+            dtype, which is wrong for raw thermal counts.
 
     Raises:
-        ParameterError: there is no such protocol, or it does not define the metric.
-        ImageError: an image cannot be scored: empty, NaN, a wrong shape, or smaller than a metric's window.
-        PairError: the sizes differ.
+        ParameterError: there is no such protocol, or it does not define a metric.
+        MissingDependencyError: a no-reference metric is asked for, and pyiqa is not installed.
+        DeviceError: the device is not there.
 
-    >>> image = np.arange(4096, dtype=np.uint16).reshape(64, 64) // 16
-    >>> evaluate(image.astype(np.uint8), image.astype(np.uint8), image.astype(np.uint8), ["en", "mi"], "li")
+    >>> image = np.arange(4096).reshape(64, 64) // 16
+    >>> Evaluator(["en", "mi"], "li")(*[image.astype(np.uint8)] * 3)
     {'en': 8.0, 'mi': 16.0}
     """
-    chosen = find(protocol)
-    names = list(chosen.readings) if metrics is None else list(metrics)
-    for name in names:
-        if name not in chosen.readings:
-            known = "is no metric" if name not in _INFO else f"is not defined by the protocol {protocol}"
-            raise ParameterError(f"{name!r} {known}; choose among {', '.join(chosen.readings)}")
-    planes = _planes(fused, ir, vis, chosen)
-    smallest = min(planes[0].shape[2:])
-    for name in names:
-        if smallest < _INFO[name].minimum:
-            side = _INFO[name].minimum
-            raise ImageError(
-                f"{name} needs images of at least {side}x{side}, the smaller side here has {smallest} pixels"
-            )
-    scores = {name: float(chosen.readings[name].function(*planes).mean()) for name in names}
-    undefined = [name for name, score in scores.items() if score != score]
-    if undefined:
-        warnings.warn(
-            f"{', '.join(undefined)}: undefined for these images (a constant image, or one that equals a source)",
-            UndefinedScoreWarning,
-            stacklevel=2,
+
+    def __init__(
+        self,
+        metrics: Sequence[str] | None = None,
+        protocol: str = "canonical",
+        *,
+        device: str = "cpu",
+        thermal: Levels | Percentiles | None = None,
+    ) -> None:
+        self.protocol = find(protocol)
+        self.metrics = list(self.protocol.readings) if metrics is None else list(dict.fromkeys(metrics))
+        self.device = resolve(device)
+        self.thermal = thermal
+        for name in self.metrics:
+            if name.startswith(PREFIX):
+                load(name, self.device)
+            else:
+                self._check(name)
+
+    def __call__(
+        self, fused: NDArray[Any] | Tensor, ir: NDArray[Any] | Tensor, vis: NDArray[Any] | Tensor
+    ) -> dict[str, float]:
+        """Score one fused image; see :meth:`Sources.score`."""
+        return self.sources(ir, vis).score(fused)
+
+    def sources(self, ir: NDArray[Any] | Tensor, vis: NDArray[Any] | Tensor) -> "Sources":
+        """The sources of one pair, for many fused images.
+
+        Raises:
+            ImageError: an image cannot be scored: empty, NaN, or a wrong shape.
+            PairError: the sizes differ.
+        """
+        return Sources(self, _unit(ir, "infrared", self.thermal), _unit(vis, "visible"))
+
+    def _check(self, name: str) -> None:
+        if name not in self.protocol.readings:
+            known = f"is not defined by the protocol {self.protocol.name}" if _info(name) else "is no metric"
+            raise ParameterError(f"{name!r} {known}; choose among {', '.join(self.protocol.readings)}")
+
+
+class Sources:
+    """The sources of one pair; what is computed of them is computed once for all fused images."""
+
+    def __init__(self, evaluator: Evaluator, ir: _UNIT, vis: _UNIT) -> None:
+        _check_sizes(infrared=ir, visible=vis)
+        self._evaluator = evaluator
+        self._ir, self._vis = ir, vis
+        # Their planes with the memory of what hangs on these, in grey and in colour.
+        self._known: dict[bool, tuple[Tensor, Tensor, Memory]] = {}
+
+    def score(self, fused: NDArray[Any] | Tensor) -> dict[str, float]:
+        """Score one fused image.
+
+        Returns:
+            The scores by the metrics' names, in their order. NaN where a score is undefined, with one warning.
+
+        Raises:
+            ImageError: the image cannot be scored: empty, NaN, a wrong shape, or smaller than a metric's window.
+            PairError: its size is not that of the sources.
+        """
+        unit = _unit(fused, "fused")
+        _check_sizes(fused=unit, infrared=self._ir)
+        protocol, device = self._evaluator.protocol, self._evaluator.device
+        color = protocol.color == "rgb" and any(image.shape[2] == 3 for image in (unit, self._ir, self._vis))
+        if color not in self._known:
+            planes = _planes(self._ir, color, device), _planes(self._vis, color, device)
+            self._known[color] = (*planes, Memory(*planes))
+        ir, vis, memory = self._known[color]
+        images = _planes(unit, color, device), ir, vis
+        scores = {}
+        with torch.no_grad(), sharing(memory):
+            for name in self._evaluator.metrics:
+                if name.startswith(PREFIX):
+                    scores[name] = score(name, unit, device)
+                else:
+                    scores[name] = _score(name, protocol.readings[name], *images)
+        memory.forget()
+        undefined = [name for name, value in scores.items() if value != value]
+        if undefined:
+            warnings.warn(f"{', '.join(undefined)}: undefined: {_cause(*images)}", UndefinedScoreWarning, stacklevel=2)
+        return scores
+
+
+def _score(name: str, reading: Reading, fused: Tensor, ir: Tensor, vis: Tensor) -> float:
+    info = _info(name)
+    needed, smaller_side = reading.minimum or (info.minimum if info else 1), min(fused.shape[2:])
+    if smaller_side < needed:
+        raise ImageError(
+            f"{name} needs images of at least {needed}x{needed}, the smaller side here has {smaller_side} pixels"
         )
-    return scores
+    if reading.planes == "together":
+        fused, ir, vis = (image.transpose(0, 1) for image in (fused, ir, vis))
+    return float(reading.function(fused, ir, vis).mean())
 
 
-def _planes(
-    fused: NDArray[Any], ir: NDArray[Any], vis: NDArray[Any], protocol: Protocol
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The images as batches of grey levels over 255: one each, or one for each of R, G and B."""
-    names = ("fused", "infrared", "visible")
-    images = [_unit(image, name) for image, name in zip((fused, ir, vis), names, strict=True)]
-    sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in images]
-    if len(set(sizes)) > 1:
-        raise PairError("the sizes differ: " + ", ".join(map(" ".join, zip(names, sizes, strict=True))))
-    if protocol.color == "luma" or all(image.shape[2] == 1 for image in images):
-        images = [_luma(image) for image in images]
-    else:
-        images = [np.broadcast_to(image, (*image.shape[:2], 3)) for image in images]
-    f, i, v = (torch.from_numpy(np.rint(np.moveaxis(image, 2, 0) * 255)[:, None] / 255) for image in images)
-    return f, i, v
+def _planes(unit: _UNIT, color: bool, device: torch.device) -> Tensor:
+    """A batch of grey levels over 255: the luma, or R, G and B."""
+    if color:
+        unit = np.broadcast_to(unit, (*unit.shape[:2], 3))
+    elif unit.shape[2] == 3:
+        # Rounded again, as a luma in a file would be. All divisions by 255 are done here: a GPU's is not exact.
+        unit = _rounded(luma(*np.moveaxis(unit, 2, 0))[..., None])
+    return torch.from_numpy(np.moveaxis(unit, 2, 0)[:, None].copy()).to(device)
 
 
-def _unit(image: NDArray[Any], name: str) -> NDArray[np.float64]:
-    """An image without alpha, (H, W, 1) or (H, W, 3) in [0, 1]."""
+def _info(name: str) -> MetricInfo | None:
+    return next((info for info in METRICS if info.name == name), None)
+
+
+def _unit(image: NDArray[Any] | Tensor, name: str, thermal: Levels | Percentiles | None = None) -> _UNIT:
+    if isinstance(image, Tensor):
+        array = image.detach().cpu().numpy()
+        image = np.moveaxis(array, 0, 2) if array.ndim == 3 else array
     scale = full_scale(image.dtype.name, name)
     if image.ndim not in (2, 3) or 0 in image.shape or (image.ndim == 3 and image.shape[2] > 4):
         raise ImageError(f"{name}: an array of shape {image.shape} is not an image")
-    unit = image.astype(np.float64) / scale
-    unit = unit[..., None] if unit.ndim == 2 else unit
-    if not np.isfinite(unit).all():
-        raise ImageError(f"{name}: {int((~np.isfinite(unit)).sum())} values are NaN or infinite")
+    if not np.isfinite(image).all():
+        raise ImageError(f"{name}: {int((~np.isfinite(image)).sum())} values are NaN or infinite")
+    image = image[..., None] if image.ndim == 2 else image
+    image = image[..., : 3 if image.shape[2] >= 3 else 1].astype(np.float64)
+    if isinstance(thermal, Percentiles):
+        thermal = thermal.levels(image) if scale > np.iinfo(np.uint8).max else None
+    unit = image / scale if thermal is None else thermal.apply(image)
     if unit.min() < 0 or unit.max() > 1:
         raise ImageError(f"{name}: floating-point values must lie in [0, 1]")
-    return unit[..., : 3 if unit.shape[2] >= 3 else 1]
+    return _rounded(unit)
 
 
-def _luma(image: NDArray[np.float64]) -> NDArray[np.float64]:
-    return luma(*np.moveaxis(image, 2, 0))[..., None] if image.shape[2] == 3 else image
+def _rounded(unit: _UNIT) -> _UNIT:
+    levels: _UNIT = np.rint(unit * 255) / 255
+    return levels
+
+
+def _check_sizes(**units: _UNIT) -> None:
+    sizes = {name: f"{unit.shape[1]}x{unit.shape[0]}" for name, unit in units.items()}
+    if len(set(sizes.values())) > 1:
+        raise PairError("the sizes differ: " + ", ".join(f"{name} {size}" for name, size in sizes.items()))
+
+
+def _cause(*planes: Tensor) -> str:
+    """Why a score of these images may be undefined."""
+    named = list(zip(("fused", "infrared", "visible"), planes, strict=True))
+    constant = [name for name, plane in named if (plane.amax(dim=(1, 2, 3)) == plane.amin(dim=(1, 2, 3))).any()]
+    if constant:
+        return f"the {' and the '.join(constant)} image {'is' if len(constant) == 1 else 'are'} constant"
+    differences = [name for name, source in named[1:] if ((planes[0] - source).std(dim=(1, 2, 3)) < 1e-9).any()]
+    if differences:
+        return f"the fused image equals the {' and the '.join(differences)} image up to a constant"
+    return "both sources are flat in a window"

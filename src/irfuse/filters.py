@@ -1,39 +1,75 @@
-"""Linear filters on (B, C, H, W) tensors; what happens at the border is always an argument."""
+"""Linear filters on (B, C, H, W) tensors, and the moments of what their windows see.
 
-from typing import Literal
+What happens at the border is always an argument, and so are the taps of a kernel, which is the same along the rows and
+along the columns.
+"""
+
+import math
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from irfuse.sharing import shared
+
 Border = Literal["valid", "reflect", "replicate", "zero"]
+Taps = tuple[float, ...]
 
 
-def gaussian_kernel(size: int, sigma: float, like: Tensor) -> Tensor:
+def gaussian(size: int, sigma: float) -> Taps:
     """A Gaussian of `size` taps and standard deviation `sigma`, in pixels, that sums to one.
 
-    Args:
-        like: the tensor whose dtype and device the kernel takes.
+    >>> gaussian(3, 1e-3)
+    (0.0, 1.0, 0.0)
     """
-    position = torch.arange(size, dtype=like.dtype, device=like.device) - (size - 1) / 2
-    kernel = torch.exp(-(position**2) / (2 * sigma**2))
-    return kernel / kernel.sum()
+    values = [math.exp(-((k - (size - 1) / 2) ** 2) / (2 * sigma**2)) for k in range(size)]
+    return tuple(value / sum(values) for value in values)
 
 
-def separable(images: Tensor, kernel: Tensor, border: Border) -> Tensor:
-    """Correlate every channel with `kernel`, along the rows and then along the columns.
+def box(size: int) -> Taps:
+    """`size` equal taps that sum to one."""
+    return (1 / size,) * size
+
+
+def separable(images: Tensor, taps: Taps, border: Border) -> Tensor:
+    """Correlate every channel with `taps`, along the rows and then along the columns.
+
+    Differentiable.
 
     Args:
         images: (B, C, H, W).
-        kernel: (K,), K odd.
+        taps: K of them, K odd but for ``valid``.
         border: ``valid`` keeps only the places where the kernel fits, (H - K + 1, W - K + 1); the others keep the
             size and go on beyond the border by mirroring without the edge (``reflect``), by the edge's own value
             (``replicate``), or by zeros (``zero``).
     """
-    channels, radius = images.shape[1], kernel.numel() // 2
-    images = extend(images, radius, border)
-    rows = F.conv2d(images, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
-    return F.conv2d(rows, kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
+    filtered: Tensor = _Separable.apply(extend(images, len(taps) // 2, border), taps)  # type: ignore[no-untyped-call]
+    return filtered
+
+
+@shared
+def local_mean(images: Tensor, taps: Taps, border: Border) -> Tensor:
+    """The mean in each window, weighted by `taps`, which sum to one; see :func:`separable`."""
+    return separable(images, taps, border)
+
+
+@shared
+def local_variance(images: Tensor, taps: Taps, border: Border) -> Tensor:
+    """The variance in each window, which rounding may push below zero; see :func:`separable`."""
+    return separable(images * images, taps, border) - local_mean(images, taps, border) ** 2
+
+
+@shared
+def local_covariance(x: Tensor, y: Tensor, taps: Taps, border: Border) -> Tensor:
+    """The covariance of two images in each window; see :func:`separable`."""
+    return separable(x * y, taps, border) - local_mean(x, taps, border) * local_mean(y, taps, border)
+
+
+@shared
+def scaled(images: Tensor, factor: float) -> Tensor:
+    """Images times a factor."""
+    return images * factor
 
 
 def sobel(images: Tensor, border: Border) -> tuple[Tensor, Tensor]:
@@ -55,3 +91,29 @@ def extend(images: Tensor, by: int, border: Border) -> Tensor:
     if border == "valid":
         return images
     return F.pad(images, (by, by, by, by), mode="constant" if border == "zero" else border)
+
+
+class _Separable(torch.autograd.Function):
+    """Sums of shifted images.
+
+    In double precision on a CPU PyTorch's convolutions take 20 times as long, and in single precision twice as long.
+    Left to autograd, each shift would cost a gradient of the whole image's size.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, taps: Taps) -> Tensor:
+        ctx.taps = taps
+        return _correlate(_correlate(images, taps, 3), taps, 2)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        taps = ctx.taps[::-1]
+        return separable(extend(gradient, len(taps) - 1, "zero"), taps, "valid"), None
+
+
+def _correlate(images: Tensor, taps: Taps, dim: int) -> Tensor:
+    count = images.shape[dim] - len(taps) + 1
+    total = images.narrow(dim, 0, count) * taps[0]
+    for k, tap in enumerate(taps[1:], 1):
+        total.add_(images.narrow(dim, k, count), alpha=tap)
+    return total

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ def _words(*words: str) -> re.Pattern[str]:
 
 _IR_WORDS = _words("infrared", "thermal", "lwir", "tir", "ir")
 _VIS_WORDS = _words("visible", "vis", "rgb", "vi")
+_FUSED_WORDS = _words("fused", "fusion", "result")
 _IR_FOLDERS, _VIS_FOLDERS = ("ir", "infrared", "thermal"), ("vis", "vi", "visible", "rgb")
 
 
@@ -89,6 +90,48 @@ def match(ir_folder: Path, vis_folder: Path) -> Pairing:
             "match; partners share a name (1.png and 1.jpg, x_ir and x_vis, IR1 and VIS1), or name them in a CSV file"
         )
     return Pairing(pairs, alone)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The fused images of a folder.
+
+    Attributes:
+        fused: by the names of their pairs, in the order of the pairs.
+        alone: image files that no pair belongs to.
+        missing: the names of pairs without a fused image.
+    """
+
+    fused: dict[str, Path]
+    alone: tuple[Path, ...]
+    missing: tuple[str, ...]
+
+
+def match_fused(folder: Path, pairs: Sequence[Pair]) -> Matched:
+    """Find the fused images of pairs: by the name of the pair, of its infrared or its visible image.
+
+    What is left is matched again without the words ``fused``, ``fusion`` and ``result``.
+
+    Raises:
+        PairError: two images of the folder have one name, or none belongs to a pair.
+
+    >>> from irfuse import samples
+    >>> matched = match_fused(samples.FOLDER / "vis", samples.pairs()[1:])
+    >>> len(matched.fused), [path.name for path in matched.alone]
+    (4, ['msrs_00037N.png'])
+    """
+    files = _by_stem(folder)
+    names = {stem: pair.name for pair in pairs for stem in (pair.ir.stem, pair.vis.stem, pair.name) if stem in files}
+    keys = _by_key(files.keys() - names.keys(), _FUSED_WORDS)
+    names |= {keys[key]: pair.name for pair in pairs for key in [pair.name.lower()] if key in keys}
+    by_pair = {name: files[stem] for stem, name in names.items()}
+    if not by_pair:
+        raise PairError(
+            f"{folder}: no fused image of the {len(pairs)} pairs; it should be named like the visible image"
+        )
+    fused = {pair.name: by_pair[pair.name] for pair in pairs if pair.name in by_pair}
+    alone = tuple(path for _, path in sorted(files.items()) if path not in by_pair.values())
+    return Matched(fused, alone, tuple(pair.name for pair in pairs if pair.name not in fused))
 
 
 def from_manifest(path: Path) -> Pairing:

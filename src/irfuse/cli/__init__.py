@@ -9,8 +9,10 @@ import typer
 from irfuse import __version__
 from irfuse.cli.console import errors
 from irfuse.cli.demo import demo
+from irfuse.cli.evaluate import evaluate
 from irfuse.cli.fuse import fuse
 from irfuse.cli.methods import methods
+from irfuse.cli.metrics import metrics, protocols
 from irfuse.cli.train import train
 from irfuse.cli.weights import weights
 from irfuse.errors import IrfuseError, StoppedError
@@ -23,8 +25,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(fuse)
+app.command()(evaluate)
 app.command()(demo)
 app.command()(methods)
+app.command()(metrics)
+app.command()(protocols)
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
 

@@ -74,7 +74,7 @@ METRICS: tuple[MetricInfo, ...] = (
     MetricInfo("labf", "fusion loss", "L^AB/F", labf, "lower", minimum=2),
     MetricInfo("qm", "multi-scale measure", "Q_M", qm, minimum=4),
     MetricInfo("qsf", "spatial frequency measure", "Q_SF", qsf, "zero", (-1, _INFINITY), minimum=2),
-    MetricInfo("qp", "phase congruency measure", "Q_P", qp, minimum=16),
+    MetricInfo("qp", "phase congruency measure", "Q_P", qp, minimum=11),
     MetricInfo("ssim", "structural similarity, sum", "SSIM", ssim, range=(-2, 2), minimum=11, differentiable=True),
     MetricInfo(
         "ssim_a", "structural similarity, mean", "SSIM_a", ssim_a, range=(-1, 1), minimum=11, differentiable=True

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from irfuse.filters import sobel
+from irfuse.filters import scaled, sobel
+from irfuse.sharing import shared
 
 _LITTLE = 1e-5
 
@@ -30,16 +31,17 @@ def qabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Ten
             is harmless at 255, and at 1 it counts every pixel that copies a source as lost.
 
     Returns:
-        (B,), in [0, 1], higher is better; NaN where both sources are constant.
+        (B,), in [0, 1], higher is better; NaN where both sources are black. The border of a constant image counts as
+        an edge unless it is black.
 
     >>> image = torch.rand(1, 1, 8, 8)
     >>> qabf(image, image, image).item() > 0.97
     True
     """
-    f = _shared_edges(fused * scale)
+    f = _shared_edges(scaled(fused, scale))
     kept, total = torch.zeros_like(fused[:, 0, 0, 0]), torch.zeros_like(fused[:, 0, 0, 0])
     for source in (ir, vis):
-        s = _shared_edges(source * scale)
+        s = _shared_edges(scaled(source, scale))
         ratio = torch.where(s.strength > f.strength, f.strength / s.strength, s.strength / f.strength)
         ratio = torch.where(s.strength == f.strength, f.strength, ratio)
         turn = 1 - (s.angle - f.angle).abs() / (math.pi / 2)
@@ -79,7 +81,7 @@ def labf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Ten
         scale: what 1 stands for.
 
     Returns:
-        (B,), in [0, 1], lower is better.
+        (B,), in [0, 1], lower is better. Flat places count as lost, though hardly; in constant images, all is lost.
 
     >>> image = torch.rand(1, 1, 8, 8)
     >>> labf(image, image, image).item() < 0.01
@@ -105,10 +107,10 @@ def qg(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tenso
     >>> qg(image, image, image).round(decimals=2)
     tensor([0.9900])
     """
-    f = _regular_edges(fused * scale)
+    f = _regular_edges(scaled(fused, scale))
     kept, total = torch.zeros_like(fused), torch.zeros_like(fused)
     for source in (ir, vis):
-        s = _regular_edges(source * scale)
+        s = _regular_edges(scaled(source, scale))
         source_strength = torch.where(s.strength == 0, _LITTLE, s.strength)
         fused_strength = torch.where(f.strength == 0, _LITTLE, f.strength)
         ratio = torch.where(s.strength > f.strength, f.strength / source_strength, source_strength / fused_strength)
@@ -172,16 +174,18 @@ def qsf(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     """
     strongest = [torch.maximum(a.abs(), b.abs()) for a, b in zip(_differences(ir), _differences(vis), strict=True)]
     reference = _spatial_frequency(strongest)
-    return (_spatial_frequency(_differences(fused)) - reference) / reference
+    excess = (_spatial_frequency(_differences(fused)) - reference) / reference
+    return torch.where(reference == 0, math.nan, excess)
 
 
+@shared
 def _performance(fused: Tensor, ir: Tensor, vis: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """The shares of lost and of invented edges, (B,) each."""
-    f = _petrovic_edges(fused * scale)
+    f = _petrovic_edges(scaled(fused, scale))
     loss = torch.zeros_like(fused)
     total, weaker = loss, loss > 0
     for source in (ir, vis):
-        s = _petrovic_edges(source * scale)
+        s = _petrovic_edges(scaled(source, scale))
         low, high = torch.minimum(s.strength, f.strength), torch.maximum(s.strength, f.strength)
         ratio = torch.where(low > 0, low / high, 0)
         turn = ((s.angle - f.angle).abs() - math.pi / 2).abs() * 2 / math.pi
@@ -195,6 +199,7 @@ def _performance(fused: Tensor, ir: Tensor, vis: Tensor, scale: float) -> tuple[
     return (loss * weaker).sum(dim=(1, 2, 3)) / whole, (loss * ~weaker).sum(dim=(1, 2, 3)) / whole
 
 
+@shared
 def _shared_edges(images: Tensor) -> _Edges:
     rows, columns = sobel(images, "zero")
     # The sign matters, since a vertical gradient counts as +pi/2 whichever way it points.
@@ -202,6 +207,7 @@ def _shared_edges(images: Tensor) -> _Edges:
     return _Edges((rows**2 + columns**2).sqrt(), torch.where(columns == 0, math.pi / 2, angle))
 
 
+@shared
 def _petrovic_edges(images: Tensor) -> _Edges:
     rows, columns = (difference / 8 for difference in sobel(images, "reflect"))
     angle = torch.where(
@@ -210,6 +216,7 @@ def _petrovic_edges(images: Tensor) -> _Edges:
     return _Edges((rows**2 + columns**2).sqrt(), angle)
 
 
+@shared
 def _regular_edges(images: Tensor) -> _Edges:
     rows, columns = sobel(images, "zero")
     angle = torch.atan(rows / torch.where(columns == 0, _LITTLE, columns))

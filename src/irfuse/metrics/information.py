@@ -8,8 +8,11 @@ import math
 import torch
 from torch import Tensor
 
+from irfuse.sharing import shared
+
 _LEVELS = 256
 _TSALLIS_ORDER = 0.43137
+_ROUNDING = 1e-12
 
 
 def en(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
@@ -137,7 +140,7 @@ def qte(fused: Tensor, ir: Tensor, vis: Tensor, *, order: float = _TSALLIS_ORDER
         order: q of Tsallis entropy, not 1.
 
     Returns:
-        (B,), higher is better.
+        (B,), higher is better; NaN where both sources are constant.
 
     >>> image = torch.rand(1, 1, 8, 8)
     >>> qte(image, image, image).item() > 0
@@ -145,7 +148,8 @@ def qte(fused: Tensor, ir: Tensor, vis: Tensor, *, order: float = _TSALLIS_ORDER
     """
     shared = tsallis_information(fused, ir, order) + tsallis_information(fused, vis, order)
     own = tsallis_entropy(histogram(ir), order) + tsallis_entropy(histogram(vis), order)
-    return (shared / (own - tsallis_information(ir, vis, order))).to(fused.dtype)
+    total = own - tsallis_information(ir, vis, order)
+    return torch.where(total > _ROUNDING, shared / total, math.nan).to(fused.dtype)
 
 
 def qncie(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
@@ -173,16 +177,19 @@ def qncie(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     return (1 + (share * share.log2()).sum(dim=1) / bits).to(fused.dtype)
 
 
+@shared
 def levels(images: Tensor) -> Tensor:
-    """Images in [0, 1] as 8-bit levels, (B, H·W), int64."""
-    return (images.flatten(1) * 255).round().clamp(0, _LEVELS - 1).long()
+    """Images in [0, 1] as 8-bit levels, (B, H·W), int64; NaN, which a constant image is when stretched, is level 0."""
+    return (images.flatten(1) * 255).round().clamp(0, _LEVELS - 1).nan_to_num(0).long()
 
 
+@shared
 def histogram(images: Tensor) -> Tensor:
     """The share of each level, (B, 256), float64."""
     return _shares(levels(images), _LEVELS)
 
 
+@shared
 def joint_histogram(x: Tensor, y: Tensor) -> Tensor:
     """The share of each pair of levels of two images, (B, 256, 256), float64."""
     return _shares(levels(x) * _LEVELS + levels(y), _LEVELS**2).view(-1, _LEVELS, _LEVELS)
@@ -194,6 +201,7 @@ def entropy(p: Tensor) -> Tensor:
     return -terms.flatten(1).sum(dim=1) / math.log(2)
 
 
+@shared
 def mutual_information(x: Tensor, y: Tensor) -> Tensor:
     """The information in bits that two images share, (B,), float64."""
     joint = joint_histogram(x, y)
@@ -205,6 +213,7 @@ def tsallis_entropy(p: Tensor, order: float) -> Tensor:
     return (1 - torch.where(p > 0, p**order, 0).sum(dim=1)) / (order - 1)
 
 
+@shared
 def tsallis_information(x: Tensor, y: Tensor, order: float) -> Tensor:
     """The Tsallis divergence of the joint distribution of two images from the product of theirs, (B,), float64."""
     joint = joint_histogram(x, y)

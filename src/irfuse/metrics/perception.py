@@ -1,12 +1,20 @@
 """Metrics of perception: images compared as the eye's contrast sensitivity shows them."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from irfuse.filters import separable, sobel
+from irfuse.sharing import shared
 
 _BLOCK = 16
+# 31 taps of Gaussians of 2 and 4 pixels that are not made to sum to one.
+_NARROW, _WIDE = (
+    tuple(math.exp(-(k**2) / (2 * sigma**2)) / (math.sqrt(2 * math.pi) * sigma) for k in range(-15, 16))
+    for sigma in (2, 4)
+)
 
 
 def qcb(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
@@ -26,9 +34,7 @@ def qcb(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     >>> qcb(image, image, image)
     tensor([1.])
     """
-    radius = _frequency(fused, 30)
-    sensitivity = torch.exp(-((radius / 15.3870) ** 2)) - 0.7622 * torch.exp(-((radius / 1.3456) ** 2))
-    f, i, v = (_masked_contrast(_weight(image, sensitivity)) for image in (fused, ir, vis))
+    f, i, v = (_masked_contrast(image) for image in (fused, ir, vis))
     ir_saliency = i**2 / (i**2 + v**2)
     kept = [torch.where(source < f, source / f, f / source) for source in (i, v)]
     return (ir_saliency * kept[0] + (1 - ir_saliency) * kept[1]).mean(dim=(1, 2, 3))
@@ -55,8 +61,7 @@ def qcv(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     sensitivity = 2.6 * (0.0192 + radius) * torch.exp(-(radius**1.1))
     error, total = torch.zeros_like(fused[:, 0, 0, 0]), torch.zeros_like(fused[:, 0, 0, 0])
     for source in (ir, vis):
-        rows, columns = sobel(source, "zero")
-        saliency = _block_mean((rows**2 + columns**2) ** 2.5)
+        saliency = _saliency(source)
         error = error + (saliency * _block_mean(_weight(source - fused, sensitivity) ** 2)).sum(dim=(1, 2, 3))
         total = total + saliency.sum(dim=(1, 2, 3))
     return error / total
@@ -76,16 +81,20 @@ def _weight(images: Tensor, sensitivity: Tensor) -> Tensor:
     return weighted
 
 
+@shared
 def _masked_contrast(images: Tensor) -> Tensor:
-    contrast = (_blur(images, 2) / _blur(images, 4) - 1).abs()
+    """The local contrast of images as the eye sees them."""
+    radius = _frequency(images, 30)
+    sensitivity = torch.exp(-((radius / 15.3870) ** 2)) - 0.7622 * torch.exp(-((radius / 1.3456) ** 2))
+    seen = _weight(images, sensitivity)
+    contrast = (separable(seen, _NARROW, "zero") / separable(seen, _WIDE, "zero") - 1).abs()
     return contrast**3 / (contrast**2 + 1e-4)
 
 
-def _blur(images: Tensor, sigma: float) -> Tensor:
-    """A Gaussian of 31 taps that is not made to sum to one, with zeros beyond the border."""
-    position = torch.arange(-15, 16, dtype=images.dtype, device=images.device)
-    kernel = torch.exp(-(position**2) / (2 * sigma**2)) / ((2 * torch.pi) ** 0.5 * sigma)
-    return separable(images, kernel, "zero")
+@shared
+def _saliency(images: Tensor) -> Tensor:
+    rows, columns = sobel(images, "zero")
+    return _block_mean((rows**2 + columns**2) ** 2.5)
 
 
 def _block_mean(images: Tensor) -> Tensor:

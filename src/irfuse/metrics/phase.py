@@ -7,14 +7,15 @@ feature measurement", International Journal of Innovative Computing, Information
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from irfuse.errors import ImageError
-from irfuse.filters import gaussian_kernel
+from irfuse.filters import gaussian, local_covariance, local_variance
+from irfuse.sharing import shared
 
 _SCALES, _ORIENTATIONS = 4, 6
 _SHORTEST_WAVE, _WAVE_RATIO = 3, 2.1
@@ -25,7 +26,8 @@ _NOISE = (math.sqrt(math.pi / 2) + 2 * math.sqrt(2 - math.pi / 2)) / 1.7
 _SPREAD_CUTOFF, _SPREAD_GAIN = 0.5, 10
 _EPSILON = 1e-4
 
-_WINDOW, _SIGMA = 11, 1.5
+_WINDOW = 11
+_GAUSSIAN = gaussian(_WINDOW, 1.5)
 _FEATURE = 0.1
 _C = 1e-4
 
@@ -46,12 +48,11 @@ def qp(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     >>> qp(image, image, image) > qp(torch.rand(1, 1, 32, 32), image, image)
     tensor([True])
     """
-    f, i, v = phase_congruency(torch.cat([fused, ir, vis])).chunk(3)
-    return compare(f, i, v)
+    return compare(phase_congruency(fused), phase_congruency(ir), phase_congruency(vis))
 
 
 def compare(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Q_P = P_p P_M P_m from features that are at hand, when many fused images have the same sources.
+    """Q_P = P_p P_M P_m from the images' features.
 
     Each factor is the mean, over the places where a source has a feature (phase congruency above 0.1), of the largest
     of three local correlations: of the fused image with ir, with vis, and with the one of higher phase congruency.
@@ -74,18 +75,18 @@ def compare(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     count = either.sum(dim=(1, 2, 3))
     result = torch.ones_like(fused[:, 0, 0, 0])
     for f, i, v in zip(*(features.chunk(3, dim=1) for features in (fused, ir, vis)), strict=True):
-        mean = _blur(f)
-        variance = _blur(f * f).sub_(mean * mean)
+        variance = local_variance(f, _GAUSSIAN, "zero")
         # The moments, too, are taken from the source of higher phase congruency, not of the higher moment.
         sources = (i, ir_feature), (v, vis_feature), (torch.where(ir_is_stronger, i, v), either)
         to_ir, to_vis, to_stronger = (
-            _correlation(f, mean, variance, source * feature).mul_(feature) for source, feature in sources
+            _correlation(f, variance, source * feature) * feature for source, feature in sources
         )
         best = torch.maximum(torch.maximum(to_ir, to_vis), to_stronger)
         result = result * best.sum(dim=(1, 2, 3)) / count
     return result
 
 
+@shared
 def phase_congruency(images: Tensor) -> Tensor:
     """Kovesi's phase congruency, and the largest and smallest of its moments over direction.
 
@@ -104,83 +105,74 @@ def phase_congruency(images: Tensor) -> Tensor:
     height, width = images.shape[2:]
     if min(height, width) < _WINDOW:
         raise ImageError(f"Q_P needs images of at least {_WINDOW}x{_WINDOW} pixels, not {width}x{height}")
-    bank = _bank(images)
+    bank = _bank(height, width, images.dtype, images.device)
     # One by one: all at once is slower on a processor, and takes memory for all scales of the whole batch.
     return torch.cat([_features(image, bank) for image in images.chunk(len(images))])
 
 
-@dataclass(frozen=True)
-class _Bank:
-    """Log-Gabor filters, on the half of the spectrum that a real image needs.
+class _Bank(NamedTuple):
+    """Log-Gabor filters, (H, W) each.
 
     Attributes:
-        scales: (S, H, W / 2 + 1), the radial parts.
-        even, odd: (O, H, W / 2 + 1), the angular parts, cut into those that are even and odd in frequency: the first
-            give the even, the second the odd responses, both real.
-        noise: (O,), the noise in the sum of all scales, in standard deviations of that in the finest one.
+        radial: by distance from zero frequency, one a scale.
+        angular: by direction.
+        noise: for each direction, the noise in the sum of all scales, in standard deviations of that in the finest.
     """
 
-    scales: Tensor
-    even: Tensor
-    odd: Tensor
-    noise: Tensor
+    radial: tuple[Tensor, ...]
+    angular: tuple[Tensor, ...]
+    noise: tuple[Tensor, ...]
 
 
-def _bank(like: Tensor) -> _Bank:
-    height, width = like.shape[2:]
-    half = width // 2 + 1
-    rows, columns = _frequencies(height, like)[:, None], _frequencies(width, like)
-    radius = (rows**2 + columns[:half] ** 2).sqrt()
-    low_pass = 1 / (1 + (radius / 0.45) ** 30)
-    radius[0, 0] = 1
+@shared
+def _bank(height: int, width: int, dtype: torch.dtype, device: torch.device) -> _Bank:
+    rows, columns = (_frequencies(side).to(device, dtype) for side in (height, width))
+    rows = rows[:, None]
+    squares = rows**2 + columns**2
+    squares[0, 0] = 1
+    log_radius = squares.log() / 2
+    low_pass = 1 / (1 + torch.exp(30 * (log_radius - math.log(0.45))))
     waves = [_SHORTEST_WAVE * _WAVE_RATIO**scale for scale in range(_SCALES)]
-    scales = torch.stack(
-        [torch.exp((radius * wave).log().square() / (-2 * math.log(_BANDWIDTH) ** 2)) * low_pass for wave in waves]
-    )
-    scales[:, 0, 0] = 0
-    # What stands at -k is found by position, for at half the sampling rate -k and k are one.
-    angle = torch.atan2(-rows, columns[:half])
-    opposite = torch.atan2(-_reverse(rows), _reverse(columns)[:half])
-    ahead, behind = (
-        torch.stack([_spread(at, math.pi * step / _ORIENTATIONS) for step in range(_ORIENTATIONS)])
-        for at in (angle, opposite)
-    )
-    even, odd = (ahead + behind) / 2, (ahead - behind) / 2
-    # Both halves of the spectrum.
-    twice = torch.full_like(columns[:half], 2)
-    twice[0] = 1
-    if width % 2 == 0:
-        twice[-1] = 1
-    finest = (scales[0] ** 2 * (even**2 + odd**2) * twice).sum(dim=(1, 2))
-    together = ((scales.sum(dim=0) * even) ** 2 * twice).sum(dim=(1, 2))
-    return _Bank(scales, even, odd, (together / finest).sqrt())
+    widths = -2 * math.log(_BANDWIDTH) ** 2
+    radial = [torch.exp((log_radius + math.log(wave)).square() / widths) * low_pass for wave in waves]
+    for scale in radial:
+        scale[0, 0] = 0
+    angle = torch.atan2(-rows, columns)
+    angular = [_spread(angle, math.pi * step / _ORIENTATIONS) for step in range(_ORIENTATIONS)]
+    all_scales = sum(radial[1:], radial[0])
+    noise = []
+    for spread in angular:
+        finest, together = radial[0] * spread, all_scales * (spread + _opposite(spread)) / 2
+        noise.append((together.square().sum() / finest.square().sum()).sqrt())
+    return _Bank(tuple(radial), tuple(angular), tuple(noise))
 
 
-def _frequencies(side: int, like: Tensor) -> Tensor:
+def _frequencies(side: int) -> Tensor:
     """In cycles per pixel, in the order of the Fourier transform; those of an odd side, too, go up to half."""
-    steps = torch.arange(-(side // 2), (side + 1) // 2, dtype=like.dtype, device=like.device)
+    steps = torch.arange(-(side // 2), (side + 1) // 2, dtype=torch.float64)
     frequencies: Tensor = torch.fft.ifftshift(steps / (side - side % 2))
     return frequencies
 
 
-def _reverse(frequencies: Tensor) -> Tensor:
-    return frequencies.flip(0).roll(1, 0)
+def _opposite(spectrum: Tensor) -> Tensor:
+    """What stands at the frequency -k, found by position, for at half the sampling rate -k and k are one."""
+    return spectrum.flip(0, 1).roll((1, 1), (0, 1))
 
 
 def _spread(angle: Tensor, direction: float) -> Tensor:
-    distance = (angle - direction + math.pi).remainder(2 * math.pi) - math.pi
-    return torch.exp(distance.square() / (-2 * _ANGULAR_SIGMA**2))
+    distance = (angle - direction).abs()
+    return torch.exp(torch.minimum(distance, 2 * math.pi - distance).square() / (-2 * _ANGULAR_SIGMA**2))
 
 
 def _features(image: Tensor, bank: _Bank) -> Tensor:
-    height, width = image.shape[2:]
-    spectra = torch.fft.rfft2(image * 255) * bank.scales
-    turned = spectra * 1j
+    # Real and imaginary parts as a last dimension: PyTorch would make a complex number of each factor first.
+    spectrum = torch.view_as_real(torch.fft.fft2(image[0, 0] * 255))
+    spectra = [spectrum * radial[..., None] for radial in bank.radial]
     energies, amplitudes = torch.zeros_like(image), torch.zeros_like(image)
     squares_x, squares_y, products = torch.zeros_like(image), torch.zeros_like(image), torch.zeros_like(image)
     for step in range(_ORIENTATIONS):
-        even = [torch.fft.irfft2(spectra[:, s : s + 1] * bank.even[step], s=(height, width)) for s in range(_SCALES)]
-        odd = [torch.fft.irfft2(turned[:, s : s + 1] * bank.odd[step], s=(height, width)) for s in range(_SCALES)]
+        responses = [torch.fft.ifft2(torch.view_as_complex(each * bank.angular[step][..., None])) for each in spectra]
+        even, odd = [r.real.contiguous() for r in responses], [r.imag.contiguous() for r in responses]
         energy, amplitude = _energy(even, odd, bank.noise[step])
         energies += energy
         amplitudes += amplitude
@@ -197,7 +189,7 @@ def _features(image: Tensor, bank: _Bank) -> Tensor:
 
 
 def _energy(even: list[Tensor], odd: list[Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:
-    """In one direction, the energy that is in phase at all scales, and the sum of the amplitudes."""
+    """In one direction, the energy that is in phase at all scales, and the sum of the amplitudes, (H, W) each."""
     finest = torch.hypot(even[0], odd[0])
     threshold = _median(finest) / math.sqrt(math.log(2)) * noise * _NOISE
     amplitude, largest = finest.clone(), finest
@@ -216,39 +208,22 @@ def _energy(even: list[Tensor], odd: list[Tensor], noise: Tensor) -> tuple[Tenso
     return energy.mul_(width.sub_(_SPREAD_CUTOFF).mul_(_SPREAD_GAIN).sigmoid_()), amplitude
 
 
-def _median(images: Tensor) -> Tensor:
-    """Of each image, (B, 1, 1, 1); PyTorch's takes the lower one of two middle values, this their mean."""
-    values = images.flatten(1)
-    lower = values.median(dim=1, keepdim=True).values
-    below = values <= lower
-    above = values.masked_fill(below, math.inf).amin(dim=1, keepdim=True)
-    half = values.shape[1] / 2
-    return torch.where(below.sum(dim=1, keepdim=True) == half, (lower + above) / 2, lower)[:, :, None, None]
+def _median(values: Tensor) -> Tensor:
+    """The median, the mean of both middle values where there are two."""
+    middle = (values.numel() - 1) // 2
+    if values.device.type == "cpu":
+        # Six times as fast as PyTorch's.
+        ordered = torch.from_numpy(np.partition(values.flatten().numpy(), middle))
+        lower, above = ordered[middle], ordered[middle + 1 :].min()
+    else:
+        lower = values.median()
+        above = values.masked_fill(values <= lower, math.inf).min()
+        above = torch.where((values <= lower).sum() > middle + 1, lower, above)
+    return lower if values.numel() % 2 else (lower + above) / 2
 
 
-def _correlation(fused: Tensor, mean: Tensor, variance: Tensor, source: Tensor) -> Tensor:
-    """The correlation in each window; `mean` and `variance` are the fused image's."""
-    source_mean = _blur(source)
-    covariance = _blur(fused * source).sub_(mean * source_mean)
-    variances = _blur(source * source).sub_(source_mean * source_mean).mul_(variance)
-    return covariance.add_(_C).div_(variances.abs_().sqrt_().add_(_C))
-
-
-def _blur(images: Tensor) -> Tensor:
-    """A Gaussian with zeros beyond the border.
-
-    As sums of shifted images: PyTorch's convolutions are many times slower in double precision.
-    """
-    height, width = images.shape[2:]
-    radius = _WINDOW // 2
-    kernel = gaussian_kernel(_WINDOW, _SIGMA, torch.zeros((), dtype=torch.float64)).tolist()
-    padded = F.pad(images, (radius, radius, radius, radius))
-    rows: Tensor = padded[..., radius : radius + width] * kernel[radius]
-    for k in range(radius):
-        pair = padded[..., k : k + width] + padded[..., 2 * radius - k : 2 * radius - k + width]
-        rows.add_(pair, alpha=kernel[k])
-    result: Tensor = rows[..., radius : radius + height, :] * kernel[radius]
-    for k in range(radius):
-        pair = rows[..., k : k + height, :] + rows[..., 2 * radius - k : 2 * radius - k + height, :]
-        result.add_(pair, alpha=kernel[k])
-    return result
+def _correlation(fused: Tensor, variance: Tensor, source: Tensor) -> Tensor:
+    """The correlation in each window; `variance` is the fused image's."""
+    covariance = local_covariance(fused, source, _GAUSSIAN, "zero")
+    variances = local_variance(source, _GAUSSIAN, "zero") * variance
+    return (covariance + _C) / (variances.abs().sqrt() + _C)

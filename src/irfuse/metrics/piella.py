@@ -7,9 +7,10 @@ A. C. Bovik: "A universal image quality index", IEEE Signal Processing Letters 9
 import torch
 from torch import Tensor
 
-from irfuse.filters import separable, sobel
+from irfuse.filters import box, local_covariance, local_mean, local_variance, sobel
+from irfuse.sharing import shared
 
-_WINDOW = 8
+_WINDOW = box(8)
 
 
 def q(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
@@ -87,31 +88,27 @@ def qe(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     return qw(fused, ir, vis) * qw_edge(fused, ir, vis)
 
 
+@shared
 def _local(fused: Tensor, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
     """In each window, the quality against both sources and the larger variance of both."""
-    f, i, v = (_Moments(image) for image in (fused, ir, vis))
-    sum_of_variances = i.variance + v.variance
+    ir_variance, vis_variance = _variance(ir), _variance(vis)
+    sum_of_variances = ir_variance + vis_variance
     flat = sum_of_variances <= 0
-    ir_weight = torch.where(flat, 0.5, i.variance / torch.where(flat, 1, sum_of_variances))
-    quality = ir_weight * _index(f, i) + (1 - ir_weight) * _index(f, v)
-    return quality, torch.maximum(i.variance, v.variance)
+    ir_weight = torch.where(flat, 0.5, ir_variance / torch.where(flat, 1, sum_of_variances))
+    quality = ir_weight * _index(fused, ir) + (1 - ir_weight) * _index(fused, vis)
+    return quality, torch.maximum(ir_variance, vis_variance)
 
 
-class _Moments:
-    """Mean and variance of an image in each 8x8 window."""
-
-    def __init__(self, image: Tensor) -> None:
-        self.image = image
-        self.mean = _window_mean(image)
-        self.variance = (_window_mean(image * image) - self.mean**2).clamp(min=0)
-
-
-def _index(x: _Moments, y: _Moments) -> Tensor:
+def _index(x: Tensor, y: Tensor) -> Tensor:
     """The universal quality index in each window: 1 where both are zero, its luminance factor where both are flat."""
-    covariance = _window_mean(x.image * y.image) - x.mean * y.mean
-    squares, variances = x.mean**2 + y.mean**2, x.variance + y.variance
-    luminance = ratio(2 * x.mean * y.mean, squares)
-    return luminance * ratio(2 * covariance, variances)
+    mean_x, mean_y = local_mean(x, _WINDOW, "valid"), local_mean(y, _WINDOW, "valid")
+    luminance = ratio(2 * mean_x * mean_y, mean_x**2 + mean_y**2)
+    return luminance * ratio(2 * local_covariance(x, y, _WINDOW, "valid"), _variance(x) + _variance(y))
+
+
+@shared
+def _variance(image: Tensor) -> Tensor:
+    return local_variance(image, _WINDOW, "valid").clamp(min=0)
 
 
 def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
@@ -120,10 +117,7 @@ def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
     return torch.where(zero, 1, numerator / torch.where(zero, 1, denominator))
 
 
-def _window_mean(image: Tensor) -> Tensor:
-    return separable(image, image.new_full((_WINDOW,), 1 / _WINDOW), "valid")
-
-
+@shared
 def _magnitude(image: Tensor) -> Tensor:
     rows, columns = sobel(image, "zero")
     squares = rows**2 + columns**2

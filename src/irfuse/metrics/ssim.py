@@ -12,13 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from irfuse.errors import ImageError
-from irfuse.filters import Border, gaussian_kernel, separable
+from irfuse.filters import Border, Taps, box, gaussian, local_covariance, local_mean, local_variance
+from irfuse.sharing import shared
 
-_WINDOW, _SIGMA = 11, 1.5
+_WINDOW = 11
+_GAUSSIAN = gaussian(_WINDOW, 1.5)
 _K1, _K2 = 0.01, 0.03
 _MS_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-_CVEJIC_WINDOW = 7
-_NOTHING = 2e-16
+CVEJIC = gaussian(7, 1.5)
+NOTHING = 2e-16
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def similarity(x: Tensor, y: Tensor, *, dynamic_range: float = 1.0, border: Bord
     >>> similarity(image, image)
     tensor([1.])
     """
-    local = moments(x, y, gaussian_kernel(_WINDOW, _SIGMA, x), border)
+    local = moments(x, y, _GAUSSIAN, border)
     return local.similarity((_K1 * dynamic_range) ** 2, (_K2 * dynamic_range) ** 2).mean(dim=(1, 2, 3))
 
 
@@ -141,8 +143,7 @@ def mef_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     >>> mef_ssim(image, image, image).round(decimals=3)
     tensor([1.])
     """
-    flat = torch.full((_WINDOW,), 1 / _WINDOW, dtype=fused.dtype, device=fused.device)
-    between = moments(ir, vis, flat, "valid")
+    between = moments(ir, vis, box(_WINDOW), "valid")
     sigma_ir, sigma_vis = between.variance_x.clamp(min=0).sqrt(), between.variance_y.clamp(min=0).sqrt()
     tiny = torch.finfo(fused.dtype).tiny
     both = (between.variance_x + between.variance_y + 2 * between.covariance).clamp(min=0).sqrt()
@@ -156,9 +157,8 @@ def mef_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     # ... brought to the contrast of the stronger source.
     a, b = (share / length.sqrt() * torch.maximum(sigma_ir, sigma_vis) for share in (a, b))
 
-    gaussian = gaussian_kernel(_WINDOW, _SIGMA, fused)
-    to_ir, to_vis = (moments(fused, source, gaussian, "valid") for source in (ir, vis))
-    between = moments(ir, vis, gaussian, "valid")
+    to_ir, to_vis = (moments(fused, source, _GAUSSIAN, "valid") for source in (ir, vis))
+    between = moments(ir, vis, _GAUSSIAN, "valid")
     wanted = a * a * between.variance_x + b * b * between.variance_y + 2 * a * b * between.covariance
     covariance = a * to_ir.covariance + b * to_vis.covariance
     quality: Tensor = (2 * covariance + _K2**2) / (to_ir.variance_x + wanted + _K2**2)
@@ -182,10 +182,7 @@ def mef_ms_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     result = torch.ones_like(fused[:, 0, 0, 0])
     for weight in weights:
         result = result * mef_ssim(fused, ir, vis) ** weight
-        # The mean of each pixel with its neighbours to the right and below; then every second one.
-        fused, ir, vis = (
-            F.avg_pool2d(F.pad(x, (0, 1, 0, 1), mode="replicate"), 2, 1)[..., ::2, ::2] for x in (fused, ir, vis)
-        )
+        fused, ir, vis = (_halved(image) for image in (fused, ir, vis))
     return result
 
 
@@ -199,26 +196,24 @@ def qc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 7.
 
     Returns:
-        (B,), in [-1, 1], higher is better; NaN where both covariances vanish in a window.
+        (B,), in [-1, 1], higher is better. Where both covariances vanish in a window, both sources count alike.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> qc(image, image, image)
     tensor([1.])
     """
-    to_ir, to_vis, weight = cvejic(fused, ir, vis)
-    weight = torch.where(weight < 0, 0, torch.where(weight > 1, 1, weight))
+    by_ir, by_vis = (moments(fused, source, CVEJIC, "valid") for source in (ir, vis))
+    to_ir, to_vis = (by.similarity(NOTHING, NOTHING) for by in (by_ir, by_vis))
+    weight = _share(by_ir.covariance, by_vis.covariance, neither=0.5).clamp(0, 1)
     return (weight * to_ir + (1 - weight) * to_vis).mean(dim=(1, 2, 3))
 
 
-def cvejic(fused: Tensor, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """In each 7x7 window: the similarity to ir, that to vis, and the share of ir's covariance, in [0, 1] or not."""
-    kernel = gaussian_kernel(_CVEJIC_WINDOW, _SIGMA, fused)
-    by_ir, by_vis = (moments(source, fused, kernel, "valid") for source in (ir, vis))
-    weight = by_ir.covariance / (by_ir.covariance + by_vis.covariance)
-    return by_ir.similarity(_NOTHING, _NOTHING), by_vis.similarity(_NOTHING, _NOTHING), weight
+def _share(x: Tensor, y: Tensor, *, neither: float) -> Tensor:
+    """x / (x + y), and `neither` where that sum is zero."""
+    return torch.where(x + y == 0, neither, x / (x + y))
 
 
-def qy(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+def qy(fused: Tensor, ir: Tensor, vis: Tensor, *, neither: float = 0.5) -> Tensor:
     """Q_Y: in 7x7 windows, the similarity to both sources weighted by their variances, or to the nearer one.
 
     C. Yang, J.-Q. Zhang, X.-R. Wang, X. Liu: "A novel similarity based quality metric for image fusion", Information
@@ -227,46 +222,50 @@ def qy(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 7.
+        neither: the weight of ir in a window where neither source has a variance.
 
     Returns:
-        (B,), in [-1, 1], higher is better; copying one source is not punished where the sources differ. NaN where
-        both sources are flat in a window.
+        (B,), in [-1, 1], higher is better; copying one source is not punished where the sources differ.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> qy(image, image, image)
     tensor([1.])
     """
-    kernel = gaussian_kernel(_CVEJIC_WINDOW, _SIGMA, fused)
-    between = moments(ir, vis, kernel, "valid")
-    to_ir, to_vis = (moments(s, fused, kernel, "valid").similarity(_NOTHING, _NOTHING) for s in (ir, vis))
-    weight = between.variance_x / (between.variance_x + between.variance_y)
+    between = moments(ir, vis, CVEJIC, "valid")
+    to_ir, to_vis = (moments(fused, s, CVEJIC, "valid").similarity(NOTHING, NOTHING) for s in (ir, vis))
+    weight = _share(between.variance_x, between.variance_y, neither=neither)
     mixed = weight * to_ir + (1 - weight) * to_vis
-    alike = between.similarity(_NOTHING, _NOTHING) >= 0.75
+    alike = between.similarity(NOTHING, NOTHING) >= 0.75
     return torch.where(alike, mixed, torch.maximum(to_ir, to_vis)).mean(dim=(1, 2, 3))
 
 
-def moments(x: Tensor, y: Tensor, kernel: Tensor, border: Border) -> Moments:
-    """The moments of two images, (B, 1, H, W), in windows weighted by `kernel` along rows and columns.
+def moments(x: Tensor, y: Tensor, taps: Taps, border: Border) -> Moments:
+    """The moments of two images, (B, 1, H, W), in windows weighted by `taps` along rows and columns.
 
     Raises:
         ImageError: the images are smaller than the window.
     """
-    if min(x.shape[2:]) < kernel.numel():
+    if min(x.shape[2:]) < len(taps):
         raise ImageError(
-            f"SSIM needs images of at least {kernel.numel()}x{kernel.numel()}, this one is {x.shape[3]}x{x.shape[2]}"
+            f"SSIM needs images of at least {len(taps)}x{len(taps)}, this one is {x.shape[3]}x{x.shape[2]}"
         )
-    means = separable(torch.cat([x, y, x * x, y * y, x * y], dim=1), kernel, border)
-    mean_x, mean_y, mean_xx, mean_yy, mean_xy = means.chunk(5, dim=1)
-    return Moments(mean_x, mean_y, mean_xx - mean_x**2, mean_yy - mean_y**2, mean_xy - mean_x * mean_y)
+    means = local_mean(x, taps, border), local_mean(y, taps, border)
+    variances = local_variance(x, taps, border), local_variance(y, taps, border)
+    return Moments(*means, *variances, local_covariance(x, y, taps, border))
+
+
+@shared
+def _halved(images: Tensor) -> Tensor:
+    """The mean of each second pixel with its neighbours to the right and below."""
+    return F.avg_pool2d(images, 2, ceil_mode=True)
 
 
 def _multi_scale(x: Tensor, y: Tensor) -> Tensor:
-    kernel = gaussian_kernel(_WINDOW, _SIGMA, x)
     result = torch.ones_like(x[:, 0, 0, 0])
     for i, weight in enumerate(_MS_WEIGHTS):
-        local = moments(x, y, kernel, "valid")
+        local = moments(x, y, _GAUSSIAN, "valid")
         last = i == len(_MS_WEIGHTS) - 1
         value = local.similarity(_K1**2, _K2**2) if last else local.contrast_structure(_K2**2)
         result = result * value.mean(dim=(1, 2, 3)).clamp(min=0) ** weight
-        x, y = (F.avg_pool2d(image, 2) for image in (x, y))
+        x, y = _halved(x), _halved(y)
     return result

@@ -1,5 +1,8 @@
 """Metrics of statistics: contrast of the fused image, and its correlation with the sources."""
 
+import math
+
+import torch
 from torch import Tensor
 
 
@@ -59,6 +62,15 @@ def scd(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def correlation(x: Tensor, y: Tensor) -> Tensor:
-    """Pearson's correlation of two images, (B,)."""
-    x, y = (image.flatten(1) - image.flatten(1).mean(dim=1, keepdim=True) for image in (x, y))
-    return (x * y).sum(dim=1) / ((x * x).sum(dim=1) * (y * y).sum(dim=1)).sqrt()
+    """Pearson's correlation of two images, (B,); NaN where one is constant but for rounding."""
+    x, y = x.flatten(1), y.flatten(1)
+    (x_deviations, x_constant), (y_deviations, y_constant) = _deviations(x), _deviations(y)
+    x_energy, y_energy = x_deviations.square().sum(dim=1), y_deviations.square().sum(dim=1)
+    value = (x_deviations * y_deviations).sum(dim=1) / (x_energy * y_energy).sqrt()
+    return torch.where(x_constant | y_constant, math.nan, value)
+
+
+def _deviations(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The deviations from the mean, (B, N), and whether they are mere rounding, (B,)."""
+    deviations = x - x.mean(dim=1, keepdim=True)
+    return deviations, deviations.abs().amax(dim=1) <= 1e3 * torch.finfo(x.dtype).eps * x.abs().amax(dim=1)

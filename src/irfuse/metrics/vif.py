@@ -10,21 +10,23 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from irfuse.filters import gaussian_kernel, separable
+from irfuse.filters import Taps, gaussian, local_covariance, local_mean, local_variance, scaled
+from irfuse.sharing import shared
 
-Product = Callable[[Tensor, Tensor], Tensor]
-
-_SCALES = 4
+_WINDOWS = tuple(gaussian(size, size / 5) for size in (17, 9, 5, 3))
 _TINY = 1e-10
 _VIFF_WEIGHTS = (1 / 2.15, 0.0, 0.15 / 2.15, 1 / 2.15)
 
 
-class _Channel(NamedTuple):
+class Channel(NamedTuple):
     """In each window: the gain from source to distorted image, the noise added, and the source's variance."""
 
     gain: Tensor
     noise: Tensor
     variance: Tensor
+
+
+ChannelOf = Callable[[Tensor, Tensor, Taps], Channel]
 
 
 def vif(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0, noise: float = 2.0) -> Tensor:
@@ -42,26 +44,21 @@ def vif(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0, noise: 
     >>> vif(image, image, image).round(decimals=3)
     tensor([2.])
     """
-    return sum_of_fidelities(fused * scale, ir * scale, vis * scale, noise, torch.mul)
+    return sum_of_fidelities(scaled(fused, scale), scaled(ir, scale), scaled(vis, scale), noise, channel)
 
 
-def sum_of_fidelities(fused: Tensor, ir: Tensor, vis: Tensor, noise: float, first_product: Product) -> Tensor:
-    """As :func:`vif`, for images at their scale; `first_product` multiplies two images at the first scale."""
-    total = torch.zeros_like(fused[:, 0, 0, 0])
-    for source in (ir, vis):
-        seen, possible = torch.zeros_like(total), torch.zeros_like(total)
-        x, y = source, fused
-        for level in range(_SCALES):
-            window = _window(level, x)
-            if level > 0:
-                x, y = (separable(image, window, "valid")[..., ::2, ::2] for image in (x, y))
-            channel = _channel(x, y, window, first_product if level == 0 else torch.mul)
-            seen = seen + torch.log10(1 + channel.gain**2 * channel.variance / (channel.noise + noise)).sum(
-                dim=(1, 2, 3)
-            )
-            possible = possible + torch.log10(1 + channel.variance / noise).sum(dim=(1, 2, 3))
-        total = total + seen / possible
-    return total
+def sum_of_fidelities(fused: Tensor, ir: Tensor, vis: Tensor, noise: float, first_channel: ChannelOf) -> Tensor:
+    """As :func:`vif`, for images at their scale; `first_channel` stands for :func:`channel` at the first scale."""
+    images = fused, ir, vis
+    seen, possible = [torch.zeros_like(fused[:, 0, 0, 0])] * 2, [torch.zeros_like(fused[:, 0, 0, 0])] * 2
+    for level, window in enumerate(_WINDOWS):
+        if level > 0:
+            images = _halved(images[0], window), _halved(images[1], window), _halved(images[2], window)
+        for k in (0, 1):
+            between = (first_channel if level == 0 else channel)(images[k + 1], images[0], window)
+            seen[k] = seen[k] + _log_sum(between.gain**2 * between.variance / (between.noise + noise))
+            possible[k] = possible[k] + _log_sum(between.variance / noise)
+    return seen[0] / possible[0] + seen[1] / possible[1]
 
 
 def viff(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
@@ -84,32 +81,37 @@ def viff(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Ten
     """
     noise, floor = 0.005 * 255**2, 1e-7
     result = torch.zeros_like(fused[:, 0, 0, 0])
-    images = [image * scale for image in (ir, vis, fused)]
-    for level, weight in enumerate(_VIFF_WEIGHTS):
-        window = _window(level, images[0])
+    images = [scaled(image, scale) for image in (ir, vis, fused)]
+    for level, (window, weight) in enumerate(zip(_WINDOWS, _VIFF_WEIGHTS, strict=True)):
         if level > 0:
-            images = [separable(image, window, "valid")[..., ::2, ::2] for image in images]
-        by_ir, by_vis = (_channel(source, images[2], window, torch.mul) for source in images[:2])
-        chosen = _Channel(*(torch.where(by_ir.gain < by_vis.gain, a, b) for a, b in zip(by_ir, by_vis, strict=True)))
+            images = [_halved(image, window) for image in images]
+        by_ir, by_vis = (channel(source, images[2], window) for source in images[:2])
+        chosen = Channel(*(torch.where(by_ir.gain < by_vis.gain, a, b) for a, b in zip(by_ir, by_vis, strict=True)))
         seen = torch.log10(1 + chosen.gain**2 * chosen.variance / (chosen.noise + noise)) + floor
         possible = torch.log10(1 + chosen.variance / noise) + floor
         result = result + weight * seen.sum(dim=(1, 2, 3)) / possible.sum(dim=(1, 2, 3))
     return result
 
 
-def _window(level: int, like: Tensor) -> Tensor:
-    size = 2 ** (_SCALES - level) + 1
-    return gaussian_kernel(size, size / 5, like)
+@shared
+def _halved(images: Tensor, window: Taps) -> Tensor:
+    return local_mean(images, window, "valid")[..., ::2, ::2]
 
 
-def _channel(source: Tensor, distorted: Tensor, window: Tensor, product: Product) -> _Channel:
-    def mean(images: Tensor) -> Tensor:
-        return separable(images, window, "valid")
+def _log_sum(ratio: Tensor) -> Tensor:
+    return torch.log10(1 + ratio).sum(dim=(1, 2, 3))
 
-    source_mean, distorted_mean = mean(source), mean(distorted)
-    variance = (mean(product(source, source)) - source_mean**2).clamp(min=0)
-    distorted_variance = (mean(product(distorted, distorted)) - distorted_mean**2).clamp(min=0)
-    covariance = mean(product(source, distorted)) - source_mean * distorted_mean
+
+@shared
+def channel(source: Tensor, distorted: Tensor, window: Taps) -> Channel:
+    """The channel between two images."""
+    variance, distorted_variance = (local_variance(image, window, "valid") for image in (source, distorted))
+    return channel_of_moments(variance, distorted_variance, local_covariance(source, distorted, window, "valid"))
+
+
+def channel_of_moments(variance: Tensor, distorted_variance: Tensor, covariance: Tensor) -> Channel:
+    """The channel from the moments in each window."""
+    variance, distorted_variance = variance.clamp(min=0), distorted_variance.clamp(min=0)
     gain = covariance / (variance + _TINY)
     noise = distorted_variance - gain * covariance
     flat = variance < _TINY
@@ -118,4 +120,4 @@ def _channel(source: Tensor, distorted: Tensor, window: Tensor, product: Product
     lost = distorted_variance < _TINY
     gain, noise = torch.where(lost, 0, gain), torch.where(lost, 0, noise)
     noise = torch.where(gain < 0, distorted_variance, noise)
-    return _Channel(gain.clamp(min=0), noise.clamp(min=_TINY), variance)
+    return Channel(gain.clamp(min=0), noise.clamp(min=_TINY), variance)

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from torch import Tensor
+
+from irfuse.filters import scaled
+from irfuse.sharing import shared
 
 Metric = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -17,11 +21,16 @@ class Reading:
         function: takes (fused, ir, vis), (B, 1, H, W) of 8-bit levels over 255 in float64, and gives (B,).
         note: what is peculiar to it.
         tolerance: the relative error against the toolbox's own values that is reached or must be allowed.
+        minimum: the smallest height and width, where it is not the metric's.
+        planes: in colour, whether the score is the mean over those of R, G and B, each in its turn (``apart``), or the
+            function takes them all at once, (B, 3, H, W) (``together``).
     """
 
     function: Metric
     note: str = ""
     tolerance: float = 1e-4
+    minimum: int | None = None
+    planes: Literal["apart", "together"] = "apart"
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,7 @@ class Protocol:
     readings: Mapping[str, Reading]
 
 
+@shared
 def stretched(images: Tensor) -> Tensor:
     """Each image stretched to [0, 1] and rounded to 8 bits, half away from zero as MATLAB does.
 
@@ -54,17 +64,18 @@ def stretched(images: Tensor) -> Tensor:
 
 def on_stretched(metric: Metric, scale: float = 1.0) -> Metric:
     """A metric of images that are stretched first, each by itself, and then brought to [0, scale]."""
-
-    def measure(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-        return metric(*(stretched(image) * scale for image in (fused, ir, vis)))
-
-    return measure
+    return partial(_on_stretched, metric, scale)
 
 
 def on_scaled(metric: Metric, scale: float) -> Metric:
     """A metric that takes images in [0, scale]."""
+    return partial(_on_scaled, metric, scale)
 
-    def measure(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-        return metric(*((image * scale) for image in (fused, ir, vis)))
 
-    return measure
+# Not closures, which could not be sent to another process.
+def _on_stretched(metric: Metric, scale: float, fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    return metric(*(scaled(stretched(image), scale) for image in (fused, ir, vis)))
+
+
+def _on_scaled(metric: Metric, scale: float, fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    return metric(*(scaled(image, scale) for image in (fused, ir, vis)))

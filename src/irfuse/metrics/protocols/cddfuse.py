@@ -61,7 +61,9 @@ CDDFUSE = Protocol(
         "scd": Reading(scd),
         "vif": Reading(vif),
         "qabf": Reading(qabf),
-        "ssim": Reading(_ssim, "scikit-image's uniform window with a range of 2 for images in 0-255, summed"),
+        "ssim": Reading(
+            _ssim, "scikit-image's uniform window with a range of 2 for images in 0-255, summed", minimum=_WINDOW
+        ),
         "psnr": Reading(_psnr, "its peak is the maximum of the fused image"),
         "mse": Reading(_mse, "on 0-255"),
         "cc": Reading(cc),

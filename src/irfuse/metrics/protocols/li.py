@@ -45,6 +45,6 @@ LI = Protocol(
         "scd": Reading(scd),
         "ssim": Reading(partial(ssim, border="replicate")),
         "ssim_a": Reading(partial(ssim_a, border="replicate")),
-        "ms_ssim": Reading(mef_ms_ssim, "MEF-SSIM at three scales, which is not Wang's MS-SSIM"),
+        "ms_ssim": Reading(mef_ms_ssim, "MEF-SSIM at three scales, which is not Wang's MS-SSIM", minimum=41),
     },
 )

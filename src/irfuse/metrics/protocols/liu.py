@@ -5,18 +5,31 @@ algorithms for context enhancement in night vision: a comparative study", IEEE T
 doi:10.1109/TPAMI.2011.109; the code of github.com/zhengliu6699/imageFusionMetrics.
 """
 
+import math
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from irfuse.filters import extend, gaussian_kernel
+from irfuse.filters import extend, gaussian, local_covariance
 from irfuse.metrics.gradients import qg, qm, qsf
 from irfuse.metrics.information import entropy, histogram, joint_histogram, qmi, qncie
 from irfuse.metrics.perception import qcb, qcv
 from irfuse.metrics.phase import qp
 from irfuse.metrics.protocols.base import Protocol, Reading, on_scaled, on_stretched
-from irfuse.metrics.ssim import cvejic, moments, qy
+from irfuse.metrics.ssim import CVEJIC, NOTHING, Moments, moments, qy
+from irfuse.sharing import shared
 
 _TSALLIS_ORDER = 0.43137
+_WINDOW = gaussian(11, 1.5)
+# Far above the rounding of covariances of 0-255, and below any true one.
+_ROUNDING = 1e-6
+# Windows at a time, few enough for the caches of a CPU.
+_CHUNK = 1 << 13
+# The pixels of a window of 7x7 in the order in which the code adds them: up the columns, from the last to the first.
+_PLACES = [(row, column) for column in reversed(range(7)) for row in reversed(range(7))]
+_UNSCALED = [math.exp(-((row - 3) ** 2 + (column - 3) ** 2) / (2 * 1.5**2)) for row, column in _PLACES]
+_WEIGHTS = [weight / sum(_UNSCALED) for weight in _UNSCALED]
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
@@ -28,9 +41,11 @@ def _qte(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     """
     own = [entropy(histogram(source)) ** _TSALLIS_ORDER for source in (ir, vis)]
     shared = _swapped_tsallis_information(fused, ir) + _swapped_tsallis_information(fused, vis)
-    return shared / (own[0] + own[1] + _swapped_tsallis_information(ir, vis))
+    total = own[0] + own[1] + _swapped_tsallis_information(ir, vis)
+    return torch.where(total > 0, shared / total, math.nan)
 
 
+@shared
 def _swapped_tsallis_information(x: Tensor, y: Tensor) -> Tensor:
     joint = joint_histogram(x, y)
     product = joint.sum(dim=1)[:, :, None] * joint.sum(dim=2)[:, None, :]
@@ -45,16 +60,53 @@ def _qm(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def _qc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Where the share of the covariance leaves [0, 1], the quality itself is set to 0 or 1 and not the share."""
-    to_ir, to_vis, share = cvejic(fused, ir, vis)
+    """Where the share of the covariance leaves [0, 1], the quality itself is set to 0 or 1 and not the share.
+
+    Where a source is flat its covariance is zero but for rounding, and the sign of that decides between 0 and 1. In
+    such windows the sums therefore run in the order of the code, which the separable filter does not keep.
+    """
+    maps = _cvejic(*(moments(fused, source, CVEJIC, "valid") for source in (ir, vis)))
+    covariances = [local_covariance(fused, source, CVEJIC, "valid").abs() for source in (ir, vis)]
+    flat = (torch.minimum(covariances[0], covariances[1]) < _ROUNDING)[:, 0]
+    rows, columns = (torch.tensor(places, device=fused.device)[:, None] for places in zip(*_PLACES, strict=True))
+    for places in torch.split(flat.nonzero(), _CHUNK):
+        batch, row, column = places.unbind(1)
+        windows = (image[batch, 0, row + rows, column + columns] for image in (fused, ir, vis))
+        for map_, values in zip(maps, _cvejic_in_order(*windows), strict=True):
+            map_[batch, 0, row, column] = values
+    to_ir, to_vis, share = maps
     quality = share * to_ir + (1 - share) * to_vis
     return torch.where(share < 0, 0, torch.where(share > 1, 1, quality)).mean(dim=(1, 2, 3))
 
 
+def _cvejic(by_ir: Moments, by_vis: Moments) -> tuple[Tensor, Tensor, Tensor]:
+    """In each window: the similarity to ir, that to vis, and the share of ir's covariance, in [0, 1] or not."""
+    share = by_ir.covariance / (by_ir.covariance + by_vis.covariance)
+    return by_ir.similarity(NOTHING, NOTHING), by_vis.similarity(NOTHING, NOTHING), share
+
+
+def _cvejic_in_order(fused: Tensor, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """As :func:`_cvejic`, of windows (49, N), the pixels of each in the order of the sums."""
+
+    def mean(windows: Tensor) -> Tensor:
+        total = torch.zeros_like(windows[0])
+        for pixels, weight in zip(windows, _WEIGHTS, strict=True):
+            # Not in one step, which would round once where the code rounds twice.
+            total += pixels * weight
+        return total
+
+    def moments_with(source: Tensor) -> Moments:
+        means = mean(fused), mean(source)
+        variances = mean(fused * fused) - means[0] ** 2, mean(source * source) - means[1] ** 2
+        return Moments(*means, *variances, mean(fused * source) - means[0] * means[1])
+
+    return _cvejic(moments_with(ir), moments_with(vis))
+
+
+@shared
 def _local_q(fused: Tensor, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
     """Piella's quality in each window with SSIM in place of the universal index, and the larger variance; 0-255."""
-    kernel = gaussian_kernel(11, 1.5, fused)
-    by_ir, by_vis = (moments(source, fused, kernel, "valid") for source in (ir, vis))
+    by_ir, by_vis = (moments(source, fused, _WINDOW, "valid") for source in (ir, vis))
     total = by_ir.variance_x + by_vis.variance_x
     share = torch.where(total == 0, 0.5, by_ir.variance_x / torch.where(total == 0, 1, total))
     quality = share * by_ir.similarity(_C1, _C2) + (1 - share) * by_vis.similarity(_C1, _C2)
@@ -96,15 +148,14 @@ LIU = Protocol(
         "qm": Reading(_qm, "three times the metric, since the bands are summed"),
         "qsf": Reading(qsf),
         "qp": Reading(qp, tolerance=1e-3),
-        "q": Reading(on_scaled(_q, 255), "SSIM in place of the universal index"),
-        "qw": Reading(on_scaled(_qw, 255), "SSIM in place of the universal index"),
-        "qe": Reading(on_scaled(_qe, 255), "SSIM in place of the universal index, Prewitt's edges"),
+        "q": Reading(on_scaled(_q, 255), "SSIM in place of the universal index", minimum=11),
+        "qw": Reading(on_scaled(_qw, 255), "SSIM in place of the universal index", minimum=11),
+        "qe": Reading(on_scaled(_qe, 255), "SSIM in place of the universal index, Prewitt's edges", minimum=11),
         "qc": Reading(
             on_scaled(_qc, 255),
             "sets the quality, not the weight; flat windows count by rounding noise",
-            tolerance=1e-3,
         ),
-        "qy": Reading(on_scaled(qy, 255)),
+        "qy": Reading(on_scaled(partial(qy, neither=math.nan), 255), "NaN where both sources are flat in a window"),
         "qcv": Reading(on_stretched(qcv, 255)),
         "qcb": Reading(on_stretched(qcb, 255)),
     },

@@ -11,13 +11,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from irfuse.filters import Taps, local_mean, separable
 from irfuse.metrics.information import en, entropy, histogram, joint_histogram
 from irfuse.metrics.pixels import mse, psnr
 from irfuse.metrics.protocols.base import Protocol, Reading
 from irfuse.metrics.sharpness import ag, sf
 from irfuse.metrics.ssim import ssim_a
 from irfuse.metrics.statistics import cc, scd, sd
-from irfuse.metrics.vif import sum_of_fidelities, vif
+from irfuse.metrics.vif import Channel, channel_of_moments, sum_of_fidelities, vif
 
 
 def _mi(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
@@ -45,7 +46,17 @@ def _saturated_sd(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 def _saturated_vif(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     """At the first scale, products above 255 become 255."""
     f, i, v = ((image * 255).round() for image in (fused, ir, vis))
-    return sum_of_fidelities(f, i, v, 2.0, lambda x, y: (x * y).clamp(max=255))
+    return sum_of_fidelities(f, i, v, 2.0, _saturated_channel)
+
+
+def _saturated_channel(source: Tensor, distorted: Tensor, window: Taps) -> Channel:
+    means = [local_mean(image, window, "valid") for image in (source, distorted)]
+
+    def moment(i: int, j: int) -> Tensor:
+        product = (source, distorted)[i] * (source, distorted)[j]
+        return separable(product.clamp(max=255), window, "valid") - means[i] * means[j]
+
+    return channel_of_moments(moment(0, 0), moment(1, 1), moment(0, 1))
 
 
 TANG = Protocol(

@@ -25,6 +25,12 @@ def _root_error(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     return (roots[0] + roots[1]) / 2
 
 
+def _sf(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """R, G and B lie side by side as one image, so the jumps from one to the next count as detail."""
+    beside = torch.cat(fused.unbind(1), dim=2)[:, None]
+    return sf(beside, beside, beside)
+
+
 def _psnr(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     return 10 * torch.log10(255**2 / _root_error(fused, ir, vis))
 
@@ -46,7 +52,7 @@ VIFB = Protocol(
         "qcv": Reading(on_stretched(qcv, 255)),
         "rmse": Reading(_root_error, "the root of the sum of squares over the number of pixels: depends on the size"),
         "sd": Reading(sd),
-        "sf": Reading(sf),
+        "sf": Reading(_sf, "in colour R, G and B lie side by side: their seams count as detail", planes="together"),
         "ssim": Reading(ssim),
     },
 )

@@ -1,0 +1,152 @@
+"""`irfuse evaluate`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import rich.table
+import typer
+from rich.markup import escape
+
+from irfuse import pairs, tables
+from irfuse.cli.console import errors, output, progress
+from irfuse.cli.options import DeviceOption, PercentilesOption, RangeOption
+from irfuse.errors import ImageError, OutputError, PairError
+from irfuse.files import write_atomic
+from irfuse.levels import Levels, Percentiles
+
+if TYPE_CHECKING:
+    from irfuse.scoring import Triple
+
+_ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0"}
+_STDOUT = Path("-")
+
+
+def evaluate(
+    fused: Annotated[Path, typer.Argument(help="A fused image, or a folder of them.")],
+    ir: Annotated[Path, typer.Argument(help="The infrared image or folder, a data set or a CSV manifest.")],
+    vis: Annotated[Path | None, typer.Argument(help="The visible image or folder.", show_default=False)] = None,
+    *,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metrics", "-k", help="Names, separated by commas; all of the protocol by default."),
+    ] = None,
+    protocol: Annotated[
+        str, typer.Option("--protocol", "-p", help="Whose way to compute them; `irfuse protocols` lists them.")
+    ] = "canonical",
+    csv: Annotated[Path | None, typer.Option(help="Write every score to this file; - is standard output.")] = None,
+    json: Annotated[Path | None, typer.Option(help="The same as JSON, with the means.")] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write the means as a LaTeX table (booktabs).")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the means as a Markdown table.")] = None,
+    thermal_range: RangeOption = None,
+    thermal_percentiles: Annotated[
+        PercentilesOption | None,
+        typer.Option(metavar="LOW HIGH", help="Percentiles that become black and white in a 16-bit infrared image."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Processes; as many as there are cores by default.")
+    ] = None,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Score fused images against their sources by the metrics of one protocol.
+
+    FUSED IR VIS are three images or three folders, whose files are matched by name. The exit status is 0 when all
+    were scored, 1 when some were not, and 2 when nothing could be done.
+    """
+    renderers = (csv, tables.to_csv), (json, tables.to_json), (latex, tables.to_latex), (markdown, tables.to_markdown)
+    targets = [(path, render) for path, render in renderers if path is not None]
+    for path, _ in targets:
+        if path != _STDOUT and not path.parent.is_dir():
+            raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
+
+    from irfuse import scoring
+    from irfuse.evaluation import Evaluator
+
+    triples, missing = _triples(fused, ir, vis)
+    levels = (
+        Levels(*thermal_range) if thermal_range else Percentiles(*thermal_percentiles) if thermal_percentiles else None
+    )
+    names = None if metrics is None else [name.strip() for text in metrics for name in text.split(",") if name.strip()]
+    evaluator = Evaluator(names, protocol, device=device, thermal=levels)
+    rows: dict[str, dict[str, float]] = {}
+    failed = missing
+    with progress("scoring", "images") as on_step:
+        for done, outcome in enumerate(scoring.run(triples, evaluator, jobs=jobs or scoring.cores()), 1):
+            if outcome.error is not None and len(triples) == 1:
+                raise outcome.error
+            if outcome.error is not None:
+                failed += 1
+                errors.print(f"failed: {outcome.name}: {outcome.error}", style="red", markup=False)
+            else:
+                rows[outcome.name] = outcome.scores
+            if outcome.undefined:
+                errors.print(f"warning: {outcome.name}: {outcome.undefined}", style="yellow", markup=False)
+            on_step(done, len(triples), outcome.name)
+    if not rows:
+        raise ImageError("no image could be scored")
+    table = tables.Table(protocol, [_column(name) for name in evaluator.metrics], rows)
+    if all(path != _STDOUT for path, _ in targets):
+        _print(table)
+    for path, render in targets:
+        _write(path, render(table))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _triples(fused: Path, ir: Path, vis: Path | None) -> tuple[list["Triple"], int]:
+    """What to score, and how many fused images have no partner."""
+    from irfuse.scoring import Triple
+
+    for path in (fused, ir, *filter(None, [vis])):
+        if not path.exists():
+            raise ImageError(f"{path}: no such file or folder")
+    if not fused.is_dir():
+        if vis is None or ir.is_dir() or vis.is_dir():
+            raise PairError(f"{fused} is a file: give one infrared and one visible image file beside it")
+        return [Triple(fused.name, fused, ir, vis)], 0
+    if vis is not None and not (ir.is_dir() and vis.is_dir()):
+        raise PairError(f"{fused} is a folder: give an infrared and a visible folder beside it")
+    pairing = pairs.find(ir) if vis is None else pairs.match(ir, vis)
+    matched = pairs.match_fused(fused, pairing.pairs)
+    for path in (*pairing.alone, *matched.alone):
+        errors.print(f"no partner: {path}", style="yellow", markup=False)
+    if matched.missing:
+        errors.print(f"no fused image of: {', '.join(matched.missing)}", style="yellow", markup=False)
+    by_name = {pair.name: pair for pair in pairing.pairs}
+    triples = [Triple(name, path, by_name[name].ir, by_name[name].vis) for name, path in matched.fused.items()]
+    return triples, len(matched.alone)
+
+
+def _column(name: str) -> tables.Column:
+    from irfuse.metrics import METRICS
+
+    info = next((info for info in METRICS if info.name == name), None)
+    return tables.Column(name, info.symbol, _ARROWS[info.direction]) if info else tables.Column(name, name, "")
+
+
+def _print(table: tables.Table) -> None:
+    several = len(table.rows) > 1
+    shown = rich.table.Table(box=None, header_style="bold", pad_edge=False)
+    shown.add_column(f"protocol {table.protocol}")
+    for head in ("mean", "deviation", "lowest", "", "highest", "") if several else ("score",):
+        shown.add_column(head, justify="right" if head else "left", style="" if head else "dim")
+    for column in table.columns:
+        cells = [tables.digits(table.mean(column.name))]
+        if several:
+            values = table.defined(column.name)
+            cells.append(tables.digits(table.deviation(column.name)))
+            for extreme in (min, max):
+                image = extreme(values, key=values.__getitem__, default="")
+                cells += [tables.digits(values[image]) if image else "-", escape(image)]
+        shown.add_row(f"{column.name} {column.arrow}", *cells)
+    output.print(shown, soft_wrap=False, markup=False)
+    if several:
+        output.print(f"{len(table.rows)} images")
+
+
+def _write(path: Path, text: str) -> None:
+    if path == _STDOUT:
+        sys.stdout.write(text)
+    else:
+        write_atomic(path, text.encode())
+        output.print(str(path), markup=False)

@@ -1,0 +1,121 @@
+"""Scores as tables for a spreadsheet, a program or a paper."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric of a table: its name, its symbol as papers print it, and an arrow to its better values."""
+
+    name: str
+    symbol: str
+    arrow: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Scores by image and metric.
+
+    Attributes:
+        protocol: under which they were computed.
+        columns: the metrics.
+        rows: by the images' names, scores by the metrics' names; NaN where one is undefined.
+    """
+
+    protocol: str
+    columns: Sequence[Column]
+    rows: Mapping[str, Mapping[str, float]]
+
+    def defined(self, metric: str) -> dict[str, float]:
+        """The scores of a metric that are numbers, by image."""
+        return {name: row[metric] for name, row in self.rows.items() if not math.isnan(row[metric])}
+
+    def mean(self, metric: str) -> float:
+        """The mean of the scores that are defined, NaN if none is."""
+        values = self.defined(metric).values()
+        return fmean(values) if values else math.nan
+
+    def deviation(self, metric: str) -> float:
+        """The sample standard deviation over the images; NaN for fewer than two, or where a score is infinite."""
+        values = list(self.defined(metric).values())
+        return stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else math.nan
+
+
+def digits(value: float) -> str:
+    """A number as tables print it.
+
+    >>> digits(0.123456), digits(1234.5678), digits(math.nan), digits(math.inf)
+    ('0.1235', '1234.6', '-', 'inf')
+    """
+    if not math.isfinite(value):
+        return "-" if math.isnan(value) else str(value)
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1000 or value == 0 else f"{value:.5g}"
+
+
+def to_csv(table: Table) -> str:
+    """A line an image, with all digits; an undefined score is left empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", *(column.name for column in table.columns)])
+    for name, row in table.rows.items():
+        values = (row[column.name] for column in table.columns)
+        writer.writerow([name, *("" if math.isnan(value) else repr(value) for value in values)])
+    return text.getvalue()
+
+
+def to_json(table: Table) -> str:
+    """The protocol, the scores by image and metric, and their means; what is not a finite number is null."""
+    content = {
+        "protocol": table.protocol,
+        "images": {name: {metric: _number(value) for metric, value in row.items()} for name, row in table.rows.items()},
+        "mean": {column.name: _number(table.mean(column.name)) for column in table.columns},
+    }
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def to_markdown(table: Table) -> str:
+    """A line a metric: mean, and deviation over the images if there are several."""
+    several = len(table.rows) > 1
+    lines = [f"| {table.protocol} | mean | deviation |" if several else f"| {table.protocol} | score |"]
+    lines.append("|---|" + "---:|" * (2 if several else 1))
+    for column in table.columns:
+        values = [table.mean(column.name), *[table.deviation(column.name)] * several]
+        lines.append(f"| `{column.name}` {column.arrow} | " + " | ".join(map(digits, values)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """As :func:`to_markdown`, for LaTeX with the package booktabs."""
+    several = len(table.rows) > 1
+    arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "→0": r"$\to 0$", "": ""}
+    head = "Mean & Deviation" if several else "Score"
+    lines = [r"\begin{tabular}{l" + "r" * (2 if several else 1) + "}", r"\toprule"]
+    lines += [f"Metric ({table.protocol}) & {head} " + r"\\", r"\midrule"]
+    for column in table.columns:
+        values = [table.mean(column.name), *[table.deviation(column.name)] * several]
+        numbers = [r"$\infty$" if value == math.inf else digits(value) for value in values]
+        lines.append(" & ".join([f"{_latex(column.symbol)} {arrows[column.arrow]}", *numbers]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _latex(symbol: str) -> str:
+    """`Q_CB` as `$Q_{\\mathrm{CB}}$`; a symbol without sub- or superscript stays as it is.
+
+    >>> _latex("Q^AB/F"), _latex("SSIM")
+    ('$\\\\mathrm{Q}^{\\\\mathrm{AB/F}}$', 'SSIM')
+    """
+    for mark in ("_", "^"):
+        base, found, script = symbol.partition(mark)
+        if found:
+            return rf"$\mathrm{{{base}}}{mark}{{\mathrm{{{script}}}}}$"
+    return symbol

@@ -1,0 +1,77 @@
+"""Metrics that a well-kept library has as well: both give the same on real pairs."""
+
+import numpy as np
+import pytest
+import pytorch_msssim
+import skimage.measure
+import skimage.metrics
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import mutual_info_score
+from torch import Tensor
+from torchmetrics.functional.image import visual_information_fidelity
+
+from irfuse import images, samples
+from irfuse.metrics.information import en, mi
+from irfuse.metrics.pixels import mse, psnr
+from irfuse.metrics.protocols import find
+from irfuse.metrics.ssim import ms_ssim, ssim_a
+from irfuse.metrics.vif import vif
+
+Arrays = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="module", params=["tno_01", "tno_16"])
+def arrays(request: pytest.FixtureRequest) -> Arrays:
+    pair = next(pair for pair in samples.pairs() if pair.name == request.param)
+    # Multiples of 16, since libraries treat the last row of an odd scale each in its own way.
+    ir, vis = (images.read(path)[:256, :352] for path in (pair.ir, pair.vis))
+    assert ir.shape == (256, 352)
+    return ((ir.astype(int) + vis + 1) // 2).astype(np.uint8), ir, vis
+
+
+@pytest.fixture
+def tensors(arrays: Arrays) -> tuple[Tensor, Tensor, Tensor]:
+    f, i, v = (torch.from_numpy(image / 255)[None, None] for image in arrays)
+    return f, i, v
+
+
+def test_information(arrays: Arrays, tensors: tuple[Tensor, Tensor, Tensor]) -> None:
+    fused, *sources = arrays
+    assert en(*tensors).item() == pytest.approx(skimage.measure.shannon_entropy(fused))
+    expected = sum(mutual_info_score(source.ravel(), fused.ravel()) for source in sources)
+    assert mi(*tensors, base=np.e).item() == pytest.approx(expected)
+
+
+def test_pixels(arrays: Arrays, tensors: tuple[Tensor, Tensor, Tensor]) -> None:
+    fused, *sources = (image / 255 for image in arrays)
+    errors = [skimage.metrics.mean_squared_error(fused, source) for source in sources]
+    assert mse(*tensors).item() == pytest.approx(np.mean(errors))
+    both = tensors[0], tensors[1], tensors[1]
+    assert psnr(*both).item() == pytest.approx(skimage.metrics.peak_signal_noise_ratio(fused, sources[0], data_range=1))
+
+
+def test_structural_similarity(tensors: tuple[Tensor, Tensor, Tensor]) -> None:
+    fused, *sources = tensors
+    expected = [pytorch_msssim.ssim(fused, source, data_range=1).item() for source in sources]
+    # Its Gaussian is of single precision.
+    assert ssim_a(*tensors).item() == pytest.approx(np.mean(expected), rel=1e-5)
+    expected = [pytorch_msssim.ms_ssim(fused, source, data_range=1).item() for source in sources]
+    assert ms_ssim(*tensors).item() == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_uniform_structural_similarity(arrays: Arrays, tensors: tuple[Tensor, Tensor, Tensor]) -> None:
+    fused, *sources = (image.astype(float) for image in arrays)
+    reading = find("cddfuse").readings["ssim"].function
+    expected = sum(uniform_similarity(fused, source) for source in sources)
+    assert reading(*tensors).item() == pytest.approx(expected, rel=1e-9)
+
+
+def uniform_similarity(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    return float(skimage.metrics.structural_similarity(x, y, data_range=2))
+
+
+def test_visual_information_fidelity(tensors: tuple[Tensor, Tensor, Tensor]) -> None:
+    fused, *sources = (image * 255 for image in tensors)
+    expected = sum(visual_information_fidelity(fused, source).item() for source in sources)
+    assert vif(*tensors).item() == pytest.approx(expected, rel=1e-6)
