@@ -3,12 +3,15 @@ import pytest
 import torch
 from scipy.ndimage import correlate1d
 
-from irfuse.filters import Border, box, gaussian, local_covariance, local_mean, local_variance, separable
+from irfuse.filters import Border, box, extend, gaussian, local_covariance, local_mean, local_variance, separable
 
 TAPS = (0.1, 0.2, 0.4, 0.2, 0.3)
 
 
-@pytest.mark.parametrize(("border", "mode"), [("reflect", "mirror"), ("replicate", "nearest"), ("zero", "constant")])
+@pytest.mark.parametrize(
+    ("border", "mode"),
+    [("reflect", "mirror"), ("symmetric", "reflect"), ("replicate", "nearest"), ("zero", "constant")],
+)
 def test_borders_equal_scipy(border: Border, mode: str) -> None:
     images = torch.rand(2, 3, 9, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     expected = images.numpy()
@@ -18,11 +21,17 @@ def test_borders_equal_scipy(border: Border, mode: str) -> None:
     np.testing.assert_allclose(separable(images, TAPS, "valid").numpy(), expected[..., 2:-2, 2:-2], atol=1e-12)
 
 
-@pytest.mark.parametrize("border", ["valid", "reflect", "replicate", "zero"])
+@pytest.mark.parametrize("border", ["valid", "reflect", "symmetric", "replicate", "zero"])
 def test_gradients(border: Border) -> None:
     images = torch.rand(1, 2, 6, 7, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(separable, (images, TAPS, border))
     assert torch.autograd.gradgradcheck(separable, (images, TAPS, border))
+
+
+def test_symmetric_border_wider_than_the_image() -> None:
+    images = torch.rand(1, 1, 2, 3)
+    expected = np.pad(images[0, 0].numpy(), 7, mode="symmetric")
+    np.testing.assert_array_equal(extend(images, 7, "symmetric")[0, 0].numpy(), expected)
 
 
 def test_gaussian() -> None:

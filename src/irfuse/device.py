@@ -2,6 +2,7 @@
 
 import os
 import platform
+from pathlib import Path
 
 import torch
 
@@ -26,6 +27,21 @@ def resolve(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise DeviceError(f"device {name!r} cannot be used ({reason}); choose auto or cpu") from None
     return device
+
+
+def free_memory(device: torch.device) -> int | None:
+    """The bytes that can still be had on a device; None where the system does not tell."""
+    if device.type == "cuda":
+        return (
+            torch.cuda.mem_get_info(device)[0]
+            + torch.cuda.memory_reserved(device)
+            - torch.cuda.memory_allocated(device)
+        )
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def machine(device: torch.device) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from irfuse.sharing import shared
 
-Border = Literal["valid", "reflect", "replicate", "zero"]
+Border = Literal["valid", "reflect", "symmetric", "replicate", "zero"]
 Taps = tuple[float, ...]
 
 
@@ -41,8 +41,8 @@ def separable(images: Tensor, taps: Taps, border: Border) -> Tensor:
         images: (B, C, H, W).
         taps: K of them, K odd but for ``valid``.
         border: ``valid`` keeps only the places where the kernel fits, (H - K + 1, W - K + 1); the others keep the
-            size and go on beyond the border by mirroring without the edge (``reflect``), by the edge's own value
-            (``replicate``), or by zeros (``zero``).
+            size and go on beyond the border by mirroring without the edge (``reflect``) or with it (``symmetric``), by
+            the edge's own value (``replicate``), or by zeros (``zero``).
     """
     filtered: Tensor = _Separable.apply(extend(images, len(taps) // 2, border), taps)  # type: ignore[no-untyped-call]
     return filtered
@@ -90,7 +90,16 @@ def extend(images: Tensor, by: int, border: Border) -> Tensor:
     """Continue images beyond their border by `by` pixels on each side; ``valid`` leaves them as they are."""
     if border == "valid":
         return images
+    if border == "symmetric":
+        height, width = images.shape[2:]
+        return images[..., _mirrored(height, by, images.device), :][..., _mirrored(width, by, images.device)]
     return F.pad(images, (by, by, by, by), mode="constant" if border == "zero" else border)
+
+
+def _mirrored(side: int, by: int, device: torch.device) -> Tensor:
+    """The places to take for a side that is continued by mirroring with the edge, as often as need be."""
+    places = torch.arange(-by, side + by, device=device) % (2 * side)
+    return torch.minimum(places, 2 * side - 1 - places)
 
 
 class _Separable(torch.autograd.Function):

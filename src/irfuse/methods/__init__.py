@@ -11,8 +11,9 @@ from irfuse.methods.base import Method
 from irfuse.methods.laplacian_pyramid import LaplacianPyramid
 from irfuse.methods.maximum import Maximum
 from irfuse.methods.res2netfuse import Res2NetFuse
+from irfuse.methods.resnet152 import ResNet152
 
-METHODS: tuple[type[Method], ...] = (Res2NetFuse, Average, Maximum, LaplacianPyramid)
+METHODS: tuple[type[Method], ...] = (Res2NetFuse, ResNet152, Average, Maximum, LaplacianPyramid)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,170 @@
+"""ResNet-152 fusion: two scales, the detail weighted by the features of a trained ResNet.
+
+L. Zhang, H. Li, R. Zhu, P. Du: "An infrared and visible image fusion algorithm based on ResNet-152", Multimedia Tools
+and Applications, 2022. What the authors' published code does otherwise than the paper is the variant ``code``.
+"""
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from irfuse.backbones import pretrained
+from irfuse.device import free_memory
+from irfuse.errors import ImageError
+from irfuse.filters import box, extend, separable
+from irfuse.methods.base import Method, MethodInfo, check_choice
+
+Variant = Literal["paper", "code"]
+Backbone = Literal["resnet152", "resnet101", "resnet50"]
+Norm = Literal["l1", "l2"]
+
+_AROUND = (0.25, 0.5, 0.25)
+_MEAN_31 = box(31)
+_IR_SHARE = 0.6
+_PLACES = ("relu1", "layer1.0", "layer2.0", "layer3.0", "layer4.0")
+
+_CODE_LAMBDA = 5.0
+_CODE_PADDING = 16
+_CODE_REPLICATIONS = (1, 2, 4, 8, 16, 31)
+
+_BYTES_PER_PIXEL = 500
+"""What one source needs at most while it goes through the network; measured, see docs/methods/resnet152.md."""
+_PIXELS_IN_ONE_BATCH = 1 << 20
+
+
+class ResNet152(Method):
+    """Base and detail are fused apart: the base by fixed shares, the detail by weights from a ResNet's features.
+
+    Args:
+        variant: ``paper``, or ``code``, which is what the authors' published code does.
+        backbone: the network. Its weights are fetched on first use, see :mod:`irfuse.weights.fetch`.
+        norm: of the features over their channels.
+
+    Attributes:
+        network: the backbone, with what it is fed.
+
+    Raises:
+        ParameterError: an argument is none of its choices.
+        WeightsError: the backbone's weights cannot be had.
+    """
+
+    info = MethodInfo(
+        name="resnet152",
+        title="An infrared and visible image fusion algorithm based on ResNet-152",
+        authors="Zhang, Li, Zhu, Du",
+        year=2022,
+        tiling="whole",
+    )
+
+    def __init__(self, *, variant: Variant = "paper", backbone: Backbone = "resnet152", norm: Norm = "l1") -> None:
+        super().__init__()
+        check_choice("variant", variant, Variant)
+        check_choice("backbone", backbone, Backbone)
+        check_choice("norm", norm, Norm)
+        self.variant = variant
+        self.backbone = backbone
+        self.norm = norm
+        self.network = pretrained(backbone)
+
+    def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
+        """Fuse a batch.
+
+        Raises:
+            ImageError: the device has not enough memory for images of that size.
+        """
+        base, details = self._split(ir, vis)
+        ir_weight, vis_weight = self._weights(*details)
+        return (base + ir_weight * details[0] + vis_weight * details[1]).clamp(0, 1)
+
+    def weights(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
+        """The weights of both details, (B, 1, H, W) each, in [0, 1]; their sum is 1 or more.
+
+        Raises:
+            ImageError: as :meth:`forward`.
+        """
+        return self._weights(*self._split(ir, vis)[1])
+
+    def _split(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The fused base, and the details of both."""
+        if self.variant == "paper":
+            ir_base, vis_base = (separable(image, _MEAN_31, "replicate") for image in (ir, vis))
+            base = _IR_SHARE * ir_base + (1 - _IR_SHARE) * vis_base
+        else:
+            ir_base, vis_base = (_tikhonov(image) for image in (ir, vis))
+            base = (ir_base + vis_base) / 2
+        return base, (ir - ir_base, vis - vis_base)
+
+    def _weights(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
+        """The weights of two details."""
+        height, width = ir.shape[2:]
+        _check_memory(height, width, ir.device)
+        if len(ir) * height * width > _PIXELS_IN_ONE_BATCH:
+            activities = list(zip(self._activities(ir), self._activities(vis), strict=True))
+        else:
+            activities = [(maps[: len(ir)], maps[len(ir) :]) for maps in self._activities(torch.cat([ir, vis]))]
+        shares = torch.stack(
+            [self._enlarge(_share(*maps), layer, height, width) for layer, maps in enumerate(activities)]
+        )
+        # The largest weights of both sources may come from different layers.
+        return shares.amax(dim=0), 1 - shares.amin(dim=0)
+
+    def _activities(self, detail: Tensor) -> list[Tensor]:
+        """How active details are in each layer, (B, 1, h, w) a layer."""
+        norms = [self._norm(features) for features in self._features(detail)]
+        if self.variant == "code":
+            norms = [norm.square() for norm in norms]
+        return [separable(norm, _AROUND, "zero") for norm in norms]
+
+    def _features(self, detail: Tensor) -> list[Tensor]:
+        if self.variant == "paper":
+            # A detail has no mean to subtract: it is fed in the network's own scale alone.
+            fed = self.network.preprocessing
+            std = detail.new_tensor(fed.std).view(3, 1, 1)
+            return self.network.network.features(detail * fed.scale / std, _PLACES)
+        network = self.network.network
+        last = [f"layer{layer}.{len(getattr(network, f'layer{layer}')) - 1}" for layer in (2, 3, 4)]
+        channels = detail.expand(-1, 3, -1, -1)
+        return [channels, *network.features(channels, ["conv1", "layer1.0.downsample", *last])]
+
+    def _norm(self, features: Tensor) -> Tensor:
+        if self.norm == "l1":
+            return features.abs().sum(dim=1, keepdim=True)
+        return features.square().sum(dim=1, keepdim=True).sqrt()
+
+    def _enlarge(self, share: Tensor, layer: int, height: int, width: int) -> Tensor:
+        if self.variant == "paper":
+            return F.interpolate(share, size=(height, width), mode="bilinear", align_corners=False)
+        # 31 and not 32 times, as the code has it; beyond the last replication the edge goes on.
+        rows, columns = (
+            (torch.arange(side, device=share.device) // _CODE_REPLICATIONS[layer]).clamp(max=count - 1)
+            for side, count in zip((height, width), share.shape[2:], strict=True)
+        )
+        return share[..., rows, :][..., columns]
+
+
+def _check_memory(height: int, width: int, device: torch.device) -> None:
+    needed, free = _BYTES_PER_PIXEL * height * width, free_memory(device)
+    if free is not None and needed > free:
+        raise ImageError(
+            f"resnet152 needs about {needed / 1e9:.1f} GB for {width}x{height} pixels, and {free / 1e9:.1f} GB are "
+            "free: fuse smaller images, or use a method that works in tiles, such as res2netfuse"
+        )
+
+
+def _share(ir: Tensor, vis: Tensor) -> Tensor:
+    """The share of the infrared in the sum of both, one half where both are zero."""
+    total = ir + vis
+    return torch.where(total > 0, ir / torch.where(total > 0, total, 1), 0.5)
+
+
+def _tikhonov(images: Tensor) -> Tensor:
+    """The images that deviate least from the given ones, plus lambda times the energy of their forward differences."""
+    padded = extend(images, _CODE_PADDING, "symmetric")
+    angles = [2 * math.pi * torch.fft.fftfreq(side, device=images.device) for side in padded.shape[2:]]
+    rows, columns = (2 - 2 * angle.cos() for angle in angles)
+    low_pass = 1 / (1 + _CODE_LAMBDA * (rows[:, None] + columns))
+    smooth: Tensor = torch.fft.ifft2(torch.fft.fft2(padded) * low_pass).real
+    return smooth[..., _CODE_PADDING:-_CODE_PADDING, _CODE_PADDING:-_CODE_PADDING]
