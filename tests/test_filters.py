@@ -3,6 +3,7 @@ import pytest
 import torch
 from scipy.ndimage import correlate1d
 
+from irfuse.errors import ImageError
 from irfuse.filters import Border, box, gaussian, local_covariance, local_mean, local_variance, separable
 
 TAPS = (0.1, 0.2, 0.4, 0.2, 0.3)
@@ -23,6 +24,19 @@ def test_gradients(border: Border) -> None:
     images = torch.rand(1, 2, 6, 7, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(separable, (images, TAPS, border))
     assert torch.autograd.gradgradcheck(separable, (images, TAPS, border))
+
+
+def test_function_transforms() -> None:
+    images = torch.rand(1, 1, 6, 7, dtype=torch.float64)
+    gradient = torch.func.grad(lambda x: (separable(x, TAPS, "zero") ** 2).sum())(images)
+    images.requires_grad_()
+    (expected,) = torch.autograd.grad((separable(images, TAPS, "zero") ** 2).sum(), images)
+    torch.testing.assert_close(gradient, expected)
+
+
+def test_window_larger_than_the_image() -> None:
+    with pytest.raises(ImageError, match="a window of 5x5 does not fit into 9x4 pixels"):
+        separable(torch.rand(1, 1, 4, 9), TAPS, "valid")
 
 
 def test_gaussian() -> None:

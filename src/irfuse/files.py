@@ -17,6 +17,10 @@ def write_atomic(path: Path, data: bytes) -> None:
     Raises:
         OutputError: the folder does not exist or cannot be written.
     """
+    if path.is_symlink():
+        path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise OutputError(f"cannot write {path}: it is there and is no ordinary file")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
     try:
         # Not by `tempfile`, whose files are private: this one gets the permissions of an ordinary file.
