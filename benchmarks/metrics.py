@@ -28,7 +28,7 @@ from irfuse.metrics.protocols import PROTOCOLS
 
 SIZE = (1024, 768)
 RUNS = 7
-GOALS = {"fmi_": 600, "viff": 600, "mef_ssim": 600, "ms_ssim": 600, "qp": 600}
+GOALS = {"fmi_": 600, "viff": 600, "mef_ssim": 600, "qp": 600}
 Triple = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
 

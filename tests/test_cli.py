@@ -262,7 +262,8 @@ def test_evaluate_a_triple(run: Run, tno_01: Pair, tmp_path: Path) -> None:
     assert [line.split()[:2] for line in printed.splitlines()[1:]] == [["en", "↑"], ["qabf", "↑"], ["qcv", "↓"]]
     scores = irfuse.evaluate(*triple, ["en", "qabf", "qcv"])
     assert float(printed.splitlines()[2].split()[-1]) == pytest.approx(scores["qabf"], abs=1e-4)
-    status, printed, _ = run("evaluate", *triple, "-k", "en", "-p", "li", "--json", "-")
+    thermal = ["--thermal-percentiles", "1", "99"]
+    status, printed, _ = run("evaluate", *triple, "-k", "en", "-p", "li", "--json", "-", *thermal)
     assert json.loads(printed)["images"] == {"f.png": {"en": scores["en"]}}
 
 
@@ -274,8 +275,10 @@ def test_evaluate_folders(run: Run, folders: Path, tmp_path: Path) -> None:
     options = zip(("--csv", "--json", "--latex", "--markdown"), out, strict=True)
     files = [argument for option in options for argument in option]
     arguments = [tmp_path / "fused", folders / "ir", folders / "vis", "-k", "en,scd", "--jobs", "1"]
+    (folders / "ir" / "lonely.png").write_bytes((folders / "ir" / "tno_01.png").read_bytes())
     status, printed, complaints = run("evaluate", *arguments, *files)
     assert status == 1
+    assert f"no partner: {folders / 'ir' / 'lonely.png'}" in complaints
     assert "no fused image of: msrs_00037N" in complaints
     assert f"no partner: {tmp_path / 'fused' / 'stranger.png'}" in complaints
     assert "4 images" in printed
@@ -283,6 +286,9 @@ def test_evaluate_folders(run: Run, folders: Path, tmp_path: Path) -> None:
     assert [row["image"] for row in rows] == ["msrs_00633D", "tno_01", "tno_12", "tno_16"]
     expected = irfuse.evaluate(tmp_path / "fused" / "tno_01.png", *(folders / r / "tno_01.png" for r in ("ir", "vis")))
     assert float(rows[1]["scd"]) == expected["scd"]
+    by_entropy = sorted(rows, key=lambda row: float(row["en"]))
+    line = next(line.split() for line in printed.splitlines() if line.startswith("en"))
+    assert (line[5], line[7]) == (by_entropy[0]["image"], by_entropy[-1]["image"])
     means = json.loads(out[1].read_text())["mean"]
     assert means["en"] == pytest.approx(np.mean([float(row["en"]) for row in rows]))
     assert "toprule" in out[2].read_text()
@@ -297,6 +303,11 @@ def test_evaluate_folders(run: Run, folders: Path, tmp_path: Path) -> None:
         (["ir", "ir/tno_01.png", "vis"], "ir is a folder: give an infrared and a visible folder"),
         (["ir/tno_01.png", "ir/tno_12.png", "vis/tno_12.png"], "the sizes differ"),
         (["ir", ".", "-k", "qxx"], "'qxx' is no metric"),
+        (["ir", ".", "-k", ""], "no metric is named"),
+        (["ir", ".", "--csv", ""], "it is a folder"),
+        (["ir", ".", "--csv", "vis"], "cannot write vis: it is a folder"),
+        (["ir", ".", "--csv", "a", "--json", "a"], "two tables cannot be written to one place"),
+        (["ir/tno_01.png", "ir/tno_01.png", "vis/tno_01.png", "--csv", "ir/tno_01.png"], "would replace an input"),
         (["ir", ".", "-p", "li", "-k", "fmi_pixel"], "'fmi_pixel' is not defined by the protocol li"),
         (["ir", ".", "--csv", "no/such/folder.csv"], "there is no folder no/such"),
         (["ir", ".", "-k", "pyiqa:niqe"], "pip install pyiqa"),

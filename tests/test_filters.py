@@ -3,6 +3,7 @@ import pytest
 import torch
 from scipy.ndimage import correlate1d
 
+from irfuse.errors import ImageError
 from irfuse.filters import Border, box, extend, gaussian, local_covariance, local_mean, local_variance, separable
 
 TAPS = (0.1, 0.2, 0.4, 0.2, 0.3)
@@ -32,6 +33,19 @@ def test_symmetric_border_wider_than_the_image() -> None:
     images = torch.rand(1, 1, 2, 3)
     expected = np.pad(images[0, 0].numpy(), 7, mode="symmetric")
     np.testing.assert_array_equal(extend(images, 7, "symmetric")[0, 0].numpy(), expected)
+
+
+def test_function_transforms() -> None:
+    images = torch.rand(1, 1, 6, 7, dtype=torch.float64)
+    gradient = torch.func.grad(lambda x: (separable(x, TAPS, "zero") ** 2).sum())(images)
+    images.requires_grad_()
+    (expected,) = torch.autograd.grad((separable(images, TAPS, "zero") ** 2).sum(), images)
+    torch.testing.assert_close(gradient, expected)
+
+
+def test_window_larger_than_the_image() -> None:
+    with pytest.raises(ImageError, match="a window of 5x5 does not fit into 9x4 pixels"):
+        separable(torch.rand(1, 1, 4, 9), TAPS, "valid")
 
 
 def test_gaussian() -> None:

@@ -119,7 +119,9 @@ def test_bad_manifest(text: str, reason: str, tmp_path: Path) -> None:
         pairs.find(tmp_path / "x.png")
 
 
-@pytest.mark.parametrize("name", ["a_vis.png", "a_ir.jpg", "fused_a_vis.png", "A_VIS-Fusion.bmp", "a_vis result.png"])
+@pytest.mark.parametrize(
+    "name", ["a_vis.png", "a_ir.jpg", "fused_a_vis.png", "A_VIS-Fusion.bmp", "a_vis result.png", "a.png", "a_fused.tif"]
+)
 def test_fused_images(name: str, tmp_path: Path) -> None:
     ir, vis = folders(tmp_path, ["a_ir.png", "b_ir.png"], ["a_vis.png", "b_vis.png"])
     fused = tmp_path / "fused"
@@ -128,6 +130,20 @@ def test_fused_images(name: str, tmp_path: Path) -> None:
         path.touch()
     matched = pairs.match_fused(fused, pairs.match(ir, vis).pairs)
     assert matched == pairs.Matched({"a_vis": fused / name}, (fused / "x.png",), ("b_vis",))
-    (fused / name).unlink()
+    (fused / "a_vis.png").touch()
+    assert pairs.match_fused(fused, pairs.match(ir, vis).pairs).fused == {"a_vis": fused / "a_vis.png"}
+    for path in (fused / name, fused / "a_vis.png"):
+        path.unlink(missing_ok=True)
     with pytest.raises(PairError, match="no fused image of the 2 pairs"):
         pairs.match_fused(fused, pairs.match(ir, vis).pairs)
+
+
+def test_fused_images_of_offset_frames(tmp_path: Path) -> None:
+    """Where the infrared image of one pair has the name of another pair."""
+    found = tuple(pairs.Pair(f"{k + 1}", Path(f"ir/{k}.png"), Path(f"vis/{k + 1}.png")) for k in (1, 2, 3))
+    for k in (2, 3, 4):
+        (tmp_path / f"{k}.png").touch()
+    matched = pairs.match_fused(tmp_path, found)
+    assert matched == pairs.Matched({f"{k}": tmp_path / f"{k}.png" for k in (2, 3, 4)}, (), ())
+    (tmp_path / "4.png").unlink()
+    assert pairs.match_fused(tmp_path, found).missing == ("4",)

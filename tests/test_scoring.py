@@ -38,6 +38,15 @@ def test_scores_in_order_whatever_the_jobs(jobs: int, triples: list[Triple], tmp
         assert outcome.scores == pytest.approx(expected, rel=1e-12)
 
 
+def test_sources_are_shared_only_where_both_are_the_same(triples: list[Triple]) -> None:
+    ir, vis = images.read(str(triples[0].ir)), images.read(str(triples[0].vis))
+    other = np.ascontiguousarray(vis[::-1])
+    mixed = [Triple("a", ir, ir, vis), Triple("b", ir, ir, other), Triple("c", ir, other[..., 0], other)]
+    evaluator = Evaluator(["mse"])
+    for outcome, triple in zip(scoring.run(mixed, evaluator), mixed, strict=True):
+        assert outcome.scores == evaluator(triple.fused, triple.ir, triple.vis)
+
+
 def test_unreadable_sources_fail_all_their_images(triples: list[Triple], tmp_path: Path) -> None:
     both = [Triple(name, triples[0].fused, tmp_path / "none.png", triples[0].vis) for name in "ab"]
     outcomes = list(scoring.run([*both, triples[0]], Evaluator(["en"])))
@@ -51,6 +60,11 @@ def test_an_interrupt_stops_all_jobs(jobs: int, triples: list[Triple]) -> None:
     next(outcomes)
     with pytest.raises(StoppedError):
         outcomes.throw(KeyboardInterrupt())
+
+
+def test_no_jobs(triples: list[Triple]) -> None:
+    with pytest.raises(ParameterError, match="jobs cannot be 0"):
+        list(scoring.run(triples, Evaluator(["en"]), jobs=0))
 
 
 def test_evaluate_takes_paths_arrays_and_tensors() -> None:

@@ -1,6 +1,11 @@
+from collections.abc import Callable
+
+import pytest
 import torch
 from torch import Tensor
 
+from irfuse.metrics.piella import qw_edge
+from irfuse.metrics.ssim import ssim
 from irfuse.sharing import Memory, shared, sharing
 
 calls: list[str] = []
@@ -41,3 +46,12 @@ def test_nothing_is_kept_elsewhere() -> None:
         twice(image, "inside")
     image += 1
     assert twice(image, "outside")[1].item() == 4
+
+
+# PyTorch's own compiler does so.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize("metric", [ssim, qw_edge], ids=["ssim", "qw_edge"])
+def test_shared_functions_compile(metric: Callable[..., Tensor]) -> None:
+    fused, ir, vis = torch.rand(3, 1, 1, 24, 24, dtype=torch.float64)
+    compiled = torch.compile(metric, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(fused, ir, vis), metric(fused, ir, vis))

@@ -43,7 +43,7 @@ def test_markdown() -> None:
         "|---|---:|---:|",
         "| `qcb` ↑ | 0.3750 | 0.1768 |",
         "| `psnr` ↑ | inf | - |",
-        "| `qsf` →0 | -0.1250 | - |",
+        "| `qsf` →0 (1 of 2) | -0.1250 | - |",
     ]
     assert to_markdown(ONE).splitlines() == ["| li | score |", "|---|---:|", "| `qcb` ↑ | 0.2500 |"]
 
@@ -54,7 +54,7 @@ def test_latex() -> None:
     assert lines[4] == r"$\mathrm{Q}_{\mathrm{CB}}$ $\uparrow$ & 0.3750 & 0.1768 \\"
     assert lines[5] == r"PSNR $\uparrow$ & $\infty$ & - \\"
     assert lines[6:] == [
-        r"$\mathrm{Q}_{\mathrm{SF}}$ $\to 0$ & -0.1250 & - \\",
+        r"$\mathrm{Q}_{\mathrm{SF}}$ $\to 0$ (1 of 2) & -0.1250 & - \\",
         r"\bottomrule",
         r"\end{tabular}",
     ]

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from irfuse import images, scoring
-from irfuse.errors import ImageError, PairError, ParameterError, UndefinedScoreWarning
+from irfuse.errors import ImageError, PairError, ParameterError
 from irfuse.evaluation import Evaluator
 from irfuse.fuser import Color, Fuser
 from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
@@ -135,10 +135,10 @@ def evaluate_batch(
     scores = []
     for outcome in scoring.run(triples, evaluator, jobs=jobs):
         if outcome.error is not None:
-            where = f"{outcome.name}: " if outcome.name else ""
-            raise type(outcome.error)(f"{where}{outcome.error}")
-        if outcome.undefined:
-            warnings.warn(f"{outcome.name}: " * bool(outcome.name) + outcome.undefined, UndefinedScoreWarning, 2)
+            raise type(outcome.error)(f"{outcome.name}: {outcome.error}" if outcome.name else str(outcome.error))
+        for warning in outcome.warnings:
+            text = f"{outcome.name}: {warning}" if outcome.name else str(warning)
+            warnings.warn(text, type(warning), stacklevel=2)
         scores.append(outcome.scores)
     return scores
 

@@ -46,7 +46,7 @@ class DeviceError(IrfuseError):
 
 
 class SuspiciousPairWarning(UserWarning):
-    """A pair that can be fused but looks wrong, such as one whose images seem to be swapped."""
+    """A pair that can be fused or scored but looks wrong, such as one whose images seem to be swapped."""
 
 
 class DatasetError(IrfuseError):

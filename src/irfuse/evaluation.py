@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from irfuse.color import luma
 from irfuse.device import resolve
-from irfuse.errors import ImageError, PairError, ParameterError, UndefinedScoreWarning
+from irfuse.errors import ImageError, PairError, ParameterError, SuspiciousPairWarning, UndefinedScoreWarning
 from irfuse.levels import Levels, Percentiles, full_scale
 from irfuse.metrics import METRICS, MetricInfo
 from irfuse.metrics.no_reference import PREFIX, load, score
@@ -54,10 +55,14 @@ class Evaluator:
         device: str = "cpu",
         thermal: Levels | Percentiles | None = None,
     ) -> None:
+        if isinstance(metrics, str):
+            raise ParameterError(f"metrics: a list of names is needed, such as [{metrics!r}]")
         self.protocol = find(protocol)
         self.metrics = list(self.protocol.readings) if metrics is None else list(dict.fromkeys(metrics))
         self.device = resolve(device)
         self.thermal = thermal
+        if not self.metrics:
+            raise ParameterError("no metric is named")
         for name in self.metrics:
             if name.startswith(PREFIX):
                 load(name, self.device)
@@ -74,7 +79,7 @@ class Evaluator:
         """The sources of one pair, for many fused images.
 
         Raises:
-            ImageError: an image cannot be scored: empty, NaN, or a wrong shape.
+            ImageError: an image cannot be scored: empty, NaN, a wrong shape, or smaller than a metric's window.
             PairError: the sizes differ.
         """
         return Sources(self, _unit(ir, "infrared", self.thermal), _unit(vis, "visible"))
@@ -82,7 +87,21 @@ class Evaluator:
     def _check(self, name: str) -> None:
         if name not in self.protocol.readings:
             known = f"is not defined by the protocol {self.protocol.name}" if _info(name) else "is no metric"
-            raise ParameterError(f"{name!r} {known}; choose among {', '.join(self.protocol.readings)}")
+            near = get_close_matches(name.lower(), self.protocol.readings, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]!r}?" if near and not _info(name) else ""
+            raise ParameterError(f"{name!r} {known}{hint} (metrics: {', '.join(self.protocol.readings)})")
+
+    def check_side(self, side: int) -> None:
+        """Refuse images whose smaller side is too small for a metric."""
+        small = {name: minimum for name in self.metrics if (minimum := self._minimum(name)) > side}
+        if small:
+            needs = ", ".join(f"{name} needs {minimum}x{minimum}" for name, minimum in small.items())
+            raise ImageError(f"the smaller side has {side} pixels, and {needs}: name the metrics to compute")
+
+    def _minimum(self, name: str) -> int:
+        """The smallest side that a metric takes."""
+        info = _info(name)
+        return 1 if info is None else self.protocol.readings[name].minimum or info.minimum
 
 
 class Sources:
@@ -90,6 +109,7 @@ class Sources:
 
     def __init__(self, evaluator: Evaluator, ir: _UNIT, vis: _UNIT) -> None:
         _check_sizes(infrared=ir, visible=vis)
+        evaluator.check_side(min(ir.shape[:2]))
         self._evaluator = evaluator
         self._ir, self._vis = ir, vis
         # Their planes with the memory of what hangs on these, in grey and in colour.
@@ -102,7 +122,7 @@ class Sources:
             The scores by the metrics' names, in their order. NaN where a score is undefined, with one warning.
 
         Raises:
-            ImageError: the image cannot be scored: empty, NaN, a wrong shape, or smaller than a metric's window.
+            ImageError: the image cannot be scored: empty, NaN, or a wrong shape.
             PairError: its size is not that of the sources.
         """
         unit = _unit(fused, "fused")
@@ -115,26 +135,22 @@ class Sources:
         ir, vis, memory = self._known[color]
         images = _planes(unit, color, device), ir, vis
         scores = {}
-        with torch.no_grad(), sharing(memory):
-            for name in self._evaluator.metrics:
-                if name.startswith(PREFIX):
-                    scores[name] = score(name, unit, device)
-                else:
-                    scores[name] = _score(name, protocol.readings[name], *images)
-        memory.forget()
+        try:
+            with torch.no_grad(), sharing(memory):
+                for name in self._evaluator.metrics:
+                    if name.startswith(PREFIX):
+                        scores[name] = score(name, unit, device)
+                    else:
+                        scores[name] = _score(protocol.readings[name], *images)
+        finally:
+            memory.forget()
         undefined = [name for name, value in scores.items() if value != value]
         if undefined:
             warnings.warn(f"{', '.join(undefined)}: undefined: {_cause(*images)}", UndefinedScoreWarning, stacklevel=2)
         return scores
 
 
-def _score(name: str, reading: Reading, fused: Tensor, ir: Tensor, vis: Tensor) -> float:
-    info = _info(name)
-    needed, smaller_side = reading.minimum or (info.minimum if info else 1), min(fused.shape[2:])
-    if smaller_side < needed:
-        raise ImageError(
-            f"{name} needs images of at least {needed}x{needed}, the smaller side here has {smaller_side} pixels"
-        )
+def _score(reading: Reading, fused: Tensor, ir: Tensor, vis: Tensor) -> float:
     if reading.planes == "together":
         fused, ir, vis = (image.transpose(0, 1) for image in (fused, ir, vis))
     return float(reading.function(fused, ir, vis).mean())
@@ -155,6 +171,8 @@ def _info(name: str) -> MetricInfo | None:
 
 
 def _unit(image: NDArray[Any] | Tensor, name: str, thermal: Levels | Percentiles | None = None) -> _UNIT:
+    if not isinstance(image, np.ndarray | Tensor):
+        raise ImageError(f"{name}: an array or a tensor is needed, not {type(image).__name__}")
     if isinstance(image, Tensor):
         array = image.detach().cpu().numpy()
         image = np.moveaxis(array, 0, 2) if array.ndim == 3 else array
@@ -163,13 +181,22 @@ def _unit(image: NDArray[Any] | Tensor, name: str, thermal: Levels | Percentiles
         raise ImageError(f"{name}: an array of shape {image.shape} is not an image")
     if not np.isfinite(image).all():
         raise ImageError(f"{name}: {int((~np.isfinite(image)).sum())} values are NaN or infinite")
+    raw_counts = name == "infrared" and image.dtype == np.uint16 and thermal is None
+    if raw_counts and int(image.max()) - int(image.min()) < scale / 16:
+        warnings.warn(
+            f"the infrared image uses {int(image.max()) - int(image.min())} of 65535 levels, of which 8 bits leave "
+            "few: if these are raw counts, give thermal levels",
+            SuspiciousPairWarning,
+            stacklevel=4,
+        )
     image = image[..., None] if image.ndim == 2 else image
     image = image[..., : 3 if image.shape[2] >= 3 else 1].astype(np.float64)
     if isinstance(thermal, Percentiles):
         thermal = thermal.levels(image) if scale > np.iinfo(np.uint8).max else None
     unit = image / scale if thermal is None else thermal.apply(image)
     if unit.min() < 0 or unit.max() > 1:
-        raise ImageError(f"{name}: floating-point values must lie in [0, 1]")
+        way_out = ", or give thermal levels" if name == "infrared" else ""
+        raise ImageError(f"{name}: floating-point values must lie in [0, 1]: scale them{way_out}")
     return _rounded(unit)
 
 
@@ -193,4 +220,4 @@ def _cause(*planes: Tensor) -> str:
     differences = [name for name, source in named[1:] if ((planes[0] - source).std(dim=(1, 2, 3)) < 1e-9).any()]
     if differences:
         return f"the fused image equals the {' and the '.join(differences)} image up to a constant"
-    return "both sources are flat in a window"
+    return "zero over zero somewhere in these images"

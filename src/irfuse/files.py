@@ -22,6 +22,10 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OutputError: the folder does not exist or cannot be written. So does any `OSError` of the block itself.
     """
+    if path.is_symlink():
+        path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise OutputError(f"cannot write {path}: it is there and is no ordinary file")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
     try:
         # Not by `tempfile`, whose files are private: this one gets the permissions of an ordinary file.

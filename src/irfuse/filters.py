@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from irfuse.errors import ImageError
 from irfuse.sharing import shared
 
 Border = Literal["valid", "reflect", "symmetric", "replicate", "zero"]
@@ -43,7 +44,13 @@ def separable(images: Tensor, taps: Taps, border: Border) -> Tensor:
         border: ``valid`` keeps only the places where the kernel fits, (H - K + 1, W - K + 1); the others keep the
             size and go on beyond the border by mirroring without the edge (``reflect``) or with it (``symmetric``), by
             the edge's own value (``replicate``), or by zeros (``zero``).
+
+    Raises:
+        ImageError: no kernel fits into the images.
     """
+    if border == "valid" and min(images.shape[2:]) < len(taps):
+        height, width = images.shape[2:]
+        raise ImageError(f"a window of {len(taps)}x{len(taps)} does not fit into {width}x{height} pixels")
     filtered: Tensor = _Separable.apply(extend(images, len(taps) // 2, border), taps)  # type: ignore[no-untyped-call]
     return filtered
 
@@ -110,9 +117,12 @@ class _Separable(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, taps: Taps) -> Tensor:
-        ctx.taps = taps
+    def forward(images: Tensor, taps: Taps) -> Tensor:
         return _correlate(_correlate(images, taps, 3), taps, 2)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Taps], output: Tensor) -> None:
+        ctx.taps = inputs[1]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:

@@ -108,9 +108,9 @@ class Matched:
 
 
 def match_fused(folder: Path, pairs: Sequence[Pair]) -> Matched:
-    """Find the fused images of pairs: by the name of the pair, of its infrared or its visible image.
+    """Find the fused images of pairs: by the name of the pair, else of its visible image, else of its infrared one.
 
-    What is left is matched again without the words ``fused``, ``fusion`` and ``result``.
+    What is left is matched again without the words ``fused``, ``fusion`` and ``result`` and those that tell the sensor.
 
     Raises:
         PairError: two images of the folder have one name, or none belongs to a pair.
@@ -121,16 +121,22 @@ def match_fused(folder: Path, pairs: Sequence[Pair]) -> Matched:
     (4, ['msrs_00037N.png'])
     """
     files = _by_stem(folder)
-    names = {stem: pair.name for pair in pairs for stem in (pair.ir.stem, pair.vis.stem, pair.name) if stem in files}
-    keys = _by_key(files.keys() - names.keys(), _FUSED_WORDS)
-    names |= {keys[key]: pair.name for pair in pairs for key in [pair.name.lower()] if key in keys}
-    by_pair = {name: files[stem] for stem, name in names.items()}
-    if not by_pair:
-        raise PairError(
-            f"{folder}: no fused image of the {len(pairs)} pairs; it should be named like the visible image"
-        )
-    fused = {pair.name: by_pair[pair.name] for pair in pairs if pair.name in by_pair}
-    alone = tuple(path for _, path in sorted(files.items()) if path not in by_pair.values())
+    stems: dict[str, str] = {}
+    # One pair's infrared image may have the name of another pair, so each rule goes through all pairs before the next.
+    for names in (
+        {p.name: p.name for p in pairs},
+        {p.name: p.vis.stem for p in pairs},
+        {p.name: p.ir.stem for p in pairs},
+    ):
+        free = files.keys() - stems.values()
+        stems |= {name: stem for name, stem in names.items() if name not in stems and stem in free}
+    fused_keys = _by_key(files.keys() - stems.values(), _FUSED_WORDS, _IR_WORDS, _VIS_WORDS)
+    pair_keys = _by_key((pair.name for pair in pairs if pair.name not in stems), _FUSED_WORDS, _IR_WORDS, _VIS_WORDS)
+    stems |= {pair_keys[key]: fused_keys[key] for key in pair_keys.keys() & fused_keys.keys()}
+    if not stems:
+        raise PairError(f"{folder}: no fused image of the {len(pairs)} pairs; name it like the visible image")
+    fused = {pair.name: files[stems[pair.name]] for pair in pairs if pair.name in stems}
+    alone = tuple(path for _, path in sorted(files.items()) if path not in fused.values())
     return Matched(fused, alone, tuple(pair.name for pair in pairs if pair.name not in fused))
 
 
@@ -202,9 +208,12 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _by_key(stems: Iterable[str], words: re.Pattern[str]) -> dict[str, str]:
-    """Stems by what is left of them without a sensor's word; what is then ambiguous stays out."""
+def _by_key(stems: Iterable[str], *words: re.Pattern[str]) -> dict[str, str]:
+    """Stems by what is left of them without some words; what is then ambiguous stays out."""
     keys: dict[str, list[str]] = {}
     for stem in stems:
-        keys.setdefault(re.sub(r"[-_. ]+", "_", words.sub("_", stem)).strip("_").lower(), []).append(stem)
+        rest = stem
+        for pattern in words:
+            rest = pattern.sub("_", rest)
+        keys.setdefault(re.sub(r"[-_. ]+", "_", rest).strip("_").lower(), []).append(stem)
     return {key: found[0] for key, found in keys.items() if len(found) == 1}

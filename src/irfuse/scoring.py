@@ -3,10 +3,12 @@
 import multiprocessing
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from irfuse import images
-from irfuse.errors import ImageError, IrfuseError, PairError, ParameterError, StoppedError, UndefinedScoreWarning
+from irfuse.errors import IrfuseError, ParameterError, StoppedError, SuspiciousPairWarning, UndefinedScoreWarning
 from irfuse.evaluation import Evaluator
 
 Source = str | Path | NDArray[Any] | Tensor
@@ -42,13 +44,13 @@ class Outcome:
         name: of the triple.
         scores: by the metrics' names; empty if it failed.
         error: why it failed.
-        undefined: which scores are NaN, and why.
+        warnings: which scores are NaN and why, and what looks wrong.
     """
 
     name: str
     scores: dict[str, float]
     error: IrfuseError | None = None
-    undefined: str = ""
+    warnings: tuple[Warning, ...] = ()
 
 
 def cores() -> int:
@@ -63,8 +65,11 @@ def run(triples: Sequence[Triple], evaluator: Evaluator, *, jobs: int = 1) -> Ge
         jobs: how many processes; with one, this process does the work with all its threads.
 
     Raises:
+        ParameterError: there are no jobs, or one of their processes died.
         StoppedError: Ctrl-C.
     """
+    if jobs < 1:
+        raise ParameterError(f"jobs cannot be {jobs}; at least one is needed")
     groups = [
         list(group) for _, group in groupby(triples, lambda triple: (_identity(triple.ir), _identity(triple.vis)))
     ]
@@ -73,20 +78,44 @@ def run(triples: Sequence[Triple], evaluator: Evaluator, *, jobs: int = 1) -> Ge
         if jobs <= 1:
             for group in groups:
                 yield from _score(group, evaluator)
-            return
-        # A fork of a process that has used PyTorch's threads may hang.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, context, _prepare_worker) as pool:
-            try:
-                futures = [pool.submit(_outcomes, group, evaluator) for group in groups]
-                for future in futures:
-                    yield from future.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
+        else:
+            yield from _score_in_processes(groups, evaluator, jobs)
     except KeyboardInterrupt:
-        raise StoppedError("stopped; no scores were written") from None
+        raise StoppedError("stopped before all images were scored") from None
+
+
+def _score_in_processes(groups: list[list[Triple]], evaluator: Evaluator, jobs: int) -> Iterator[Outcome]:
+    others = multiprocessing.active_children()
+    # A fork of a process that has used PyTorch's threads may hang.
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _prepare_worker)
+    try:
+        with _without_interrupts():
+            futures = [pool.submit(_outcomes, group, evaluator) for group in groups]
+        for future in futures:
+            yield from future.result()
     except BrokenProcessPool as error:
-        raise ParameterError(f"a process of the {jobs} died, perhaps for want of memory; use fewer jobs") from error
+        raise ParameterError(
+            f"a process of the {jobs} died: for want of memory, which fewer jobs would need, or because a script that "
+            'asks for several jobs lacks `if __name__ == "__main__":` around its start'
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in multiprocessing.active_children():
+            if worker not in others:
+                worker.terminate()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from processes that are started meanwhile; this one gets it when the block ends."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _identity(source: Source) -> str | int:
@@ -95,8 +124,15 @@ def _identity(source: Source) -> str | int:
 
 def _prepare_worker() -> None:
     torch.set_num_threads(1)
-    # Ctrl-C is the main process's business.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # If the main process is killed, its workers must not wait for it for ever.
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _outcomes(group: list[Triple], evaluator: Evaluator) -> list[Outcome]:
@@ -106,19 +142,31 @@ def _outcomes(group: list[Triple], evaluator: Evaluator) -> list[Outcome]:
 def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
     """Score triples of the same sources."""
     try:
-        sources = evaluator.sources(_image(group[0].ir), _image(group[0].vis))
+        with _caught() as of_sources:
+            sources = evaluator.sources(_image(group[0].ir), _image(group[0].vis))
     except IrfuseError as error:
         yield from (Outcome(triple.name, {}, error) for triple in group)
         return
     for triple in group:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UndefinedScoreWarning)
+        scores: dict[str, float] = {}
+        failure: IrfuseError | None = None
+        with _caught() as found:
             try:
                 scores = sources.score(_image(triple.fused))
-            except (ImageError, PairError) as error:
-                yield Outcome(triple.name, {}, error)
-                continue
-        yield Outcome(triple.name, scores, undefined="; ".join(str(warning.message) for warning in caught))
+            except IrfuseError as error:
+                failure = error
+        yield Outcome(triple.name, scores, failure, (*of_sources, *found))
+
+
+@contextmanager
+def _caught() -> Iterator[list[Warning]]:
+    """The warnings of irfuse that the block gives."""
+    found: list[Warning] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UndefinedScoreWarning)
+        warnings.simplefilter("always", SuspiciousPairWarning)
+        yield found
+    found += [warning.message for warning in caught if isinstance(warning.message, Warning)]
 
 
 def _image(source: Source) -> Any:

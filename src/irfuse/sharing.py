@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar, TypeVarTuple
 
+import torch
 from torch import Tensor
 
 Arguments = TypeVarTuple("Arguments")
@@ -35,9 +36,10 @@ class Memory:
                 self._results[key] = function(*arguments)
                 self._lasting.update((id(tensor), tensor) for tensor in _tensors(self._results[key]))
             return self._results[key]  # type: ignore[no-any-return]
-        if key not in self._passing:
-            self._passing[key] = arguments, function(*arguments)
-        return self._passing[key][1]  # type: ignore[no-any-return]
+        found = self._passing.get(key)
+        if found is None:
+            found = self._passing[key] = arguments, function(*arguments)
+        return found[1]
 
     def forget(self) -> None:
         """Drop what depends on other than the lasting tensors."""
@@ -62,7 +64,6 @@ def shared(function: Callable[[*Arguments], Result]) -> Callable[[*Arguments], R
 
     Callers must not change its result in place.
 
-    >>> import torch
     >>> @shared
     ... def double(images: Tensor) -> Tensor:
     ...     print("computed")
@@ -76,7 +77,8 @@ def shared(function: Callable[[*Arguments], Result]) -> Callable[[*Arguments], R
 
     @wraps(function)
     def recalled(*arguments: *Arguments) -> Result:
-        memory = _memory.get()
+        # A compiler cannot look at a context variable, and needs no memory: it sees what is computed twice.
+        memory = None if torch.compiler.is_compiling() else _memory.get()
         return function(*arguments) if memory is None else memory.recall(function, arguments)
 
     return recalled

@@ -36,6 +36,11 @@ class Table:
         """The scores of a metric that are numbers, by image."""
         return {name: row[metric] for name, row in self.rows.items() if not math.isnan(row[metric])}
 
+    def remark(self, metric: str) -> str:
+        """How many images the statistics are of, where a score is undefined for some."""
+        count = len(self.defined(metric))
+        return "" if count == len(self.rows) else f" ({count} of {len(self.rows)})"
+
     def mean(self, metric: str) -> float:
         """The mean of the scores that are defined, NaN if none is."""
         values = self.defined(metric).values()
@@ -86,7 +91,9 @@ def to_markdown(table: Table) -> str:
     lines.append("|---|" + "---:|" * (2 if several else 1))
     for column in table.columns:
         values = [table.mean(column.name), *[table.deviation(column.name)] * several]
-        lines.append(f"| `{column.name}` {column.arrow} | " + " | ".join(map(digits, values)) + " |")
+        lines.append(
+            f"| `{column.name}` {column.arrow}{table.remark(column.name)} | " + " | ".join(map(digits, values)) + " |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -100,7 +107,10 @@ def to_latex(table: Table) -> str:
     for column in table.columns:
         values = [table.mean(column.name), *[table.deviation(column.name)] * several]
         numbers = [r"$\infty$" if value == math.inf else digits(value) for value in values]
-        lines.append(" & ".join([f"{_latex(column.symbol)} {arrows[column.arrow]}", *numbers]) + r" \\")
+        lines.append(
+            " & ".join([f"{_latex(column.symbol)} {arrows[column.arrow]}{table.remark(column.name)}", *numbers])
+            + r" \\"
+        )
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
@@ -109,7 +119,7 @@ def _number(value: float) -> float | None:
 
 
 def _latex(symbol: str) -> str:
-    """`Q_CB` as `$Q_{\\mathrm{CB}}$`; a symbol without sub- or superscript stays as it is.
+    """Sub- and superscripts in LaTeX's way; a symbol without stays as it is.
 
     >>> _latex("Q^AB/F"), _latex("SSIM")
     ('$\\\\mathrm{Q}^{\\\\mathrm{AB/F}}$', 'SSIM')

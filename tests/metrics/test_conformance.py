@@ -1,11 +1,12 @@
 """Every reading that has a reference equals the toolbox's own code.
 
-`references.csv` ties each reading to the rows of the reference values and their tolerance, and holds those of TNO 01
-for two fused images that can be made here; with IRFUSE_DATA, all 16 triples are compared.
+`references.csv` ties each reading to the rows of the reference values, and holds those of TNO 01 for two fused images
+that can be made here; with IRFUSE_DATA, all 16 triples are compared. The tolerance is the reading's own.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 from irfuse import images
 from irfuse.metrics import METRICS
 from irfuse.metrics.protocols import PROTOCOLS, find
+from irfuse.metrics.protocols.base import Protocol
 from irfuse.pairs import Pair
 
 with Path(__file__).with_name("references.csv").open() as file:
@@ -36,8 +38,9 @@ def reading_id(row: dict[str, str]) -> str:
 def test_tno_01(row: dict[str, str], name: str, tno_01: Pair) -> None:
     ir, vis = images.read(tno_01.ir), images.read(tno_01.vis)
     fused = np.maximum(ir, vis) if name == "max" else ((ir.astype(int) + vis + 1) // 2).astype(np.uint8)
-    value = find(row["protocol"]).readings[row["metric"]].function(batch(fused), batch(ir), batch(vis))
-    assert value.item() == pytest.approx(float(row[f"tno01_{name}"]), rel=float(row["tolerance"]), abs=1e-9)
+    reading = find(row["protocol"]).readings[row["metric"]]
+    value = reading.function(batch(fused), batch(ir), batch(vis))
+    assert value.item() == pytest.approx(float(row[f"tno01_{name}"]), rel=reading.tolerance, abs=1e-9)
 
 
 @pytest.fixture(scope="module")
@@ -55,22 +58,69 @@ def triples(golden: dict[tuple[str, str, str, str], float]) -> Iterator[tuple[st
 
 @pytest.mark.parametrize("row", REFERENCES, ids=reading_id)
 def test_all_triples(row: dict[str, str], golden: dict[tuple[str, str, str, str], float], data: Path) -> None:
-    function = find(row["protocol"]).readings[row["metric"]].function
+    reading = find(row["protocol"]).readings[row["metric"]]
     compared = 0
     for pair, fused in triples(golden):
         expected = golden.get((pair, fused, row["implementation"], row["name_there"]))
         if expected is None or np.isnan(expected):
             continue
         paths = [data / "golden" / f"{pair}_{role}.png" for role in (fused, "ir", "vis")]
-        value = function(*(batch(images.read(path)) for path in paths)).item()
-        assert value == pytest.approx(expected, rel=float(row["tolerance"]), abs=1e-9), (pair, fused)
+        value = reading.function(*(batch(images.read(path)) for path in paths)).item()
+        assert value == pytest.approx(expected, rel=reading.tolerance, abs=1e-9), (pair, fused)
         compared += 1
     assert compared >= 10
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
-def test_readings_are_metrics(protocol: object) -> None:
+def test_readings_are_metrics(protocol: Protocol) -> None:
     names = {info.name for info in METRICS}
     assert protocol.readings.keys() <= names
     if protocol.name == "canonical":
         assert protocol.readings.keys() == names
+
+
+REFERENCED = {(row["protocol"], row["metric"]) for row in REFERENCES}
+# Canonical readings without a reference of their own, whose function is that of one that has one.
+SAME = {
+    "en": "vifb", "ce": "vifb", "ei": "vifb", "sd": "vifb", "ssim": "vifb", "qcb": "vifb", "qcv": "vifb",
+    "qg": "liu", "qsf": "liu", "qp": "liu",
+    "fmi_dct": "li", "fmi_wavelet": "li", "fmi_edge": "li", "cc": "tang", "scd": "li", "mse": "tang",
+}  # fmt: skip
+# Readings without a reference, and where they are checked instead.
+REASONS = {
+    "canonical": {
+        "nmi": "test_definitions.py",
+        "qmi": "liu's, on images that are not stretched; test_definitions.py",
+        "qncie": "liu's, on images that are not stretched; test_definitions.py",
+        "qte": "test_definitions.py",
+        "sf": "vifb's on a grey image; test_definitions.py",
+        "qm": "a third of liu's; test_definitions.py",
+        "mef_ssim": "one scale of li's ms_ssim; test_definitions.py",
+        "ms_ssim": "pytorch-msssim; test_independent.py",
+        "qc": "test_definitions.py",
+        "qy": "test_definitions.py",
+        "qw_edge": "the quotient of qe and qw, which have references",
+        "rmse": "the root of mse; test_definitions.py",
+        "psnr": "scikit-image; test_independent.py",
+    },
+    "cddfuse": dict.fromkeys(find("cddfuse").readings, "test_independent.py"),
+    "ataman": {"qw": "test_definitions.py; the paper's 21 images are not at hand"},
+}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_every_reading_has_a_reference_or_a_reason(protocol: Protocol) -> None:
+    for name, reading in protocol.readings.items():
+        other = SAME.get(name) if protocol.name == "canonical" else None
+        if other is not None:
+            assert (other, name) in REFERENCED
+            assert parts(reading.function) == parts(find(other).readings[name].function)
+        else:
+            assert ((protocol.name, name) in REFERENCED) != (name in REASONS.get(protocol.name, {})), name
+
+
+def parts(function: Callable[..., Tensor]) -> tuple[object, ...]:
+    """What a function, or a partial of one, is made of."""
+    if isinstance(function, partial):
+        return function.func, function.args, tuple(function.keywords.items())
+    return function, (), ()

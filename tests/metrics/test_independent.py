@@ -60,15 +60,26 @@ def test_structural_similarity(tensors: tuple[Tensor, Tensor, Tensor]) -> None:
     assert ms_ssim(*tensors).item() == pytest.approx(np.mean(expected), rel=1e-5)
 
 
-def test_uniform_structural_similarity(arrays: Arrays, tensors: tuple[Tensor, Tensor, Tensor]) -> None:
-    fused, *sources = (image.astype(float) for image in arrays)
-    reading = find("cddfuse").readings["ssim"].function
-    expected = sum(uniform_similarity(fused, source) for source in sources)
-    assert reading(*tensors).item() == pytest.approx(expected, rel=1e-9)
-
-
-def uniform_similarity(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    return float(skimage.metrics.structural_similarity(x, y, data_range=2))
+def test_cddfuse(arrays: Arrays, tensors: tuple[Tensor, Tensor, Tensor]) -> None:
+    """As its Evaluator.py defines them, by other libraries."""
+    fused, ir, vis = (image.astype(float) for image in arrays)
+    error = np.mean([skimage.metrics.mean_squared_error(fused, source) for source in (ir, vis)])
+    rows, columns = (np.square(np.diff(fused, axis=axis)) for axis in (0, 1))
+    expected = {
+        "en": skimage.measure.shannon_entropy(arrays[0]),
+        "sd": fused.std(),
+        "sf": np.sqrt((rows.sum() + columns.sum()) / fused.size),
+        "mi": sum(mutual_info_score(source.ravel(), arrays[0].ravel()) for source in arrays[1:]),
+        "mse": error,
+        "psnr": 10 * np.log10(fused.max() ** 2 / error),
+        "cc": np.mean([np.corrcoef(fused.ravel(), source.ravel())[0, 1] for source in (ir, vis)]),
+        "scd": sum(np.corrcoef((fused - b).ravel(), a.ravel())[0, 1] for a, b in ((ir, vis), (vis, ir))),
+        "ssim": sum(skimage.metrics.structural_similarity(source, fused, data_range=2) for source in (ir, vis)),
+        "vif": sum(visual_information_fidelity(tensors[0] * 255, s * 255).item() for s in tensors[1:]),
+        "qabf": find("vifb").readings["qabf"].function(*tensors).item(),
+    }
+    scores = {name: reading.function(*tensors).item() for name, reading in find("cddfuse").readings.items()}
+    assert scores == pytest.approx(expected, rel=1e-6)
 
 
 def test_visual_information_fidelity(tensors: tuple[Tensor, Tensor, Tensor]) -> None:

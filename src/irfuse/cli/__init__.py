@@ -1,5 +1,6 @@
 """The command `irfuse`: parse, call, print. One file a command."""
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -51,6 +52,10 @@ def _options(
 
 def main() -> None:
     """Run the command: exit status 0 when all went well, 1 when some pairs failed, 2 for bad input, 130 on Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Arrows, say, where the terminal knows only ASCII.
+            stream.reconfigure(errors="replace")
     try:
         app()
     except IrfuseError as error:
@@ -70,3 +75,6 @@ def main() -> None:
         # The reader of our output has left; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        errors.print(f"irfuse: cannot write the output: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(2)

@@ -1,16 +1,17 @@
 """`irfuse evaluate`."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import rich.table
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from irfuse import pairs, tables
 from irfuse.cli.console import errors, output, progress
-from irfuse.cli.options import DeviceOption, PercentilesOption, RangeOption
+from irfuse.cli.options import DeviceOption, RangeOption
 from irfuse.errors import ImageError, OutputError, PairError
 from irfuse.files import write_atomic
 from irfuse.levels import Levels, Percentiles
@@ -40,24 +41,22 @@ def evaluate(
     markdown: Annotated[Path | None, typer.Option(help="Write the means as a Markdown table.")] = None,
     thermal_range: RangeOption = None,
     thermal_percentiles: Annotated[
-        PercentilesOption | None,
+        tuple[float, float] | None,
         typer.Option(metavar="LOW HIGH", help="Percentiles that become black and white in a 16-bit infrared image."),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes; as many as there are cores by default.")
+        int | None, typer.Option("--jobs", "-j", min=1, help="Processes; by default one a core, or one on a GPU.")
     ] = None,
     device: DeviceOption = "cpu",
 ) -> None:
     """Score fused images against their sources by the metrics of one protocol.
 
     FUSED IR VIS are three images or three folders, whose files are matched by name. The exit status is 0 when all
-    were scored, 1 when some were not, and 2 when nothing could be done.
+    fused images were scored, 1 when some were not, 2 when nothing could be done, and 130 on Ctrl-C.
     """
     renderers = (csv, tables.to_csv), (json, tables.to_json), (latex, tables.to_latex), (markdown, tables.to_markdown)
     targets = [(path, render) for path, render in renderers if path is not None]
-    for path, _ in targets:
-        if path != _STDOUT and not path.parent.is_dir():
-            raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
+    _check_targets([path for path, _ in targets], [path for path in (fused, ir, vis) if path is not None])
 
     from irfuse import scoring
     from irfuse.evaluation import Evaluator
@@ -71,7 +70,9 @@ def evaluate(
     rows: dict[str, dict[str, float]] = {}
     failed = missing
     with progress("scoring", "images") as on_step:
-        for done, outcome in enumerate(scoring.run(triples, evaluator, jobs=jobs or scoring.cores()), 1):
+        for done, outcome in enumerate(
+            scoring.run(triples, evaluator, jobs=jobs or (scoring.cores() if device == "cpu" else 1)), 1
+        ):
             if outcome.error is not None and len(triples) == 1:
                 raise outcome.error
             if outcome.error is not None:
@@ -79,8 +80,8 @@ def evaluate(
                 errors.print(f"failed: {outcome.name}: {outcome.error}", style="red", markup=False)
             else:
                 rows[outcome.name] = outcome.scores
-            if outcome.undefined:
-                errors.print(f"warning: {outcome.name}: {outcome.undefined}", style="yellow", markup=False)
+            for warning in outcome.warnings:
+                errors.print(f"warning: {outcome.name}: {warning}", style="yellow", markup=False)
             on_step(done, len(triples), outcome.name)
     if not rows:
         raise ImageError("no image could be scored")
@@ -91,6 +92,22 @@ def evaluate(
         _write(path, render(table))
     if failed:
         raise typer.Exit(1)
+
+
+def _check_targets(targets: list[Path], inputs: list[Path]) -> None:
+    """What can be known of the files to write before the work is done."""
+    for path in targets:
+        if path == _STDOUT:
+            continue
+        if not path.name or path.is_dir():
+            raise OutputError(f"cannot write {path}: it is a folder, a file's name is needed here")
+        if not os.access(path.parent, os.W_OK):
+            missing = "there is no folder" if not path.parent.is_dir() else "permission denied for the folder"
+            raise OutputError(f"cannot write {path}: {missing} {path.parent}")
+        if path.exists() and any(path.samefile(source) for source in inputs if source.exists()):
+            raise OutputError(f"{path} would replace an input; choose another name")
+    if len(set(targets)) < len(targets):
+        raise OutputError("two tables cannot be written to one place; give each its own file")
 
 
 def _triples(fused: Path, ir: Path, vis: Path | None) -> tuple[list["Triple"], int]:
@@ -131,14 +148,14 @@ def _print(table: tables.Table) -> None:
     for head in ("mean", "deviation", "lowest", "", "highest", "") if several else ("score",):
         shown.add_column(head, justify="right" if head else "left", style="" if head else "dim")
     for column in table.columns:
-        cells = [tables.digits(table.mean(column.name))]
+        cells: list[str | Text] = [tables.digits(table.mean(column.name))]
         if several:
             values = table.defined(column.name)
             cells.append(tables.digits(table.deviation(column.name)))
             for extreme in (min, max):
                 image = extreme(values, key=values.__getitem__, default="")
-                cells += [tables.digits(values[image]) if image else "-", escape(image)]
-        shown.add_row(f"{column.name} {column.arrow}", *cells)
+                cells += [tables.digits(values[image]) if image else "-", Text(image)]
+        shown.add_row(f"{column.name} {column.arrow}{table.remark(column.name)}", *cells)
     output.print(shown, soft_wrap=False, markup=False)
     if several:
         output.print(f"{len(table.rows)} images")
@@ -148,5 +165,5 @@ def _write(path: Path, text: str) -> None:
     if path == _STDOUT:
         sys.stdout.write(text)
     else:
-        write_atomic(path, text.encode())
+        write_atomic(path, text.encode(errors="surrogateescape"))
         output.print(str(path), markup=False)

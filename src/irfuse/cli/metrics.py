@@ -35,8 +35,11 @@ def protocols(
             color = {"luma": "luma", "rgb": "mean of R, G, B"}[protocol.color]
             table.add_row(protocol.name, f"{protocol.title}\n{protocol.source}", color, " ".join(protocol.readings))
     else:
+        protocol = find(name)
+        color = {"luma": "by the luma", "rgb": "as the mean over R, G and B"}[protocol.color]
+        output.print(f"{protocol.title}: {protocol.source}; colour {color}", markup=False)
         table = _table("metric", "as this protocol reads it")
-        for metric, reading in find(name).readings.items():
+        for metric, reading in protocol.readings.items():
             table.add_row(metric, reading.note)
     output.print(table, soft_wrap=False, markup=False)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 from torch import Tensor, nn
 
 from irfuse.errors import ParameterError
+from irfuse.progress import Progress, silent
 
 Core = tuple[slice, slice]
 """The rows and columns of a tile that belong to it; the rest is halo."""
@@ -87,3 +88,31 @@ class Method(nn.Module):
     def merge(self, parts: Sequence[Tensor]) -> Tensor:
         """The statistics of a whole, (B, K), from those of its parts, (B, K) each."""
         raise NotImplementedError
+
+
+class Solution(NamedTuple):
+    """What an iterative method found.
+
+    Attributes:
+        fused: (B, 1, H, W) in [0, 1].
+        losses: (steps, B), the loss before each step; NaN after an image's last.
+    """
+
+    fused: Tensor
+    losses: Tensor
+
+
+class IterativeMethod(Method):
+    """A method that optimises each batch anew. The Fuser gives it whole images, and tells how far it is."""
+
+    def solve(self, ir: Tensor, vis: Tensor, on_step: Progress = silent) -> Solution:
+        """Fuse a batch; each pair's result is what it would be alone.
+
+        Args:
+            ir, vis: as `forward` takes them.
+            on_step: told after each step.
+        """
+        raise NotImplementedError
+
+    def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
+        return self.solve(ir, vis).fused

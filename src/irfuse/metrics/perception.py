@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from irfuse.filters import separable, sobel
+from irfuse.filters import scaled, separable, sobel
 from irfuse.sharing import shared
 
 _BLOCK = 16
@@ -17,7 +17,7 @@ _NARROW, _WIDE = (
 )
 
 
-def qcb(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+def qcb(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
     """Q_CB: how far the fused image keeps the perceived local contrast of the sources.
 
     Y. Chen, R. S. Blum: "A new automated quality assessment algorithm for image fusion", Image and Vision Computing
@@ -25,22 +25,23 @@ def qcb(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     difference of Gaussians, 30 pixels to the unit of frequency, contrast as the ratio of Gaussians of 2 and 4 pixels.
 
     Args:
-        fused, ir, vis: (B, 1, H, W) in [0, 255], each stretched to that range.
+        fused, ir, vis: (B, 1, H, W) in [0, 1], each stretched to that range.
+        scale: what 1 stands for.
 
     Returns:
         (B,), in [0, 1], higher is better; NaN where an image is constant.
 
-    >>> image = torch.rand(1, 1, 32, 32) * 255
+    >>> image = torch.rand(1, 1, 32, 32)
     >>> qcb(image, image, image)
     tensor([1.])
     """
-    f, i, v = (_masked_contrast(image) for image in (fused, ir, vis))
+    f, i, v = (_masked_contrast(scaled(image, scale)) for image in (fused, ir, vis))
     ir_saliency = i**2 / (i**2 + v**2)
     kept = [torch.where(source < f, source / f, f / source) for source in (i, v)]
     return (ir_saliency * kept[0] + (1 - ir_saliency) * kept[1]).mean(dim=(1, 2, 3))
 
 
-def qcv(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+def qcv(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
     """Q_CV: the perceived squared error against the sources in blocks of 16x16, weighted by the sources' edges.
 
     H. Chen, P. K. Varshney: "A human perception inspired quality metric for image fusion based on regional
@@ -48,15 +49,17 @@ def qcv(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     sensitivity, edges to the power of 5, zeros beyond the border and in what the last blocks lack.
 
     Args:
-        fused, ir, vis: (B, 1, H, W) in [0, 255], each stretched to that range.
+        fused, ir, vis: (B, 1, H, W) in [0, 1], each stretched to that range.
+        scale: what 1 stands for.
 
     Returns:
-        (B,), 0 or more, lower is better; NaN where both sources are constant.
+        (B,), 0 or more, lower is better; NaN where both sources are black.
 
-    >>> image = torch.rand(1, 1, 32, 32) * 255
+    >>> image = torch.rand(1, 1, 32, 32)
     >>> qcv(image, image, image)
     tensor([0.])
     """
+    fused, ir, vis = (scaled(image, scale) for image in (fused, ir, vis))
     radius = 0.144 * _frequency(fused, 8)
     sensitivity = 2.6 * (0.0192 + radius) * torch.exp(-(radius**1.1))
     error, total = torch.zeros_like(fused[:, 0, 0, 0]), torch.zeros_like(fused[:, 0, 0, 0])

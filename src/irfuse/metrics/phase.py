@@ -213,7 +213,7 @@ def _median(values: Tensor) -> Tensor:
     middle = (values.numel() - 1) // 2
     if values.device.type == "cpu":
         # Six times as fast as PyTorch's.
-        ordered = torch.from_numpy(np.partition(values.flatten().numpy(), middle))
+        ordered = torch.from_numpy(np.partition(values.detach().flatten().numpy(), middle))
         lower, above = ordered[middle], ordered[middle + 1 :].min()
     else:
         lower = values.median()

@@ -75,6 +75,8 @@ def qw_edge(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 def qe(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     """Q_E: the product of :func:`qw` and :func:`qw_edge`.
 
+    Differentiable.
+
     Args:
         fused, ir, vis: (B, 1, H, W) of one range, H and W at least 8.
 
@@ -103,12 +105,17 @@ def _index(x: Tensor, y: Tensor) -> Tensor:
     """The universal quality index in each window: 1 where both are zero, its luminance factor where both are flat."""
     mean_x, mean_y = local_mean(x, _WINDOW, "valid"), local_mean(y, _WINDOW, "valid")
     luminance = ratio(2 * mean_x * mean_y, mean_x**2 + mean_y**2)
-    return luminance * ratio(2 * local_covariance(x, y, _WINDOW, "valid"), _variance(x) + _variance(y))
+    variance_x, variance_y = _variance(x), _variance(y)
+    # Where one of them is flat, the covariance is zero but for rounding.
+    covariance = torch.where((variance_x > 0) & (variance_y > 0), local_covariance(x, y, _WINDOW, "valid"), 0)
+    return luminance * ratio(2 * covariance, variance_x + variance_y)
 
 
 @shared
 def _variance(image: Tensor) -> Tensor:
-    return local_variance(image, _WINDOW, "valid").clamp(min=0)
+    """The variance in each window, exactly zero where it is mere rounding of the mean square."""
+    variance, mean = local_variance(image, _WINDOW, "valid"), local_mean(image, _WINDOW, "valid")
+    return torch.where(variance > 16 * torch.finfo(image.dtype).eps * mean**2, variance, 0)
 
 
 def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:

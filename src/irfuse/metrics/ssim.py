@@ -33,6 +33,14 @@ class Moments:
     variance_y: Tensor
     covariance: Tensor
 
+    def without_rounding(self) -> "Moments":
+        """The same, with variances exactly zero where they are mere rounding, and the covariances there."""
+        limit = 64 * torch.finfo(self.mean_x.dtype).eps
+        variance_x = torch.where(self.variance_x > limit * self.mean_x**2, self.variance_x, 0)
+        variance_y = torch.where(self.variance_y > limit * self.mean_y**2, self.variance_y, 0)
+        covariance = torch.where((variance_x > 0) & (variance_y > 0), self.covariance, 0)
+        return Moments(self.mean_x, self.mean_y, variance_x, variance_y, covariance)
+
     def contrast_structure(self, c2: float) -> Tensor:
         return (2 * self.covariance + c2) / (self.variance_x + self.variance_y + c2)
 
@@ -202,7 +210,7 @@ def qc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     >>> qc(image, image, image)
     tensor([1.])
     """
-    by_ir, by_vis = (moments(fused, source, CVEJIC, "valid") for source in (ir, vis))
+    by_ir, by_vis = (moments(fused, source, CVEJIC, "valid").without_rounding() for source in (ir, vis))
     to_ir, to_vis = (by.similarity(NOTHING, NOTHING) for by in (by_ir, by_vis))
     weight = _share(by_ir.covariance, by_vis.covariance, neither=0.5).clamp(0, 1)
     return (weight * to_ir + (1 - weight) * to_vis).mean(dim=(1, 2, 3))
@@ -213,7 +221,7 @@ def _share(x: Tensor, y: Tensor, *, neither: float) -> Tensor:
     return torch.where(x + y == 0, neither, x / (x + y))
 
 
-def qy(fused: Tensor, ir: Tensor, vis: Tensor, *, neither: float = 0.5) -> Tensor:
+def qy(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     """Q_Y: in 7x7 windows, the similarity to both sources weighted by their variances, or to the nearer one.
 
     C. Yang, J.-Q. Zhang, X.-R. Wang, X. Liu: "A novel similarity based quality metric for image fusion", Information
@@ -222,17 +230,26 @@ def qy(fused: Tensor, ir: Tensor, vis: Tensor, *, neither: float = 0.5) -> Tenso
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 7.
-        neither: the weight of ir in a window where neither source has a variance.
 
     Returns:
-        (B,), in [-1, 1], higher is better; copying one source is not punished where the sources differ.
+        (B,), in [-1, 1], higher is better; copying one source is not punished where the sources differ. Where neither
+        source has a variance in a window, both count alike.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> qy(image, image, image)
     tensor([1.])
     """
-    between = moments(ir, vis, CVEJIC, "valid")
-    to_ir, to_vis = (moments(fused, s, CVEJIC, "valid").similarity(NOTHING, NOTHING) for s in (ir, vis))
+    by_ir, by_vis = (moments(fused, source, CVEJIC, "valid").without_rounding() for source in (ir, vis))
+    return yang(moments(ir, vis, CVEJIC, "valid").without_rounding(), by_ir, by_vis, neither=0.5)
+
+
+def yang(between: Moments, by_ir: Moments, by_vis: Moments, *, neither: float) -> Tensor:
+    """Q_Y from the moments of the sources with one another, and of the fused image with each.
+
+    Args:
+        neither: the weight of ir in a window where neither source has a variance.
+    """
+    to_ir, to_vis = (by.similarity(NOTHING, NOTHING) for by in (by_ir, by_vis))
     weight = _share(between.variance_x, between.variance_y, neither=neither)
     mixed = weight * to_ir + (1 - weight) * to_vis
     alike = between.similarity(NOTHING, NOTHING) >= 0.75

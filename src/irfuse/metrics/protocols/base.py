@@ -55,16 +55,16 @@ class Protocol:
 def stretched(images: Tensor) -> Tensor:
     """Each image stretched to [0, 1] and rounded to 8 bits, half away from zero as MATLAB does.
 
-    A constant image becomes NaN, of which all that is computed is NaN.
+    A constant image becomes NaN, and so does what is computed of it; a histogram takes it for one level.
     """
     levels = (images * 255).round()
     low, high = levels.amin(dim=(1, 2, 3), keepdim=True), levels.amax(dim=(1, 2, 3), keepdim=True)
     return ((levels - low) / (high - low) * 255 + 0.5).floor() / 255
 
 
-def on_stretched(metric: Metric, scale: float = 1.0) -> Metric:
-    """A metric of images that are stretched first, each by itself, and then brought to [0, scale]."""
-    return partial(_on_stretched, metric, scale)
+def on_stretched(metric: Metric) -> Metric:
+    """A metric of images that are stretched first, each by itself."""
+    return partial(_on_stretched, metric)
 
 
 def on_scaled(metric: Metric, scale: float) -> Metric:
@@ -73,8 +73,8 @@ def on_scaled(metric: Metric, scale: float) -> Metric:
 
 
 # Not closures, which could not be sent to another process.
-def _on_stretched(metric: Metric, scale: float, fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    return metric(*(scaled(stretched(image), scale) for image in (fused, ir, vis)))
+def _on_stretched(metric: Metric, fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    return metric(*(stretched(image) for image in (fused, ir, vis)))
 
 
 def _on_scaled(metric: Metric, scale: float, fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:

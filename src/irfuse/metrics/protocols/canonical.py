@@ -7,7 +7,7 @@ from irfuse.metrics.perception import qcb, qcv
 from irfuse.metrics.phase import qp
 from irfuse.metrics.piella import q, qe, qw, qw_edge
 from irfuse.metrics.pixels import mse, psnr, rmse
-from irfuse.metrics.protocols.base import Protocol, Reading, on_stretched
+from irfuse.metrics.protocols.base import Protocol, Reading, on_scaled, on_stretched
 from irfuse.metrics.sharpness import ag, ei, mg, sf
 from irfuse.metrics.ssim import mef_ssim, ms_ssim, qc, qy, ssim, ssim_a
 from irfuse.metrics.statistics import cc, scd, sd
@@ -50,12 +50,12 @@ CANONICAL = Protocol(
         "ms_ssim": Reading(ms_ssim, "Wang's, five scales, the mean over both sources"),
         "qc": Reading(qc),
         "qy": Reading(qy),
-        "q": Reading(q, tolerance=1e-3),
-        "qw": Reading(qw, tolerance=1e-3),
-        "qw_edge": Reading(qw_edge, tolerance=1e-3),
-        "qe": Reading(qe, tolerance=1e-3),
-        "qcb": Reading(on_stretched(qcb, 255), "each image stretched first"),
-        "qcv": Reading(on_stretched(qcv, 255), "each image stretched first"),
+        "q": Reading(on_scaled(q, 255), "0-255", tolerance=1e-3),
+        "qw": Reading(on_scaled(qw, 255), "0-255", tolerance=1e-3),
+        "qw_edge": Reading(on_scaled(qw_edge, 255), "0-255", tolerance=1e-3),
+        "qe": Reading(on_scaled(qe, 255), "0-255", tolerance=1e-3),
+        "qcb": Reading(on_stretched(qcb), "each image stretched first"),
+        "qcv": Reading(on_stretched(qcv), "each image stretched first"),
         "vif": Reading(vif, "pixel domain, summed over both sources"),
         "viff": Reading(viff, tolerance=1e-3),
         "cc": Reading(cc),

@@ -43,8 +43,8 @@ LI = Protocol(
             tolerance=0.25,
         ),
         "scd": Reading(scd),
-        "ssim": Reading(partial(ssim, border="replicate")),
-        "ssim_a": Reading(partial(ssim_a, border="replicate")),
+        "ssim": Reading(partial(ssim, border="replicate"), "the border replicated, a map of full size"),
+        "ssim_a": Reading(partial(ssim_a, border="replicate"), "the border replicated, a map of full size"),
         "ms_ssim": Reading(mef_ms_ssim, "MEF-SSIM at three scales, which is not Wang's MS-SSIM", minimum=41),
     },
 )

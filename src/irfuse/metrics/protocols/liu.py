@@ -6,7 +6,6 @@ doi:10.1109/TPAMI.2011.109; the code of github.com/zhengliu6699/imageFusionMetri
 """
 
 import math
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from irfuse.metrics.information import entropy, histogram, joint_histogram, qmi,
 from irfuse.metrics.perception import qcb, qcv
 from irfuse.metrics.phase import qp
 from irfuse.metrics.protocols.base import Protocol, Reading, on_scaled, on_stretched
-from irfuse.metrics.ssim import CVEJIC, NOTHING, Moments, moments, qy
+from irfuse.metrics.ssim import CVEJIC, NOTHING, Moments, moments, yang
 from irfuse.sharing import shared
 
 _TSALLIS_ORDER = 0.43137
@@ -77,6 +76,12 @@ def _qc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     to_ir, to_vis, share = maps
     quality = share * to_ir + (1 - share) * to_vis
     return torch.where(share < 0, 0, torch.where(share > 1, 1, quality)).mean(dim=(1, 2, 3))
+
+
+def _qy(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Flat windows are not told from those whose variance is rounding."""
+    between, by_ir, by_vis = (moments(x, y, CVEJIC, "valid") for x, y in ((ir, vis), (fused, ir), (fused, vis)))
+    return yang(between, by_ir, by_vis, neither=math.nan)
 
 
 def _cvejic(by_ir: Moments, by_vis: Moments) -> tuple[Tensor, Tensor, Tensor]:
@@ -155,8 +160,8 @@ LIU = Protocol(
             on_scaled(_qc, 255),
             "sets the quality, not the weight; flat windows count by rounding noise",
         ),
-        "qy": Reading(on_scaled(partial(qy, neither=math.nan), 255), "NaN where both sources are flat in a window"),
-        "qcv": Reading(on_stretched(qcv, 255)),
-        "qcb": Reading(on_stretched(qcb, 255)),
+        "qy": Reading(on_scaled(_qy, 255), "NaN where both sources are flat in a window"),
+        "qcv": Reading(on_stretched(qcv)),
+        "qcb": Reading(on_stretched(qcb)),
     },
 )
