@@ -17,7 +17,8 @@ from irfuse.device import resolve
 from irfuse.errors import ImageError, IrfuseError, PairError, ParameterError, SuspiciousPairWarning
 from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.methods import build
-from irfuse.methods.base import Method, check_choice
+from irfuse.methods.base import IterativeMethod, Method, check_choice
+from irfuse.progress import Progress, silent
 
 Color = Literal["auto", "gray"]
 Image = TypeVar("Image", NDArray[Any], Tensor)
@@ -39,6 +40,7 @@ class Fuser:
         stretch: stretch each fused luma to the whole of [0, 1].
         thermal: how infrared values become [0, 1]. `Levels` apply to any dtype; `Percentiles` to ``uint16`` images,
             while ``uint8`` and floating-point ones are taken as they are.
+        on_iteration: told after each step of a method that optimises each pair.
         tile: images of more than tile x tile pixels are fused in parts of at most that size, where the method allows.
 
     Raises:
@@ -62,6 +64,7 @@ class Fuser:
         stretch: bool = False,
         thermal: Levels | Percentiles = DEFAULT_THERMAL,
         tile: int = 1024,
+        on_iteration: Progress = silent,
     ) -> None:
         check_choice("color", color, Color)
         if not (isinstance(tile, int) and tile > 0):
@@ -76,6 +79,7 @@ class Fuser:
         self.stretch = stretch
         self.thermal = thermal
         self.tile = tile
+        self.on_iteration = on_iteration
 
     def __call__(self, ir: Image, vis: Image) -> Image:
         """Fuse one pair, or a batch of pairs of one size.
@@ -142,10 +146,16 @@ class Fuser:
         if right or below:
             ir, vis = (F.pad(image, (0, right, 0, below), mode="replicate") for image in (ir, vis))
         pixels = ir.shape[2] * ir.shape[3]
-        fuse = self._fuse_tiles if info.tiling == "halo" and pixels > self.tile**2 else self.method
+        fuse = self._fuse_tiles if info.tiling == "halo" and pixels > self.tile**2 else self._fuse_whole
         at_once = max(1, self.tile**2 // pixels)
         parts = [fuse(ir[i : i + at_once], vis[i : i + at_once]) for i in range(0, len(ir), at_once)]
         return torch.cat(parts)[..., :height, :width]
+
+    def _fuse_whole(self, ir: Tensor, vis: Tensor) -> Tensor:
+        if isinstance(self.method, IterativeMethod):
+            return self.method.solve(ir, vis, self.on_iteration).fused
+        fused: Tensor = self.method(ir, vis)
+        return fused
 
     def _fuse_tiles(self, ir: Tensor, vis: Tensor) -> Tensor:
         """Fuse in tiles that agree with the whole: each sees all that its pixels depend on."""

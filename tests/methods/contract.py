@@ -20,7 +20,7 @@ def check_shape_and_range(method: Method, real: Batch) -> None:
     """Same shape, dtype float32, [0, 1], finite; also for extreme inputs."""
     zeros, ones = torch.zeros_like(real[0]), torch.ones_like(real[0])
     for ir, vis in (real, (zeros, zeros), (ones, ones), (zeros, ones), (ones, zeros)):
-        with torch.inference_mode():
+        with torch.no_grad():
             fused = method(ir, vis)
         assert fused.shape == vis.shape
         assert fused.dtype == torch.float32
@@ -40,7 +40,7 @@ def check_any_size(method: Method) -> None:
 
 
 def check_batch_equals_single(method: Method, real: Batch) -> None:
-    with torch.inference_mode():
+    with torch.no_grad():
         together = method(*real)
         alone = torch.cat([method(ir[None], vis[None]) for ir, vis in zip(*real, strict=True)])
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
@@ -49,7 +49,7 @@ def check_batch_equals_single(method: Method, real: Batch) -> None:
 def check_same_image(method: Method, real: Batch) -> None:
     """An image fused with itself stays what it is, up to what a trained network loses (30 dB)."""
     for image in real:
-        with torch.inference_mode():
+        with torch.no_grad():
             error = ((method(image, image) - image) ** 2).mean()
         assert error <= 1e-3
 
@@ -57,7 +57,7 @@ def check_same_image(method: Method, real: Batch) -> None:
 def check_depends_on_both(method: Method, real: Batch) -> None:
     """Neither source is ignored."""
     ir, vis = real
-    with torch.inference_mode():
+    with torch.no_grad():
         fused = method(ir, vis)
         assert (method(ir.flip(3), vis) - fused).abs().mean() > 1e-3
         assert (method(ir, vis.flip(3)) - fused).abs().mean() > 1e-3
@@ -100,13 +100,13 @@ def check_receptive_field(method: Method, real: Batch) -> None:
 
 
 def check_deterministic(method: Method, real: Batch) -> None:
-    with torch.inference_mode():
+    with torch.no_grad():
         assert torch.equal(method(*real), method(*real))
 
 
 def check_inputs_untouched(method: Method, real: Batch) -> None:
     ir, vis = (image.clone() for image in real)
-    with torch.inference_mode():
+    with torch.no_grad():
         method(ir, vis)
     assert torch.equal(ir, real[0])
     assert torch.equal(vis, real[1])

@@ -7,7 +7,7 @@ import typer
 
 from irfuse import images, pipeline, samples, sheet
 from irfuse.cli.console import output, progress
-from irfuse.cli.fuse import print_report
+from irfuse.cli.fuse import fetch_backbone, print_report
 from irfuse.cli.options import DeviceOption, MethodOption
 
 
@@ -19,6 +19,7 @@ def demo(
     """Fuse the sample pairs that ship with irfuse, and lay sources and results side by side in one picture."""
     from irfuse.fuser import Fuser
 
+    fetch_backbone(method)
     pairs = samples.pairs()
     with progress("fusing", "pairs") as on_step:
         report = pipeline.run(pairs, out, Fuser(method, device=device), on_step=on_step)

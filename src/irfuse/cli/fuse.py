@@ -1,6 +1,7 @@
 """`irfuse fuse`."""
 
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,6 +57,7 @@ def fuse(
 
     from irfuse.fuser import Fuser
 
+    fetch_backbone(method)
     scale = thermal(thermal_range, thermal_percentiles)
     fuser = Fuser(method, device=device, color=color, stretch=stretch, thermal=scale)
     if pairing is not None:
@@ -93,18 +95,32 @@ def _check_files(ir: Path, vis: Path, out: Path) -> None:
 
 def _fuse_pair(ir: Path, vis: Path, out: Path, fuser: "Fuser", resume: bool) -> None:
     from irfuse import api
+    from irfuse.methods.base import IterativeMethod
 
     if resume and pipeline.is_whole(out):
         output.print(f"was there already: {out}", markup=False)
         return
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, ExitStack() as stack:
         warnings.simplefilter("always", SuspiciousPairWarning)
+        if isinstance(fuser.method, IterativeMethod):
+            fuser.on_iteration = stack.enter_context(progress("optimising", "steps"))
         fused = api.fuse_files(ir, vis, fuser)
     for warning in caught:
         errors.print(f"warning: {warning.message}", style="yellow", markup=False)
     make_folder(out.parent)
     images.write(out, fused)
     output.print(str(out), markup=False)
+
+
+def fetch_backbone(spec: str) -> None:
+    """Fetch the weights that a method's backbone needs, with a progress bar, unless they are here."""
+    from irfuse.methods import backbone
+    from irfuse.weights import fetch
+
+    name = backbone(spec)
+    if name in {file.name for file in fetch.backbone_files()} and not fetch.places(str(name)):
+        with progress(f"fetching {name}", "MB") as on_step:
+            fetch.fetch(str(name), on_step=on_step)
 
 
 def print_report(report: pipeline.Report, out: Path) -> None:

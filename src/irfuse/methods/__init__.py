@@ -10,10 +10,11 @@ from irfuse.methods.average import Average
 from irfuse.methods.base import Method
 from irfuse.methods.laplacian_pyramid import LaplacianPyramid
 from irfuse.methods.maximum import Maximum
+from irfuse.methods.nst import NST
 from irfuse.methods.res2netfuse import Res2NetFuse
 from irfuse.methods.resnet152 import ResNet152
 
-METHODS: tuple[type[Method], ...] = (Res2NetFuse, ResNet152, Average, Maximum, LaplacianPyramid)
+METHODS: tuple[type[Method], ...] = (Res2NetFuse, ResNet152, NST, Average, Maximum, LaplacianPyramid)
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,20 @@ def parameters(method: type[Method]) -> dict[str, Any]:
     types = get_type_hints(method.__init__)
     keywords = inspect.signature(method.__init__).parameters.values()
     return {p.name: types[p.name] for p in keywords if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def backbone(spec: str) -> str | None:
+    """The backbone whose weights a method needs, so that they can be fetched before; None if it needs none.
+
+    Raises:
+        SpecError: there is no such method.
+
+    >>> backbone("resnet152:backbone=resnet50"), backbone("average")
+    ('resnet50', None)
+    """
+    parsed = Spec.parse(spec)
+    parameter = inspect.signature(find(parsed.name).__init__).parameters.get("backbone")
+    return None if parameter is None else dict(parsed.parameters).get("backbone", parameter.default)
 
 
 def _choices(method: type[Method]) -> str:

@@ -4,6 +4,7 @@ Kumar, Aishwarya, Ashwin: "Neural style transfer based infrared-visible fusion".
 first block. How the paper is read, and why, stands in docs/methods/nst.md.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
@@ -12,34 +13,37 @@ from torch import Tensor
 
 from irfuse.backbones.first_block import first_block
 from irfuse.errors import ParameterError
-from irfuse.filters import box, separable
+from irfuse.filters import box, local_mean
 from irfuse.methods.base import IterativeMethod, MethodInfo, Solution, check_choice
 from irfuse.progress import Progress, silent
 
 Reading = Literal["energy", "magnitude", "literal"]
 Stride = Literal[1, 2]
+Objective = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From pixels, (B, 1, H, W), the loss, (B,), and a gradient, (B, 1, H, W), whose scale does not depend on the size."""
 
 _RADIUS = 3
-_NEIGHBOURHOOD = box(7)
-_BETAS = (0.9, 0.999)
+_AROUND = 7
 _EPSILON = 1e-8
-_AVERAGING = 0.9
-_STEPS_COMPARED = 10
-_ROWS_AT_ONCE = 1 << 21
-"""Pixels times pairs whose features are computed at once; larger images go in strips."""
+_KEPT = 0.9
+"""How much of the moving average of the iterates each step keeps."""
+_STEPS_COMPARED = 5
+_PIXELS_AT_ONCE = 1 << 15
+"""Whose features are computed at once, few enough for the caches of a CPU."""
 
 
 class NST(IterativeMethod):
     """Fuse by optimising pixels with Adam, from the mean of both sources.
 
     Args:
-        reading: of the paper's target. ``energy`` takes, for each of the 64 responses at each place, that of the source
-            with the larger energy around; ``magnitude`` the larger one; ``literal`` sums the responses after a ReLU and
-            takes the larger sum, as the paper has it, which fills the picture with ringing.
-        stride: of the first block, 2 as in the network, or 1.
-        learning_rate: Adam's, in units of the image's full range.
+        reading: of the paper's target, which is made of the 64 responses of each source. ``energy`` takes each response
+            from the source that has more energy in it around that place; ``magnitude`` takes the stronger response;
+            ``literal`` adds them up after a ReLU and takes the larger sum, as the paper has it, which fills the picture
+            with ringing.
+        stride: of the first block: 1, or 2 as in the network, which leaves the finest pattern of pixels undetermined.
+        learning_rate: Adam's; 1 is the image's full range.
         iterations: the most steps.
-        tolerance: an image is done when ten steps have lowered its loss by less than this share.
+        tolerance: an image is done when five steps have not lowered its loss by this share.
 
     Raises:
         ParameterError: an argument is impossible.
@@ -56,19 +60,151 @@ class NST(IterativeMethod):
         self,
         *,
         reading: Reading = "energy",
-        stride: Stride = 2,
+        stride: Stride = 1,
         learning_rate: float = 0.01,
         iterations: int = 100,
-        tolerance: float = 0.01,
+        tolerance: float = 0.0005,
     ) -> None:
         super().__init__()
         check_choice("reading", reading, Reading)
         check_choice("stride", stride, Stride)
         if not (learning_rate > 0 and iterations > 0 and tolerance >= 0):
-            raise ParameterError("nst: learning_rate and iterations must be more than 0, tolerance not less")
+            raise ParameterError("nst needs a learning_rate and iterations above 0, and a tolerance of 0 or more")
         self.reading = reading
         self.stride = stride
         self.learning_rate = learning_rate
         self.iterations = iterations
         self.tolerance = tolerance
         self.block = first_block(stride=stride)
+
+    def solve(self, ir: Tensor, vis: Tensor, on_step: Progress = silent) -> Solution:
+        """Fuse a batch; see :class:`irfuse.methods.base.IterativeMethod`. The loss is the mean squared error.
+
+        >>> solution = NST(iterations=3)(*torch.rand(2, 1, 1, 32, 32))
+        >>> solution.fused.shape
+        torch.Size([1, 1, 32, 32])
+        """
+        fused = ((ir + vis) / 2).detach()
+        pixels, average = fused.clone().requires_grad_(), fused
+        optimiser = torch.optim.Adam([pixels], lr=self.learning_rate, eps=_EPSILON)
+        active = torch.ones(len(ir), dtype=torch.bool, device=ir.device)
+        losses: list[Tensor] = []
+        with torch.no_grad():
+            objective = self.objective(ir, vis)
+            for step in range(1, self.iterations + 1):
+                loss, pixels.grad = objective(pixels.detach())
+                optimiser.step()
+                average = average.lerp(pixels, 1 - _KEPT)
+                # Those that are done keep what they have; the others of the batch go on.
+                fused = torch.where(active[:, None, None, None], average, fused)
+                losses.append(torch.where(active, loss, torch.nan))
+                if step > _STEPS_COMPARED:
+                    active = active & (loss < (1 - self.tolerance) * losses[-1 - _STEPS_COMPARED])
+                on_step(step, self.iterations, f"loss {losses[-1].nanmean():.4f}")
+                if not active.any():
+                    break
+        return Solution(fused.clamp(0, 1), torch.stack(losses))
+
+    def objective(self, ir: Tensor, vis: Tensor) -> Objective:
+        """What is minimised for a batch: in closed form where the features are linear and everywhere the same."""
+        if self.reading != "literal" and self.stride == 1:
+            return _Quadratic(self, ir, vis)
+        return _Stepwise(self, ir, vis)
+
+    def strips(self, images: Tensor) -> Iterator[slice]:
+        """The rows of features, in parts that are computed at once."""
+        batch, _, height, width = images.shape
+        at_once = max(1, _PIXELS_AT_ONCE // (batch * width * self.stride))
+        count = self.rows(height)
+        for start in range(0, count, at_once):
+            yield slice(start, min(start + at_once, count))
+
+    def rows(self, height: int) -> int:
+        """How many rows of features there are."""
+        return (height + 2 * (self.margin - _RADIUS) - 1) // self.stride + 1
+
+    @property
+    def margin(self) -> int:
+        """Pixels beyond the border. At stride 1, places beyond it that still see the image have features as well."""
+        return 2 * _RADIUS if self.stride == 1 else _RADIUS
+
+    def features(self, images: Tensor, rows: slice) -> Tensor:
+        """Some rows of the features: (B, 64, h, w), or (B, 1, h, w) of the literal reading."""
+        # Beyond its border the image is as the mean, which is 0 after the subtraction, as in the network.
+        responses = self.responses(images - self.block.mean, self.block.conv.weight, rows)
+        assert self.block.conv.bias is not None
+        responses = responses + self.block.conv.bias[:, None, None]
+        return responses.relu().sum(dim=1, keepdim=True) if self.reading == "literal" else responses
+
+    def responses(self, images: Tensor, kernels: Tensor, rows: slice) -> Tensor:
+        """Some rows of the correlation with kernels, of images that are 0 beyond their border."""
+        top = rows.start * self.stride - self.margin
+        bottom = (rows.stop - 1) * self.stride - self.margin + 2 * _RADIUS + 1
+        height = images.shape[2]
+        part = images[:, :, max(0, top) : max(0, min(bottom, height))]
+        part = F.pad(part, (self.margin, self.margin, max(0, -top), max(0, bottom - height)))
+        return F.conv2d(part, kernels, stride=self.stride)
+
+    def ir_is_stronger(self, ir: Tensor, vis: Tensor, rows: slice) -> Tensor:
+        """Where the target is the infrared's response, (B, 64, h, w)."""
+        reach = _AROUND // 2 if self.reading == "energy" else 0
+        around = slice(max(0, rows.start - reach), min(rows.stop + reach, self.rows(ir.shape[2])))
+        energies = [self.features(image, around).square() for image in (ir, vis)]
+        if self.reading == "energy":
+            energies = [local_mean(energy, box(_AROUND), "replicate") for energy in energies]
+        return (energies[0] > energies[1])[:, :, rows.start - around.start : rows.stop - around.start]
+
+
+class _Stepwise:
+    """The objective by automatic differentiation, in strips."""
+
+    def __init__(self, method: NST, ir: Tensor, vis: Tensor) -> None:
+        self._method, self._ir, self._vis = method, ir, vis
+
+    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        pixels = pixels.requires_grad_()
+        loss, gradient, count = torch.zeros(len(pixels), device=pixels.device), torch.zeros_like(pixels), 0
+        for rows in self._method.strips(pixels):
+            # Made anew each time, since that of a large image would not fit into memory.
+            target = self._target(rows)
+            with torch.enable_grad():
+                errors = (self._method.features(pixels, rows) - target).square().flatten(1).sum(dim=1)
+                gradient += torch.autograd.grad(errors.sum(), pixels)[0]
+            loss += errors.detach()
+            count += target[0].numel()
+        return loss / count, gradient
+
+    def _target(self, rows: slice) -> Tensor:
+        ir, vis = self._method.features(self._ir, rows), self._method.features(self._vis, rows)
+        if self._method.reading == "literal":
+            return torch.maximum(ir, vis)
+        return torch.where(self._method.ir_is_stronger(self._ir, self._vis, rows), ir, vis)
+
+
+class _Quadratic:
+    """The objective |Cx - t|² = x·(CᵀC x) - 2 x·(Cᵀt) + |t|², C being the 64 convolutions and t the target.
+
+    CᵀC is one convolution of 13x13, and neither the features nor the target need to be kept. What is added to all
+    features, the bias and the mean, falls out of Cx - t.
+    """
+
+    def __init__(self, method: NST, ir: Tensor, vis: Tensor) -> None:
+        kernels = method.block.conv.weight.sum(dim=1, keepdim=True)
+        self._gram = F.conv2d(kernels.transpose(0, 1), kernels.transpose(0, 1), padding=2 * _RADIUS)
+        height = ir.shape[2]
+        pulled = F.pad(torch.zeros_like(ir), (method.margin,) * 4)
+        self._square = torch.zeros(len(ir), dtype=torch.float64, device=ir.device)
+        self._count = 0
+        for rows in method.strips(ir):
+            ir_responses, vis_responses = (method.responses(image, kernels, rows) for image in (ir, vis))
+            target = torch.where(method.ir_is_stronger(ir, vis, rows), ir_responses, vis_responses)
+            pulled[:, :, rows.start : rows.stop + 2 * _RADIUS] += F.conv_transpose2d(target, kernels)
+            self._square += target.double().square().flatten(1).sum(dim=1)
+            self._count += target[0].numel()
+        self._pulled = pulled[:, :, method.margin :, method.margin : -method.margin][:, :, :height]
+
+    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        image = F.conv2d(pixels, self._gram, padding=2 * _RADIUS)
+        # In double precision, since most of the sum cancels.
+        products = (pixels.double() * (image.double() - 2 * self._pulled.double())).flatten(1).sum(dim=1)
+        return ((products + self._square) / self._count).to(pixels.dtype), 2 * (image - self._pulled)

@@ -1,0 +1,109 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from irfuse.backbones.first_block import first_block
+from irfuse.errors import ParameterError
+from irfuse.fuser import Fuser
+from irfuse.methods import nst
+from irfuse.methods.nst import NST, Reading, Stride, _Quadratic, _Stepwise
+
+Batch = tuple[Tensor, Tensor]
+
+
+@pytest.fixture(scope="module")
+def pair(real_batch: Batch) -> Batch:
+    ir, vis = real_batch
+    return ir[..., :48, :61], vis[..., :48, :61]
+
+
+@pytest.mark.parametrize("reading", ["energy", "magnitude"])
+def test_closed_form_equals_the_network(reading: Reading, pair: Batch) -> None:
+    method = NST(reading=reading)
+    pixels = torch.rand_like(pair[0])
+    loss, gradient = _Quadratic(method, *pair)(pixels)
+    expected_loss, expected_gradient = _Stepwise(method, *pair)(pixels)
+    torch.testing.assert_close(loss, expected_loss, rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        gradient / gradient.abs().max(), expected_gradient / gradient.abs().max(), atol=1e-5, rtol=0
+    )
+
+
+@pytest.mark.parametrize("reading", ["energy", "magnitude", "literal"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_strips_equal_the_whole(reading: Reading, stride: Stride, pair: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    method, pixels = NST(reading=reading, stride=stride), torch.rand_like(pair[0])
+    loss, gradient = method.objective(*pair)(pixels)
+    monkeypatch.setattr(nst, "_PIXELS_AT_ONCE", 700)
+    strips_loss, strips_gradient = method.objective(*pair)(pixels)
+    torch.testing.assert_close(strips_loss, loss)
+    torch.testing.assert_close(
+        strips_gradient / gradient.abs().max(), gradient / gradient.abs().max(), atol=1e-5, rtol=0
+    )
+
+
+def test_features_are_the_networks(pair: Batch) -> None:
+    ir, vis = pair
+    block = first_block()
+    responses = [block(image) for image in pair]
+    expected = torch.maximum(*(response.relu().sum(dim=1, keepdim=True) for response in responses))
+    method = NST(reading="literal", stride=2)
+    pixels = (ir + vis) / 2
+    loss, _ = method.objective(ir, vis)(pixels.clone())
+    error = (block(pixels).relu().sum(dim=1, keepdim=True) - expected).square().mean(dim=(1, 2, 3))
+    torch.testing.assert_close(loss, error, rtol=1e-4, atol=0)
+
+
+def test_energy_target_by_definition(pair: Batch) -> None:
+    """Each response from the source with more energy in 7x7 places around."""
+    block = first_block(stride=1)
+    responses = [block(image) for image in pair]
+    inner = (..., slice(10, -10), slice(10, -10))
+    energies = [F.avg_pool2d(response.square(), 7, 1, padding=3)[inner] for response in responses]
+    expected = energies[0] > energies[1]
+    method = NST()
+    rows = slice(0, method.rows(pair[0].shape[2]))
+    chosen = method.ir_is_stronger(*pair, rows)[..., 3:-3, 3:-3][inner]
+    # Where both have the same energy but for rounding, either may win.
+    assert (chosen == expected).float().mean() > 0.9999
+
+
+def test_adam_from_the_mean(pair: Batch) -> None:
+    method = NST(iterations=3, tolerance=0)
+    solution = method.solve(*pair)
+    mean = (pair[0] + pair[1]) / 2
+    start, _ = method.objective(*pair)(mean)
+    torch.testing.assert_close(solution.losses[0], start)
+    # Adam's first step is the learning rate wherever there is a gradient, and the result is a moving average.
+    one = NST(iterations=1).solve(*pair).fused
+    assert (one - mean).abs().max().item() == pytest.approx(0.01 * 0.1, rel=1e-2)
+    assert solution.losses.shape == (3, 2)
+    assert (solution.losses[1:] < solution.losses[:-1]).all()
+
+
+def test_each_image_stops_by_itself(pair: Batch) -> None:
+    ir, vis = (torch.cat([image[:1], torch.full_like(image[:1], 0.5)]) for image in pair)
+    solution = NST(tolerance=0.01).solve(ir, vis)
+    steps = (~solution.losses.isnan()).sum(dim=0)
+    assert steps[1] < steps[0] < 100
+    assert (solution.losses[: steps[1], 1].isfinite()).all()
+    alone = NST(tolerance=0.01).solve(ir[:1], vis[:1])
+    torch.testing.assert_close(solution.fused[:1], alone.fused, rtol=0, atol=1e-4)
+
+
+def test_progress_through_the_fuser(pair: Batch) -> None:
+    told: list[tuple[int, int, str]] = []
+    fuser = Fuser("nst:iterations=4,tolerance=0", on_iteration=lambda *step: told.append(step))
+    fuser(pair[0][0], pair[1][0])
+    assert [step[:2] for step in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert told[0][2].startswith("loss ")
+    assert math.isfinite(float(told[0][2].removeprefix("loss ")))
+
+
+@pytest.mark.parametrize("parameter", ["learning_rate", "iterations"])
+def test_impossible_parameters(parameter: str) -> None:
+    with pytest.raises(ParameterError, match="above 0"):
+        NST(**{parameter: 0})
