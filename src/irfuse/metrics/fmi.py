@@ -137,7 +137,9 @@ def _fmi(name: str, features: Callable[[Tensor], Tensor], fused: Tensor, ir: Ten
         raise ImageError(f"{name} needs images of at least {_WINDOW}x{_WINDOW}, this one is {width}x{height}")
     values = []
     for images in torch.stack([fused, ir, vis], dim=1).detach().double():
-        windows = features(images)[:, 0].unfold(1, _WINDOW, 1).unfold(2, _WINDOW, 1)
+        # One by one, since the transforms then work in a CPU's caches.
+        maps = torch.cat([features(image) for image in torch.split(images, 1)])
+        windows = maps[:, 0].unfold(1, _WINDOW, 1).unfold(2, _WINDOW, 1)
         rows = max(1, _CHUNK.get(fused.device.type, _CHUNK["cpu"]) // windows.shape[2])
         total = torch.zeros_like(images[0, 0, 0, 0])
         for chunk in torch.split(windows, rows, dim=1):
