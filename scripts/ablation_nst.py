@@ -73,7 +73,9 @@ def main() -> None:
             row.append(result)
     if len(sys.argv) > 1:
         titles = ["infrared", "visible", "mean", *SETTINGS]
-        images.write(Path(sys.argv[1]) / "ablation_nst.png", sheet.comparison(shown[:: len(shown) // SHOWN], titles))
+        images.write(
+            Path(sys.argv[1]) / "ablation_nst.jpg", sheet.comparison(shown[:: len(shown) // SHOWN], titles, width=160)
+        )
 
 
 if __name__ == "__main__":

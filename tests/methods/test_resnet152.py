@@ -1,3 +1,5 @@
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -108,8 +110,11 @@ def test_the_authors_own_results(data: Path, supplied_weights: Path) -> None:
 def test_without_its_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("IRFUSE_WEIGHTS", raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    def no_network(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(urllib.request, "urlopen", no_network)
     with pytest.raises(WeightsError, match=r"resnet152-394f9c45\.pth cannot be fetched.*IRFUSE_WEIGHTS.*resnet50"):
         ResNet152()
     assert not list((tmp_path / "hub" / "checkpoints").iterdir())

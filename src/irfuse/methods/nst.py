@@ -36,10 +36,10 @@ class NST(IterativeMethod):
     """Fuse by optimising pixels with Adam, from the mean of both sources.
 
     Args:
-        reading: of the paper's target, which is made of the 64 responses of each source. ``energy`` takes each response
-            from the source that has more energy in it around that place; ``magnitude`` takes the stronger response;
-            ``literal`` adds them up after a ReLU and takes the larger sum, as the paper has it, which fills the picture
-            with ringing.
+        reading: of the paper's target, which is made of the 64 responses of each source. ``energy`` is the mean of
+            both, each response weighted by the energy that its source has in it around that place; ``magnitude`` takes
+            the stronger response; ``literal`` adds them up after a ReLU and takes the larger sum, as the paper has it,
+            which fills the picture with ringing.
         stride: of the first block: 1, or 2 as in the network, which leaves the finest pattern of pixels undetermined.
         learning_rate: Adam's; 1 is the image's full range.
         iterations: the most steps.
@@ -145,14 +145,29 @@ class NST(IterativeMethod):
         part = F.pad(part, (self.margin, self.margin, max(0, -top), max(0, bottom - height)))
         return F.conv2d(part, kernels, stride=self.stride)
 
-    def ir_is_stronger(self, ir: Tensor, vis: Tensor, rows: slice) -> Tensor:
-        """Where the target is the infrared's response, (B, 64, h, w)."""
-        reach = _AROUND // 2 if self.reading == "energy" else 0
+    def ir_share(self, ir: Tensor, vis: Tensor, rows: slice) -> Tensor:
+        """How much of the target is the infrared's response, (B, 64, h, w) in [0, 1]."""
+        if self.reading == "magnitude":
+            ir_size, vis_size = (self.features(image, rows).abs() for image in (ir, vis))
+            return (ir_size > vis_size).to(ir.dtype)
+        reach = _AROUND // 2
         around = slice(max(0, rows.start - reach), min(rows.stop + reach, self.rows(ir.shape[2])))
-        energies = [self.features(image, around).square() for image in (ir, vis)]
-        if self.reading == "energy":
-            energies = [local_mean(energy, box(_AROUND), "replicate") for energy in energies]
-        return (energies[0] > energies[1])[:, :, rows.start - around.start : rows.stop - around.start]
+        # Of images less their own means: else the energy is that of the brightness.
+        ir_energy, vis_energy = (
+            local_mean(
+                self.responses(image - image.mean(dim=(2, 3), keepdim=True), self.kernels, around).square(),
+                box(_AROUND),
+                "replicate",
+            )[:, :, rows.start - around.start : rows.stop - around.start]
+            for image in (ir, vis)
+        )
+        total = ir_energy + vis_energy
+        return torch.where(total > 0, ir_energy / torch.where(total > 0, total, 1), 0.5)
+
+    @property
+    def kernels(self) -> Tensor:
+        """The kernels for grey images, (64, 1, 7, 7)."""
+        return self.block.conv.weight.sum(dim=1, keepdim=True)
 
 
 class _Stepwise:
@@ -178,7 +193,7 @@ class _Stepwise:
         ir, vis = self._method.features(self._ir, rows), self._method.features(self._vis, rows)
         if self._method.reading == "literal":
             return torch.maximum(ir, vis)
-        return torch.where(self._method.ir_is_stronger(self._ir, self._vis, rows), ir, vis)
+        return vis.lerp(ir, self._method.ir_share(self._ir, self._vis, rows))
 
 
 class _Quadratic:
@@ -189,7 +204,7 @@ class _Quadratic:
     """
 
     def __init__(self, method: NST, ir: Tensor, vis: Tensor) -> None:
-        kernels = method.block.conv.weight.sum(dim=1, keepdim=True)
+        kernels = method.kernels
         self._gram = F.conv2d(kernels.transpose(0, 1), kernels.transpose(0, 1), padding=2 * _RADIUS)
         height = ir.shape[2]
         pulled = F.pad(torch.zeros_like(ir), (method.margin,) * 4)
@@ -197,7 +212,7 @@ class _Quadratic:
         self._count = 0
         for rows in method.strips(ir):
             ir_responses, vis_responses = (method.responses(image, kernels, rows) for image in (ir, vis))
-            target = torch.where(method.ir_is_stronger(ir, vis, rows), ir_responses, vis_responses)
+            target = vis_responses.lerp(ir_responses, method.ir_share(ir, vis, rows))
             pulled[:, :, rows.start : rows.stop + 2 * _RADIUS] += F.conv_transpose2d(target, kernels)
             self._square += target.double().square().flatten(1).sum(dim=1)
             self._count += target[0].numel()
