@@ -24,6 +24,8 @@ Objective = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 _RADIUS = 3
 _AROUND = 7
+_CONTRAST = 31
+_FLOOR = 50.0
 _EPSILON = 1e-8
 _KEPT = 0.9
 """How much of the moving average of the iterates each step keeps."""
@@ -37,7 +39,7 @@ class NST(IterativeMethod):
 
     Args:
         reading: of the paper's target, which is made of the 64 responses of each source. ``energy`` is the mean of
-            both, each response weighted by the energy that its source has in it around that place; ``magnitude`` takes
+            both, each response weighted by the energy of its source's contrast around that place; ``magnitude`` takes
             the stronger response; ``literal`` adds them up after a ReLU and takes the larger sum, as the paper has it,
             which fills the picture with ringing.
         stride: of the first block: 1, or 2 as in the network, which leaves the finest pattern of pixels undetermined.
@@ -152,17 +154,19 @@ class NST(IterativeMethod):
             return (ir_size > vis_size).to(ir.dtype)
         reach = _AROUND // 2
         around = slice(max(0, rows.start - reach), min(rows.stop + reach, self.rows(ir.shape[2])))
-        # Of images less their own means: else the energy is that of the brightness.
         ir_energy, vis_energy = (
-            local_mean(
-                self.responses(image - image.mean(dim=(2, 3), keepdim=True), self.kernels, around).square(),
-                box(_AROUND),
-                "replicate",
-            )[:, :, rows.start - around.start : rows.stop - around.start]
+            self._energy(image, around)[:, :, rows.start - around.start : rows.stop - around.start]
             for image in (ir, vis)
         )
         total = ir_energy + vis_energy
         return torch.where(total > 0, ir_energy / torch.where(total > 0, total, 1), 0.5)
+
+    def _energy(self, image: Tensor, rows: slice) -> Tensor:
+        """Of the local contrast, and the same everywhere of the whole image's, on which flat places fall back."""
+        # Without its local mean: else brightness is energy, and where it changes the target jumps.
+        contrast = self.responses(image - local_mean(image, box(_CONTRAST), "replicate"), self.kernels, rows)
+        floor = _FLOOR * image.var(dim=(1, 2, 3), keepdim=True, correction=0)
+        return local_mean(contrast.square(), box(_AROUND), "replicate") + floor
 
     @property
     def kernels(self) -> Tensor:
