@@ -82,7 +82,7 @@ class NST(IterativeMethod):
     def solve(self, ir: Tensor, vis: Tensor, on_step: Progress = silent) -> Solution:
         """Fuse a batch; see :class:`irfuse.methods.base.IterativeMethod`. The loss is the mean squared error.
 
-        >>> solution = NST(iterations=3)(*torch.rand(2, 1, 1, 32, 32))
+        >>> solution = NST(iterations=3).solve(*torch.rand(2, 1, 1, 32, 32))
         >>> solution.fused.shape
         torch.Size([1, 1, 32, 32])
         """
