@@ -73,8 +73,10 @@ cores, {torch.get_num_threads()} threads, PyTorch {torch.__version__}, commit {c
                 fuser(ir, vis)
             operations = counter.get_total_flops() / 1e9
             print(f"| `{spec}` | {taken:.2f} | {operations:.1f} | {operations / taken / peak:.0%} |", flush=True)
-    print("\nA share above 100 % is no mistake of the clock: operations are counted as the definition of a convolution has")
-    print("them, and the library's 3x3 convolutions need fewer. The backbones' weights are random here.")
+    print(
+        "\nA share above 100 % is no mistake of the clock: operations are counted as a convolution is defined, and the"
+    )
+    print("library's 3x3 convolutions need fewer. The backbones' weights are random here.")
 
 
 if __name__ == "__main__":
