@@ -21,7 +21,6 @@ from irfuse.errors import UndefinedScoreWarning
 from irfuse.evaluation import Evaluator
 from irfuse.metrics import METRICS, MetricInfo
 
-ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0"}
 TEXT = """# What the metrics reward wrongly
 
 Means over {pairs} TNO pairs (01 to 20), protocol `canonical`, rounded to 9 decimals. Written by
@@ -65,7 +64,7 @@ def row(metric: MetricInfo, scores: NDArray[np.float64]) -> str:
     better = loss(metric, means) < loss(metric, means[0])
     wins = (losses < losses[:, :1]).sum(axis=0)
     name = f"`{metric.name}`" if defined.all() else f"`{metric.name}` ({defined.sum()} pairs)"
-    cells = [f"| {name} | {ARROWS[metric.direction]} | {means[0]:.4g} "]
+    cells = [f"| {name} | {metric.arrow} | {means[0]:.4g} "]
     for mean, bold, count in zip(means[1:], better[1:], wins[1:], strict=True):
         text = f"**{mean:.4g}**" if bold else f"{mean:.4g}"
         cells.append("| — " if np.isnan(mean) else f"| {text} <sub>{count}</sub> ")

@@ -50,7 +50,7 @@ def fuse(
     fuser = Fuser(method, device=device, color=color, stretch=stretch, thermal=thermal)
     if isinstance(ir, str | Path) and isinstance(vis, str | Path):
         return fuse_files(ir, vis, fuser)
-    return fuser(_image(ir), _image(vis))
+    return fuser(scoring.load(ir), scoring.load(vis))
 
 
 def fuse_files(ir: str | Path, vis: str | Path, fuser: Fuser) -> NDArray[Any]:
@@ -173,7 +173,3 @@ def list_methods() -> list[MethodInfo]:
 def _name(sources: tuple[Source, Source, Source]) -> str:
     """The file names of a triple, for errors; those of arrays would say nothing."""
     return ", ".join(str(source) for source in sources if isinstance(source, str | Path))
-
-
-def _image(source: Source) -> Any:
-    return images.read(source) if isinstance(source, str | Path) else source

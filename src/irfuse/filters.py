@@ -99,11 +99,11 @@ def extend(images: Tensor, by: int, border: Border) -> Tensor:
         return images
     if border == "symmetric":
         height, width = images.shape[2:]
-        return images[..., _mirrored(height, by, images.device), :][..., _mirrored(width, by, images.device)]
+        return images[..., mirrored(height, by, images.device), :][..., mirrored(width, by, images.device)]
     return F.pad(images, (by, by, by, by), mode="constant" if border == "zero" else border)
 
 
-def _mirrored(side: int, by: int, device: torch.device) -> Tensor:
+def mirrored(side: int, by: int, device: torch.device) -> Tensor:
     """The places to take for a side that is continued by mirroring with the edge, as often as need be."""
     places = torch.arange(-by, side + by, device=device) % (2 * side)
     return torch.minimum(places, 2 * side - 1 - places)

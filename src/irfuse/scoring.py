@@ -143,7 +143,7 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
     """Score triples of the same sources."""
     try:
         with _caught() as of_sources:
-            sources = evaluator.sources(_image(group[0].ir), _image(group[0].vis))
+            sources = evaluator.sources(load(group[0].ir), load(group[0].vis))
     except IrfuseError as error:
         yield from (Outcome(triple.name, {}, error) for triple in group)
         return
@@ -152,7 +152,7 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
         failure: IrfuseError | None = None
         with _caught() as found:
             try:
-                scores = sources.score(_image(triple.fused))
+                scores = sources.score(load(triple.fused))
             except IrfuseError as error:
                 failure = error
         yield Outcome(triple.name, scores, failure, (*of_sources, *found))
@@ -169,5 +169,10 @@ def _caught() -> Iterator[list[Warning]]:
     found += [warning.message for warning in caught if isinstance(warning.message, Warning)]
 
 
-def _image(source: Source) -> Any:
+def load(source: Source) -> Any:
+    """An image as it is, or that of a file.
+
+    Raises:
+        ImageError: the file cannot be read.
+    """
     return images.read(source) if isinstance(source, str | Path) else source

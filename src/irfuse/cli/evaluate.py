@@ -19,7 +19,6 @@ from irfuse.levels import Levels, Percentiles
 if TYPE_CHECKING:
     from irfuse.scoring import Triple
 
-_ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0"}
 _STDOUT = Path("-")
 
 
@@ -138,7 +137,7 @@ def _column(name: str) -> tables.Column:
     from irfuse.metrics import METRICS
 
     info = next((info for info in METRICS if info.name == name), None)
-    return tables.Column(name, info.symbol, _ARROWS[info.direction]) if info else tables.Column(name, name, "")
+    return tables.Column(name, info.symbol, info.arrow) if info else tables.Column(name, name, "")
 
 
 def _print(table: tables.Table) -> None:

@@ -15,11 +15,10 @@ def metrics() -> None:
 
     table = _table("metric", "", "symbol", "title", "range", "smallest", "protocols")
     for info in METRICS:
-        arrow = {"higher": "↑", "lower": "↓", "zero": "→0"}[info.direction]
         low, high = (f"{bound:g}" for bound in info.range)
         defined_by = " ".join(protocol.name for protocol in PROTOCOLS if info.name in protocol.readings)
         smallest = f"{info.minimum}x{info.minimum}"
-        table.add_row(info.name, arrow, info.symbol, info.title, f"[{low}, {high}]", smallest, defined_by)
+        table.add_row(info.name, info.arrow, info.symbol, info.title, f"[{low}, {high}]", smallest, defined_by)
     output.print(table, soft_wrap=False, markup=False)
 
 

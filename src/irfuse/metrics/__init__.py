@@ -34,7 +34,7 @@ class MetricInfo:
         title, symbol: in words, and as papers print it.
         function: takes (fused, ir, vis), (B, 1, H, W) in [0, 1] unless its text says otherwise, and gives (B,).
         direction: whether higher or lower values, or those near zero, are better.
-        range: the least and the greatest value.
+        range: the least and the greatest value under the protocol ``canonical``.
         minimum: the smallest height and width.
         differentiable: whether it can serve as a loss.
     """
@@ -47,6 +47,11 @@ class MetricInfo:
     range: tuple[float, float] = (0.0, 1.0)
     minimum: int = 1
     differentiable: bool = False
+
+    @property
+    def arrow(self) -> str:
+        """Where its better values lie, as tables show it."""
+        return {"higher": "↑", "lower": "↓", "zero": "→0"}[self.direction]
 
 
 METRICS: tuple[MetricInfo, ...] = (

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from irfuse.errors import ImageError
-from irfuse.filters import sobel
+from irfuse.filters import mirrored, sobel
 
 _WINDOW = 3
 _PLACES = _WINDOW**2
@@ -295,8 +295,7 @@ def _wavelet_transform(images: Tensor) -> Tensor:
 def _decimate(images: Tensor, dim: int, taps: list[float]) -> Tensor:
     """Every second value of images convolved along `dim`, which go on by mirroring with the edge beyond the border."""
     size, reach = images.shape[dim], len(taps) - 1
-    place = torch.arange(-reach, size + reach, device=images.device) % (2 * size)
-    source = torch.minimum(place, 2 * size - 1 - place)
+    source = mirrored(size, reach, images.device)
     # Even and odd places apart, so that each term is of neighbours in memory.
     phases = [images.index_select(dim, source[phase::2]) for phase in (0, 1)]
     count = (size + reach) // 2
