@@ -1,6 +1,6 @@
 """Compare readings and settings of `nst` on validation pairs of RoadScene and MSRS, and print a Markdown table.
 
-python scripts/ablation_nst.py [PICTURES]      also lays the results side by side in the folder PICTURES
+python scripts/ablation_nst.py
 
 The data lie in the folder that IRFUSE_DATA names. TNO is not looked at: it is the test set.
 """
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from irfuse import images, pairs, sheet
+from irfuse import images, pairs
 from irfuse.color import luma
 from irfuse.evaluation import Evaluator
 from irfuse.methods.nst import NST
@@ -23,7 +23,6 @@ from irfuse.scoring import Triple, cores, run
 
 SIDE = 256
 METRICS = ["qabf", "qw", "ff", "sf", "nabf", "ssim_a", "scd", "vif"]
-SHOWN = 6
 SETTINGS = {
     "energy, stride 1 (default)": NST(),
     "energy, 20 steps": NST(iterations=20, tolerance=0),
@@ -56,8 +55,13 @@ def main() -> None:
     chosen = (*pairs.find(data / "roadscene").pairs[::18], *pairs.find(data / "msrs55").pairs[::7])
     irs, viss = [grey(pair.ir) for pair in chosen], [grey(pair.vis) for pair in chosen]
     print(f"{len(chosen)} pairs at {SIDE}x{SIDE}: {', '.join(pair.name for pair in chosen)}\n")
-    print("| setting | steps | " + " | ".join(f"`{name}`" for name in METRICS) + " |\n|---" * 1 + "|---" * 9 + "|")
-    shown = [[ir, vis] for ir, vis in zip(irs, viss, strict=True)]
+    print(
+        "| setting | steps | "
+        + " | ".join(f"`{name}`" for name in METRICS)
+        + " |\n"
+        + "|---" * (len(METRICS) + 2)
+        + "|"
+    )
     for setting, method in {"mean of both": None, **SETTINGS}.items():
         if method is None:
             fused, steps = (batch(irs) + batch(viss)) / 2, 0.0
@@ -69,13 +73,6 @@ def main() -> None:
         scores = [outcome.scores for outcome in run(triples, Evaluator(METRICS), jobs=cores())]
         means = " | ".join(f"{np.mean([score[name] for score in scores]):.4f}" for name in METRICS)
         print(f"| {setting} | {steps:.0f} | {means} |", flush=True)
-        for row, result in zip(shown, results, strict=True):
-            row.append(result)
-    if len(sys.argv) > 1:
-        titles = ["infrared", "visible", "mean", *SETTINGS]
-        images.write(
-            Path(sys.argv[1]) / "ablation_nst.jpg", sheet.comparison(shown[:: len(shown) // SHOWN], titles, width=160)
-        )
 
 
 if __name__ == "__main__":

@@ -58,14 +58,14 @@ def test_features_are_the_networks(pair: Batch) -> None:
 
 
 def test_energy_target_by_definition(pair: Batch) -> None:
-    """Each response weighted by the energy of its source's contrast in 7x7 places around, and by that of the whole."""
+    """Each response weighted by the squared energy of its source's contrast in 7x7 places around, and in the whole."""
     kernels = first_block(stride=1).conv.weight.sum(dim=1, keepdim=True)
     energies = []
     for image in pair:
         low = F.avg_pool2d(F.pad(image, (15, 15, 15, 15), mode="replicate"), 31, 1)
         responses = F.conv2d(image - low, kernels, padding=3)
         energy = F.avg_pool2d(responses.square(), 7, 1)[..., 6:-6, 6:-6]
-        energies.append(energy + 50 * image.var(dim=(1, 2, 3), keepdim=True, correction=0))
+        energies.append((energy + 50 * image.var(dim=(1, 2, 3), keepdim=True, correction=0)) ** 2)
     method = NST()
     share = method.ir_share(*pair, slice(0, method.rows(pair[0].shape[2])))[..., 12:-12, 12:-12]
     torch.testing.assert_close(share, energies[0] / (energies[0] + energies[1]), rtol=1e-3, atol=1e-4)

@@ -32,6 +32,10 @@ _KEPT = 0.9
 _STEPS_COMPARED = 5
 _PIXELS_AT_ONCE = 1 << 15
 """Whose features are computed at once, few enough for the caches of a CPU."""
+_PIXELS_REMEMBERED = 1 << 22
+"""Of a batch whose targets, at most 64 bytes a pixel, are kept."""
+_LEAST_ROWS = 16
+"""Of features at once, since each strip also needs the rows around it."""
 
 
 class NST(IterativeMethod):
@@ -39,9 +43,9 @@ class NST(IterativeMethod):
 
     Args:
         reading: of the paper's target, which is made of the 64 responses of each source. ``energy`` is the mean of
-            both, each response weighted by the energy of its source's contrast around that place; ``magnitude`` takes
-            the stronger response; ``literal`` adds them up after a ReLU and takes the larger sum, as the paper has it,
-            which fills the picture with ringing.
+            both, each response weighted by the squared energy of its source's contrast around that place; ``magnitude``
+            takes the stronger response; ``literal`` adds them up after a ReLU and takes the larger sum, as the paper
+            has it, which fills the picture with ringing.
         stride: of the first block: 1, or 2 as in the network, which leaves the finest pattern of pixels undetermined.
         learning_rate: Adam's; 1 is the image's full range.
         iterations: the most steps.
@@ -116,7 +120,7 @@ class NST(IterativeMethod):
     def strips(self, images: Tensor) -> Iterator[slice]:
         """The rows of features, in parts that are computed at once."""
         batch, _, height, width = images.shape
-        at_once = max(1, _PIXELS_AT_ONCE // (batch * width * self.stride))
+        at_once = max(_LEAST_ROWS, _PIXELS_AT_ONCE // (batch * width * self.stride))
         count = self.rows(height)
         for start in range(0, count, at_once):
             yield slice(start, min(start + at_once, count))
@@ -154,12 +158,12 @@ class NST(IterativeMethod):
             return (ir_size > vis_size).to(ir.dtype)
         reach = _AROUND // 2
         around = slice(max(0, rows.start - reach), min(rows.stop + reach, self.rows(ir.shape[2])))
-        ir_energy, vis_energy = (
-            self._energy(image, around)[:, :, rows.start - around.start : rows.stop - around.start]
+        ir_weight, vis_weight = (
+            self._energy(image, around)[:, :, rows.start - around.start : rows.stop - around.start].square()
             for image in (ir, vis)
         )
-        total = ir_energy + vis_energy
-        return torch.where(total > 0, ir_energy / torch.where(total > 0, total, 1), 0.5)
+        total = ir_weight + vis_weight
+        return torch.where(total > 0, ir_weight / torch.where(total > 0, total, 1), 0.5)
 
     def _energy(self, image: Tensor, rows: slice) -> Tensor:
         """Of the local contrast, and the same everywhere of the whole image's, on which flat places fall back."""
@@ -179,13 +183,18 @@ class _Stepwise:
 
     def __init__(self, method: NST, ir: Tensor, vis: Tensor) -> None:
         self._method, self._ir, self._vis = method, ir, vis
+        self._remembered: dict[int, Tensor] = {}
 
     def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         pixels = pixels.requires_grad_()
         loss, gradient, count = torch.zeros(len(pixels), device=pixels.device), torch.zeros_like(pixels), 0
         for rows in self._method.strips(pixels):
-            # Made anew each time, since that of a large image would not fit into memory.
-            target = self._target(rows)
+            target = self._remembered.get(rows.start)
+            if target is None:
+                target = self._target(rows)
+                # That of a large image would not fit into memory, and is made anew each time.
+                if pixels.numel() <= _PIXELS_REMEMBERED:
+                    self._remembered[rows.start] = target
             with torch.enable_grad():
                 errors = (self._method.features(pixels, rows) - target).square().flatten(1).sum(dim=1)
                 gradient += torch.autograd.grad(errors.sum(), pixels)[0]
