@@ -8,6 +8,7 @@ The data lie in the folder that IRFUSE_DATA names. TNO is not looked at: it is t
 import os
 import sys
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -17,27 +18,40 @@ from torch import Tensor
 
 from irfuse import images, pairs
 from irfuse.color import luma
+from irfuse.device import cores
 from irfuse.evaluation import Evaluator
+from irfuse.methods import nst
 from irfuse.methods.nst import NST
-from irfuse.scoring import Triple, cores, run
+from irfuse.scoring import Triple, run
 
 SIDE = 256
 METRICS = ["qabf", "qw", "ff", "sf", "nabf", "ssim_a", "scd", "vif"]
 SETTINGS = {
-    "energy, stride 1 (default)": NST(),
-    "energy, 20 steps": NST(iterations=20, tolerance=0),
-    "energy, 60 steps": NST(iterations=60, tolerance=0),
-    "energy, 200 steps": NST(iterations=200, tolerance=0),
-    "energy, rate 0.003": NST(learning_rate=0.003),
-    "energy, rate 0.03": NST(learning_rate=0.03),
-    "magnitude, stride 1": NST(reading="magnitude"),
-    "energy, stride 2": NST(stride=2),
-    "energy, stride 2, 200 steps": NST(stride=2, iterations=200, tolerance=0),
-    "magnitude, stride 2": NST(stride=2, reading="magnitude"),
-    "literal, stride 2": NST(reading="literal", stride=2),
-    "literal, stride 2, 200 steps": NST(reading="literal", stride=2, iterations=200, tolerance=0),
-    "literal, stride 1": NST(reading="literal"),
+    "`energy`, stride 1 (default)": NST(),
+    "20 steps": NST(iterations=20, tolerance=0),
+    "60 steps": NST(iterations=60, tolerance=0),
+    "400 steps": NST(iterations=400, tolerance=0),
+    "learning rate 0.003": NST(learning_rate=0.003),
+    "learning rate 0.03": NST(learning_rate=0.03),
+    "`magnitude`": NST(reading="magnitude"),
+    "`energy`, stride 2": NST(stride=2),
+    "`energy`, stride 2, 400 steps": NST(stride=2, iterations=400, tolerance=0),
+    "`magnitude`, stride 2": NST(stride=2, reading="magnitude"),
+    "`literal`, stride 2": NST(reading="literal", stride=2),
+    "`literal`, stride 2, 400 steps": NST(reading="literal", stride=2, iterations=400, tolerance=0),
+    "`literal`, stride 1": NST(reading="literal"),
 }
+CONSTANTS: dict[str, dict[str, float]] = {
+    "the energy, not its square": {"_SHARPNESS": 1},
+    "the one source of more energy": {"_SHARPNESS": 64},
+    "no floor": {"_FLOOR": 0},
+    "floor 10": {"_FLOOR": 10},
+    "floor 250": {"_FLOOR": 250},
+    "energy of one place": {"_AROUND": 1},
+    "energy over 15x15 places": {"_AROUND": 15},
+    "contrast over 255x255 pixels": {"_CONTRAST": 255},
+}
+"""What the default's own constants do, each changed alone."""
 
 
 def grey(path: Path) -> NDArray[np.uint8]:
@@ -62,11 +76,12 @@ def main() -> None:
         + "|---" * (len(METRICS) + 2)
         + "|"
     )
-    for setting, method in {"mean of both": None, **SETTINGS}.items():
-        if method is None:
+    for setting in ["mean of both", *SETTINGS, *CONSTANTS]:
+        if setting == "mean of both":
             fused, steps = (batch(irs) + batch(viss)) / 2, 0.0
         else:
-            fused, losses = method.solve(batch(irs), batch(viss))
+            with mock.patch.dict(vars(nst), CONSTANTS.get(setting, {})):
+                fused, losses = SETTINGS.get(setting, NST()).solve(batch(irs), batch(viss))
             steps = float((~losses.isnan()).sum(dim=0).float().mean())
         results = [np.rint(image.numpy() * 255).astype(np.uint8) for image in fused[:, 0]]
         triples = [Triple(str(k), *triple) for k, triple in enumerate(zip(results, irs, viss, strict=True))]

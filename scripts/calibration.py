@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from irfuse import scoring
+from irfuse.device import cores
 from irfuse.evaluation import Evaluator
 from irfuse.metrics.protocols import find
 from irfuse.scoring import Triple
@@ -110,7 +111,7 @@ def image(pair: str, role: str) -> Path:
 
 def run(triples: list[Triple], protocol: str, metrics: list[str] | None) -> dict[str, dict[str, float]]:
     found = {}
-    for outcome in scoring.run(triples, Evaluator(metrics, protocol), jobs=scoring.cores()):
+    for outcome in scoring.run(triples, Evaluator(metrics, protocol), jobs=cores()):
         if outcome.error is not None:
             raise outcome.error
         found[outcome.name] = outcome.scores

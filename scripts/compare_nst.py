@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 
 from irfuse import images, sheet
+from irfuse.device import cores
 from irfuse.evaluation import Evaluator
 from irfuse.fuser import Fuser
-from irfuse.scoring import Triple, cores, run
+from irfuse.scoring import Triple, run
 
 NAMES = [f"{number:02d}" for number in range(1, 22)]
 SPECS = ["nst", "nst:reading=magnitude", "nst:stride=2", "nst:reading=literal,stride=2"]
@@ -33,14 +34,17 @@ PAPER_METRICS = {
     "SF": ("sf", "canonical"),
     "": ("qw", "canonical"),
 }
-SHOWN = ("01", "08", "12", "16")
+SIZE = (256, 256)
+SHOWN = ("01", "12", "13", "15", "16")
 
 
 def main() -> None:
     data = Path(os.environ.get("IRFUSE_DATA") or sys.exit("IRFUSE_DATA must name the folder of the larger data"))
     pairs = {
         name: [
-            np.asarray(cv2.resize(images.read(data / "tno21" / role / f"{name}.png"), (256, 256)))
+            np.asarray(
+                cv2.resize(images.read(data / "tno21" / role / f"{name}.png"), SIZE, interpolation=cv2.INTER_AREA)
+            )
             for role in ("ir", "vis")
         ]
         for name in NAMES

@@ -2,25 +2,31 @@
 
 python scripts/compare_resnet152.py [PICTURES]      also shows the weights as pictures in the folder PICTURES
 
-IRFUSE_DATA names the folder of the larger data, and IRFUSE_WEIGHTS that of ResNet-50's weights.
+IRFUSE_DATA names the folder of the larger data, and IRFUSE_WEIGHTS that of ResNet-50's weights: the page's figures are
+those of resnet50_msra_bgr255.safetensors, layout `msra`.
 """
 
 import csv
 import os
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
 
-from irfuse import images, sheet
+from irfuse import backbones, images, sheet
+from irfuse.backbones.resnet import ResNet
+from irfuse.device import cores
 from irfuse.evaluation import Evaluator
 from irfuse.fuser import Fuser
+from irfuse.methods import resnet152
 from irfuse.methods.resnet152 import ResNet152
-from irfuse.scoring import Triple, cores, run
+from irfuse.scoring import Triple, run
 
 NAMES = [f"{number:02d}" for number in range(1, 22)]
 OF_THE_PAPER = {"a": "01", "b": "12", "c": "13", "d": "16", "e": "08"}
+AUTHORS = "authors' own run"
 PAPER_METRICS = {
     "FMI_pixel": "fmi_edge",
     "FMI_dct": "fmi_dct",
@@ -35,10 +41,11 @@ VARIANTS = {variant: f"resnet152:variant={variant},backbone=resnet50" for varian
 def main() -> None:
     data = Path(os.environ.get("IRFUSE_DATA") or sys.exit("IRFUSE_DATA must name the folder of the larger data"))
     pairs = {name: [images.read(data / "tno21" / role / f"{name}.png") for role in ("ir", "vis")] for name in NAMES}
-    fused = {"authors' own run": {name: images.read(data / "resnet152_authors" / f"{name}.png") for name in NAMES}}
+    fused = {AUTHORS: {name: images.read(data / "resnet152_authors" / f"{name}.png") for name in NAMES}}
     for variant, spec in VARIANTS.items():
         fuser = Fuser(spec)
         fused[f"`variant={variant}`"] = {name: fuser(*pairs[name]) for name in NAMES}
+        print(f"`variant={variant}` has ResNet-50's weights of layout `{fuser.method.network.layout}`.\n")
     scores = {}
     for who, results in fused.items():
         triples = [Triple(name, results[name], *pairs[name]) for name in NAMES]
@@ -47,11 +54,16 @@ def main() -> None:
     print("| mean over 21 pairs, `li` | PSNR to the authors' |" + "".join(f" `{metric}` |" for metric in METRICS))
     print("|---|" + "---:|" * (1 + len(METRICS)))
     for who, rows in scores.items():
-        errors = [np.square(fused[who][n].astype(float) - fused["authors' own run"][n]).mean() for n in NAMES]
-        psnr = [10 * np.log10(255**2 / error) for error in errors if error]
-        closeness = f"{np.mean(psnr):.1f} dB (least {min(psnr):.1f})" if psnr else ""
+        closeness = "" if who == AUTHORS else likeness(fused[who], fused[AUTHORS])
         means = (np.mean([row[metric] for row in rows.values()]) for metric in METRICS)
         print(f"| {who} | {closeness} |" + "".join(f" {mean:.4f} |" for mean in means))
+
+    torch.manual_seed(0)
+    network = backbones.Backbone(ResNet(50, variant="v1", eps=1e-3), backbones.MSRA, "untrained")
+    with mock.patch.object(resnet152, "pretrained", lambda name: network):
+        fuser = Fuser(ResNet152(variant="code", backbone="resnet50"))
+    untrained = {name: fuser(*pairs[name]) for name in NAMES}
+    print(f"\nWith an untrained ResNet-50, `variant=code`: {likeness(untrained, fused[AUTHORS])}.")
 
     with (data.parent / "papers.csv").open() as file:
         table = [row for row in csv.DictReader(file) if row["method"] == "resnet152" and row["row"] == "proposed"]
@@ -65,6 +77,13 @@ def main() -> None:
         show(Path(sys.argv[1]), pairs, fused)
 
 
+def likeness(results: dict[str, images.Array], others: dict[str, images.Array]) -> str:
+    """The PSNR between images, in words."""
+    errors = [np.square(results[name].astype(float) - others[name]).mean() for name in NAMES]
+    psnr = [10 * np.log10(255**2 / error) for error in errors]
+    return f"{np.mean(psnr):.1f} dB (least {min(psnr):.1f}, most {max(psnr):.1f})"
+
+
 def show(folder: Path, pairs: dict[str, list[images.Array]], fused: dict[str, dict[str, images.Array]]) -> None:
     rows = []
     for name in ("01", "13", "16"):
@@ -74,10 +93,10 @@ def show(folder: Path, pairs: dict[str, list[images.Array]], fused: dict[str, di
             with torch.no_grad():
                 weight, _ = ResNet152(variant=variant, backbone="resnet50").weights(*batch)
             row += [np.rint(weight[0, 0].numpy() * 255).astype(np.uint8), fused[f"`variant={variant}`"][name]]
-        rows.append([*row, fused["authors' own run"][name]])
+        rows.append([*row, fused[AUTHORS][name]])
     titles = ["infrared", "visible"]
     titles += [title for variant in VARIANTS for title in (f"{variant}: weight of infrared", f"{variant}: fused")]
-    images.write(folder / "resnet152.jpg", sheet.comparison(rows, [*titles, "authors' own run"], width=260))
+    images.write(folder / "resnet152.jpg", sheet.comparison(rows, [*titles, AUTHORS], width=260))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def main() -> None:
     arguments = parser.parse_args()
     (file,) = (file for file in fetch.backbone_files() if file.layout == "msra")
     fetch.verify(fetch.Found(file, arguments.source))
-    block = first_block.FirstBlock(stride=2)
+    block = first_block.FirstBlock()
     block.load_state_dict(fold(fetch.read(arguments.source)))
     header = {
         "method": first_block.METHOD,

@@ -27,11 +27,11 @@ def msrs_day() -> Pair:
 
 @pytest.fixture(scope="session")
 def real_batch() -> tuple[torch.Tensor, torch.Tensor]:
-    """Crops of two real grey pairs, as a method takes them: (2, 1, 96, 144) each."""
+    """Crops of two real grey pairs, as every method takes them: (2, 1, 96, 160) each."""
     pairs = [pair for pair in samples.pairs() if pair.name in ("tno_01", "tno_16")]
 
     def crops(paths: list[Path]) -> torch.Tensor:
-        stacked: NDArray[np.float32] = np.stack([images.read(path)[100:196, 100:244] for path in paths]) / np.float32(
+        stacked: NDArray[np.float32] = np.stack([images.read(path)[100:196, 100:260] for path in paths]) / np.float32(
             255
         )
         return torch.from_numpy(stacked)[:, None]

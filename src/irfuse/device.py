@@ -29,6 +29,11 @@ def resolve(name: str) -> torch.device:
     return device
 
 
+def cores() -> int:
+    """How many cores of the CPU this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def free_memory(device: torch.device) -> int | None:
     """The bytes that can still be had on a device; None where the system does not tell."""
     if device.type == "cuda":

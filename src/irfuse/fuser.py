@@ -41,11 +41,14 @@ class Fuser:
         thermal: how infrared values become [0, 1]. `Levels` apply to any dtype; `Percentiles` to ``uint16`` images,
             while ``uint8`` and floating-point ones are taken as they are.
         on_iteration: told after each step of a method that optimises each pair.
+        on_fetch: told how far the fetching of a backbone's weights is, in megabytes, where a spec's method needs some
+            that are not on this machine.
         tile: images of more than tile x tile pixels are fused in parts of at most that size, where the method allows.
 
     Raises:
         ParameterError: an argument is impossible.
         SpecError: the method's spec is wrong.
+        WeightsError: the weights that the spec asks for cannot be had.
         DeviceError: the device is not there.
 
     >>> ir = np.zeros((48, 64), np.uint8)
@@ -65,14 +68,16 @@ class Fuser:
         thermal: Levels | Percentiles = DEFAULT_THERMAL,
         tile: int = 1024,
         on_iteration: Progress = silent,
+        on_fetch: Progress = silent,
     ) -> None:
         check_choice("color", color, Color)
         if not (isinstance(tile, int) and tile > 0):
             raise ParameterError(f"tile cannot be {tile!r}; a number of pixels is needed")
         if not isinstance(method, str | Method):
             raise ParameterError(f"method cannot be {method!r}; a spec or a method is needed")
+        # The device first: for one that is not there nothing is to be fetched.
         self.device = resolve(device)
-        built = build(method) if isinstance(method, str) else method
+        built = build(method, on_fetch=on_fetch) if isinstance(method, str) else method
         # Convolutions on a CPU take two thirds of the time with the channels last.
         self.method = built.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.color = color
@@ -115,15 +120,20 @@ class Fuser:
         dtype = vis.dtype
         ir_luma = torch.cat([self._thermal_luma(image) for image in ir.unsqueeze(1)])
         unit = _to_unit(vis.to(self.device), "visible")
-        vis_luma = _luma(unit)
-        fused = self._fuse_luma(ir_luma, vis_luma)
+        channels = unit.shape[1]
+        # The image whose chroma the result has: the visible one, or what a method makes that fuses in colour.
+        rgb = unit[:, : 3 if channels >= 3 else 1]
+        if self.method.vis_channels == 1:
+            fused = self._fuse_planes(ir_luma, _luma(rgb))
+        else:
+            rgb = self._fuse_planes(ir_luma, rgb.expand(-1, 3, -1, -1))
+            fused = _luma(rgb)
         if self.stretch:
             low, high = fused.amin(dim=(2, 3), keepdim=True), fused.amax(dim=(2, 3), keepdim=True)
             fused = (fused - low) / torch.where(high > low, high - low, 1)
         if self.color == "auto":
-            channels = unit.shape[1]
             if channels >= 3:
-                fused = colors.recolor(unit[:, :3], vis_luma, fused)
+                fused = colors.recolor(rgb, _luma(rgb), fused)
             if channels in (2, 4):
                 fused = torch.cat([fused, unit[:, -1:]], dim=1)
         return _from_unit(fused, dtype).to(vis.device)
@@ -137,8 +147,8 @@ class Fuser:
         scale = self.thermal if isinstance(self.thermal, Levels) else self.thermal.levels(counts.cpu().numpy())
         return scale.apply(counts)
 
-    def _fuse_luma(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse (B, 1, H, W) tensors in [0, 1] of any size."""
+    def _fuse_planes(self, ir: Tensor, vis: Tensor) -> Tensor:
+        """Fuse (B, 1, H, W) and (B, C, H, W) tensors in [0, 1] of any size; C is what the method takes."""
         info = self.method.info
         height, width = ir.shape[2:]
         right = sizes.padded(width, info.multiple, info.minimum) - width

@@ -53,11 +53,6 @@ class Outcome:
     warnings: tuple[Warning, ...] = ()
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def run(triples: Sequence[Triple], evaluator: Evaluator, *, jobs: int = 1) -> Generator[Outcome, None, None]:
     """Score triples, in their order. Neighbours that have the same sources share what is computed of these.
 

@@ -1,17 +1,8 @@
-import pytest
 import torch
 
 from irfuse import weights
 from irfuse.backbones import MSRA
 from irfuse.backbones.first_block import METHOD, first_block
-from irfuse.errors import ParameterError
-
-
-def test_dense_responses_hold_the_networks() -> None:
-    images = torch.rand(2, 3, 33, 40)
-    dense, strided = first_block(stride=1)(images), first_block()(images)
-    assert (dense.shape, strided.shape) == ((2, 64, 33, 40), (2, 64, 17, 20))
-    assert torch.allclose(dense[..., ::2, ::2], strided, atol=1e-5)
 
 
 def test_grey_is_three_equal_channels() -> None:
@@ -21,18 +12,13 @@ def test_grey_is_three_equal_channels() -> None:
 
 def test_the_mean_responds_with_the_bias() -> None:
     """So the border, beyond which there are zeros, is the mean's as well, and cannot be told from the middle."""
-    block = first_block(stride=1)
+    block = first_block()
     mean = torch.tensor(MSRA.mean[::-1]).view(1, 3, 1, 1).expand(-1, -1, 9, 9) / 255
-    assert torch.allclose(block(mean), block.conv.bias.view(1, -1, 1, 1).expand(1, 64, 9, 9), atol=1e-5)
+    assert torch.allclose(block(mean), block.conv.bias.view(1, -1, 1, 1).expand(1, 64, 5, 5), atol=1e-5)
 
 
 def test_it_is_frozen() -> None:
     assert not any(parameter.requires_grad for parameter in first_block().parameters())
-
-
-def test_impossible_stride() -> None:
-    with pytest.raises(ParameterError, match="cannot be 4; choose 1 or 2"):
-        first_block(stride=4)  # type: ignore[arg-type]
 
 
 def test_the_header_says_what_was_done() -> None:

@@ -3,7 +3,7 @@
 import os
 from typing import Literal, get_args, get_origin
 
-from irfuse.methods import METHODS, backbone, parameters
+from irfuse.methods import METHODS, parameters
 from irfuse.weights import manifest
 
 SUPPLIED = "resnet50"
@@ -14,7 +14,7 @@ def every_spec() -> list[str]:
     specs = []
     for method in METHODS:
         name = method.info.name
-        needed = "" if backbone(name) is None else f"backbone={SUPPLIED}"
+        needed = f"backbone={SUPPLIED}" if "backbone" in parameters(method) else ""
         if needed and "IRFUSE_WEIGHTS" not in os.environ:
             continue
         specs.append(f"{name}:{needed}".rstrip(":"))

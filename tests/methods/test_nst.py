@@ -9,7 +9,7 @@ from irfuse.backbones.first_block import first_block
 from irfuse.errors import ParameterError
 from irfuse.fuser import Fuser
 from irfuse.methods import nst
-from irfuse.methods.nst import NST, Reading, Stride, _Quadratic, _Stepwise
+from irfuse.methods.nst import NST, Reading, Stride, _Features, _Target
 
 Batch = tuple[Tensor, Tensor]
 
@@ -20,16 +20,32 @@ def pair(real_batch: Batch) -> Batch:
     return ir[..., :48, :61], vis[..., :48, :61]
 
 
+def shares(method: NST, ir: Tensor, vis: Tensor) -> Tensor:
+    features = _Features(method.block, method.reading, method.stride)
+    return _Target(features, method.reading, ir, vis).ir_share(slice(0, features.rows(ir.shape[2])))
+
+
 @pytest.mark.parametrize("reading", ["energy", "magnitude"])
-def test_closed_form_equals_the_network(reading: Reading, pair: Batch) -> None:
-    method = NST(reading=reading)
-    pixels = torch.rand_like(pair[0])
-    loss, gradient = _Quadratic(method, *pair)(pixels)
-    expected_loss, expected_gradient = _Stepwise(method, *pair)(pixels)
-    torch.testing.assert_close(loss, expected_loss, rtol=1e-5, atol=0)
-    torch.testing.assert_close(
-        gradient / gradient.abs().max(), expected_gradient / gradient.abs().max(), atol=1e-5, rtol=0
-    )
+@pytest.mark.parametrize("stride", [1, 2])
+def test_loss_and_gradient_are_those_through_the_network(reading: Reading, stride: Stride, pair: Batch) -> None:
+    """With the images' mean beyond their border, the network's bias and all of its three channels."""
+    method, block = NST(reading=reading, stride=stride), first_block()
+    assert block.conv.bias is not None
+
+    def responses(image: Tensor) -> Tensor:
+        margin = 6 if stride == 1 else 3
+        centred = F.pad(image - block.mean, (margin,) * 4)
+        return F.conv2d(centred, block.conv.weight, block.conv.bias, stride=stride)
+
+    target = responses(pair[1]).lerp(responses(pair[0]), shares(method, *pair))
+    pixels = torch.rand_like(pair[0]).requires_grad_()
+    errors = (responses(pixels) - target).square()
+    expected_loss = errors.mean(dim=(1, 2, 3))
+    (expected_gradient,) = torch.autograd.grad(errors.sum(), pixels)
+    loss, gradient = method.objective(*pair)(pixels)
+    torch.testing.assert_close(loss, expected_loss.detach(), rtol=1e-4, atol=0)
+    size = expected_gradient.abs().max()
+    torch.testing.assert_close(gradient / size, expected_gradient / size, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("reading", ["energy", "magnitude", "literal"])
@@ -59,16 +75,37 @@ def test_features_are_the_networks(pair: Batch) -> None:
 
 def test_energy_target_by_definition(pair: Batch) -> None:
     """Each response weighted by the squared energy of its source's contrast in 7x7 places around, and in the whole."""
-    kernels = first_block(stride=1).conv.weight.sum(dim=1, keepdim=True)
+    kernels = first_block().conv.weight.sum(dim=1, keepdim=True)
     energies = []
     for image in pair:
         low = F.avg_pool2d(F.pad(image, (15, 15, 15, 15), mode="replicate"), 31, 1)
         responses = F.conv2d(image - low, kernels, padding=3)
         energy = F.avg_pool2d(responses.square(), 7, 1)[..., 6:-6, 6:-6]
-        energies.append((energy + 50 * image.var(dim=(1, 2, 3), keepdim=True, correction=0)) ** 2)
-    method = NST()
-    share = method.ir_share(*pair, slice(0, method.rows(pair[0].shape[2])))[..., 12:-12, 12:-12]
+        energies.append((energy + 50 * image.var(dim=(1, 2, 3), keepdim=True, correction=0) + 1e-3) ** 2)
+    share = shares(NST(), *pair)[..., 12:-12, 12:-12]
     torch.testing.assert_close(share, energies[0] / (energies[0] + energies[1]), rtol=1e-3, atol=1e-4)
+
+
+def test_magnitude_takes_the_response_that_contrast_makes_stronger(pair: Batch) -> None:
+    kernels = first_block().conv.weight.sum(dim=1, keepdim=True)
+    sizes = []
+    for image in pair:
+        low = F.avg_pool2d(F.pad(image, (15, 15, 15, 15), mode="replicate"), 31, 1)
+        sizes.append(F.conv2d(image - low, kernels, padding=3).abs())
+    share = shares(NST(reading="magnitude"), *pair)[..., 3:-3, 3:-3]
+    decided = (sizes[0] - sizes[1]).abs() > 1e-3
+    assert torch.equal(share[decided] == 1, (sizes[0] > sizes[1])[decided])
+
+
+@pytest.mark.parametrize("height", [60, 61, 200])
+def test_flat_images_give_their_mean(height: int) -> None:
+    ir, vis = torch.full((1, 1, height, 80), 30 / 255), torch.full((1, 1, height, 80), 200 / 255)
+    torch.testing.assert_close(NST().solve(ir, vis).fused, (ir + vis) / 2, rtol=0, atol=0.5 / 255)
+
+
+def test_rounding_moves_nothing(pair: Batch) -> None:
+    image = pair[0]
+    torch.testing.assert_close(NST().solve(image, image).fused, image, rtol=0, atol=0.5 / 255)
 
 
 def test_adam_from_the_mean(pair: Batch) -> None:
@@ -103,7 +140,16 @@ def test_progress_through_the_fuser(pair: Batch) -> None:
     assert math.isfinite(float(told[0][2].removeprefix("loss ")))
 
 
-@pytest.mark.parametrize("parameter", ["learning_rate", "iterations"])
-def test_impossible_parameters(parameter: str) -> None:
-    with pytest.raises(ParameterError, match="above 0"):
-        NST(**{parameter: 0})
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"learning_rate": 0},
+        {"learning_rate": math.inf},
+        {"learning_rate": math.nan},
+        {"iterations": 0},
+        {"tolerance": 1},
+    ],
+)
+def test_impossible_parameters(parameters: dict[str, float]) -> None:
+    with pytest.raises(ParameterError, match="nst needs a learning_rate above 0"):
+        NST(**parameters)  # type: ignore[arg-type]

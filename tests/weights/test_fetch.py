@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,7 +16,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from irfuse.errors import ParameterError, WeightsError
+from irfuse import samples
+from irfuse.backbones import TORCHVISION, Backbone
+from irfuse.backbones.resnet import ResNet
+from irfuse.cli import main
+from irfuse.errors import DeviceError, IrfuseError, ParameterError, SpecError, WeightsError
+from irfuse.fuser import Fuser
+from irfuse.methods import build, resnet152
 from irfuse.weights import fetch
 
 BODY = bytes(range(256)) * 10_000
@@ -80,6 +87,14 @@ def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> fetch.BackboneFile
 
 
 @pytest.fixture
+def official(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The server, as the manifest's own place of every file."""
+    files = tuple(replace(file, url=file.url and f"{server.url}{file.file}") for file in fetch.backbone_files())
+    monkeypatch.setattr(fetch, "backbone_files", lambda: files)
+    return server
+
+
+@pytest.fixture
 def supplied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder = tmp_path / "supplied"
     folder.mkdir()
@@ -131,10 +146,10 @@ def test_bad_transfer_leaves_nothing(server: Server, change: dict[str, object], 
     message = str(caught.value)
     assert "\n" not in message
     for part in (
-        "resnet152-394f9c45.pth",
-        "copy resnet152-394f9c45.pth into the folder that IRFUSE_WEIGHTS names",
-        "`irfuse weights fetch resnet152` on a machine with network",
-        "a smaller backbone (resnet50 or resnet101)",
+        f"{server.url}resnet152-394f9c45.pth",
+        "on a machine with network fetch https://download.pytorch.org/models/resnet152-394f9c45.pth",
+        "or run `irfuse weights fetch resnet152`, and copy the file here, into the folder that IRFUSE_WEIGHTS names",
+        "use a smaller backbone, as in `-m resnet152:backbone=resnet50`",
     ):
         assert part in message
 
@@ -226,8 +241,10 @@ def test_damaged_files_here(supplied: Path) -> None:
 
 
 def test_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(WeightsError, match="is not on this machine: copy"):
+    with pytest.raises(WeightsError, match=r"is not on this machine: on a machine with network fetch http.*smaller"):
         fetch.find("resnet101")
+    with pytest.raises(WeightsError, match=r"IRFUSE_WEIGHTS names$"):
+        fetch.find("resnet50")
     with pytest.raises(ParameterError, match="'vgg19'; known names: resnet50, resnet101, resnet152"):
         fetch.fetch("vgg19")
     monkeypatch.setenv("IRFUSE_WEIGHTS", "/nowhere")
@@ -242,6 +259,54 @@ def test_the_cache_is_pytorchs(environment: dict[str, str], monkeypatch: pytest.
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert fetch.cache_folder() == Path(torch.hub.get_dir()) / "checkpoints"
+
+
+@pytest.mark.parametrize("make", [build, partial(Fuser, device="cpu")])
+def test_a_method_has_its_backbone_fetched(
+    make: Callable[..., object], official: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[int, int, str]] = []
+
+    def pretrained(name: str) -> Backbone:
+        assert fetch.find(name).file.name == name
+        return Backbone(ResNet(18), TORCHVISION, "untrained")
+
+    monkeypatch.setattr(resnet152, "pretrained", pretrained)
+    for _ in range(2):
+        make("resnet152:backbone=resnet50,norm=l2", on_fetch=lambda *step: steps.append(step))
+    assert steps == [(1, 3, OFFICIAL), (2, 3, OFFICIAL), (3, 3, OFFICIAL)]
+    make("resnet152")
+    assert official.asked == [f"/models/{OFFICIAL}", "/models/resnet152-394f9c45.pth"]
+    make("average")
+    assert len(official.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "device", "error"),
+    [
+        ("resnet152:norm=l3", "cpu", SpecError),
+        ("resnet152:backbone=resnet50,width=2", "cpu", SpecError),
+        ("resnet152:backbone=vgg19", "cpu", SpecError),
+        ("resnet152", "tpu", DeviceError),
+    ],
+)
+def test_nothing_is_fetched_in_vain(
+    spec: str,
+    device: str,
+    error: type[IrfuseError],
+    official: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(error):
+        Fuser(spec, device=device)
+    pair = [str(path) for path in (samples.pairs()[0].ir, samples.pairs()[0].vis)]
+    for arguments in (["fuse", *pair, "-o", "out.png"], ["demo"]):
+        monkeypatch.setattr(sys, "argv", ["irfuse", *arguments, "-m", spec, "--device", device])
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert (left.value.code, capsys.readouterr().err.count("\n")) == (2, 1)
+    assert official.asked == []
 
 
 def test_reading(tmp_path: Path) -> None:
@@ -269,7 +334,9 @@ def test_reading_what_is_not_tensors(tmp_path: Path) -> None:
     (tmp_path / "cut.pth").write_bytes((tmp_path / "evil.pth").read_bytes()[:100])
     (tmp_path / "cut.safetensors").write_bytes(b"xyz")
     (tmp_path / "empty.pth").touch()
-    for file in ("evil.pth", "cut.pth", "cut.safetensors", "empty.pth", "none.pth"):
+    torch.save([torch.ones(2)], tmp_path / "list.pth")
+    torch.save({"epoch": 3, "state_dict": {"x": torch.ones(2)}}, tmp_path / "checkpoint.pth")
+    for file in ("list.pth", "checkpoint.pth", "evil.pth", "cut.pth", "cut.safetensors", "empty.pth", "none.pth"):
         with pytest.raises(WeightsError, match=rf"{file}: not a readable weights file: \S") as caught:
             fetch.read(tmp_path / file)
         assert "\n" not in str(caught.value)

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from irfuse.backbones.resnet import Depth, ResNet, Variant
 from irfuse.errors import WeightsError
-from irfuse.progress import Progress, silent
 from irfuse.weights import fetch
 
 Name = Literal["resnet50", "resnet101", "resnet152"]
@@ -114,7 +113,7 @@ class Backbone(nn.Module):
         return super().train(False)
 
 
-def pretrained(name: Name, *, on_step: Progress = silent) -> Backbone:
+def pretrained(name: Name) -> Backbone:
     """A ResNet trained on ImageNet.
 
     Its weights are torchvision's, fetched on first use, unless the folder that ``IRFUSE_WEIGHTS`` names has others for
@@ -122,7 +121,6 @@ def pretrained(name: Name, *, on_step: Progress = silent) -> Backbone:
 
     Args:
         name: ``resnet50``, ``resnet101`` or ``resnet152``.
-        on_step: told how far fetching is, in megabytes.
 
     Raises:
         ParameterError: there is no such backbone.
@@ -131,7 +129,7 @@ def pretrained(name: Name, *, on_step: Progress = silent) -> Backbone:
     >>> pretrained("resnet50").layout  # doctest: +SKIP
     'torchvision'
     """
-    found = fetch.fetch(name, on_step=on_step)
+    found = fetch.fetch(name)
     layout = _LAYOUTS[found.file.layout]
     # Without memory and initial values, which the weights would replace.
     with torch.device("meta"):

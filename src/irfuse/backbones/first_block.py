@@ -4,18 +4,13 @@ K. He, X. Zhang, S. Ren, J. Sun: "Deep residual learning for image recognition",
 doi:10.1109/CVPR.2016.90. The weights are those of K. He's Caffe release as ported by Keras (MIT licence).
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from irfuse import weights as weight_files
-from irfuse.errors import ParameterError
 
 METHOD = "resnet50-msra"
 """What the weights file says that it is for."""
-
-_RADIUS = 3
 
 
 class FirstBlock(nn.Module):
@@ -24,18 +19,13 @@ class FirstBlock(nn.Module):
     Its state is that of the file that ships: `mean`, (1, 3, 1, 1), RGB, of images in [0, 1]; `conv.weight`,
     (64, 3, 7, 7), the network's kernels with their channels from BGR to RGB, times 255, times the batch normalisation's
     ``weight / sqrt(running_var + eps)``; `conv.bias`, (64,), its ``bias`` minus ``running_mean`` times the same.
-
-    Args:
-        stride: 2 as in the network, or 1 for a response at each pixel.
     """
 
     mean: Tensor
 
-    def __init__(self, stride: Literal[1, 2]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        if stride not in (1, 2):
-            raise ParameterError(f"the stride of the first block cannot be {stride}; choose 1 or 2")
-        self.conv = nn.Conv2d(3, 64, 2 * _RADIUS + 1, stride=stride, padding=_RADIUS)
+        self.conv = nn.Conv2d(3, 64, 7, stride=2, padding=3)
         self.register_buffer("mean", torch.zeros(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -45,28 +35,24 @@ class FirstBlock(nn.Module):
             images: (B, 3, H, W), RGB, or (B, 1, H, W), grey, which is three equal channels; in [0, 1].
 
         Returns:
-            (B, 64, H / stride, W / stride), rounded up. Beyond its border the image is as the mean, that is 0 after the
+            (B, 64, H / 2, W / 2), rounded up. Beyond its border the image is as the mean, that is 0 after the
             subtraction, as in the network.
         """
         responses: Tensor = self.conv(images - self.mean)
         return responses
 
 
-def first_block(*, stride: Literal[1, 2] = 2) -> FirstBlock:
+def first_block() -> FirstBlock:
     """The first block with its trained weights, in evaluation mode, without gradients of its own.
 
     It equals ``Backbone.features(images, ["bn1"])`` of ResNet-50 with the MSRA weights.
 
-    Args:
-        stride: 2 as in the network, or 1 for a response at each pixel.
-
     Raises:
-        ParameterError: the stride is another.
         WeightsError: the weights file is missing or damaged.
 
-    >>> first_block(stride=1)(torch.rand(1, 1, 33, 48)).shape
-    torch.Size([1, 64, 33, 48])
+    >>> first_block()(torch.rand(1, 1, 33, 48)).shape
+    torch.Size([1, 64, 17, 24])
     """
-    block = FirstBlock(stride)
+    block = FirstBlock()
     weight_files.load(block, METHOD, "first-block")
     return block.requires_grad_(False).eval()

@@ -1,14 +1,16 @@
 """What the commands print on: results on standard output, all else on standard error."""
 
 import time
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from irfuse.errors import SuspiciousPairWarning
 from irfuse.progress import Progress
 
 output = Console(highlight=False, soft_wrap=True)
@@ -28,8 +30,24 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(title: str, unit: str) -> Iterator[Progress]:
-    """A bar with count, rate and remaining time on a terminal; elsewhere, in a log say, a line now and then."""
+def printed_warnings() -> Iterator[None]:
+    """Print warnings as they come up, each as one line."""
+
+    def show(message: Warning | str, *place: object, **more: object) -> None:
+        errors.print(f"warning: {message}", style="yellow", markup=False)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", SuspiciousPairWarning)
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
+def progress(title: str, unit: str, *, at_once: bool = True) -> Iterator[Progress]:
+    """A bar with count, rate and remaining time on a terminal; elsewhere, in a log say, a line now and then.
+
+    Without `at_once` the bar waits for the first step, for work that there may be none of.
+    """
     if not errors.is_terminal:
         yield _lines(title)
         return
@@ -41,10 +59,15 @@ def progress(title: str, unit: str) -> Iterator[Progress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Bar(*columns, console=errors) as bar:
-        task = bar.add_task(title, total=None, note="")
+    bar = Bar(*columns, console=errors)
+    task = bar.add_task(title, total=None, note="")
+    with ExitStack() as stack:
+        if at_once:
+            stack.enter_context(bar)
 
         def on_step(done: int, total: int, note: str) -> None:
+            if not bar.live.is_started:
+                stack.enter_context(bar)
             bar.update(task, completed=done, total=total, note=note)
 
         yield on_step

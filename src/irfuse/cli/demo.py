@@ -7,7 +7,7 @@ import typer
 
 from irfuse import images, pipeline, samples, sheet
 from irfuse.cli.console import output, progress
-from irfuse.cli.fuse import fetch_backbone, print_report
+from irfuse.cli.fuse import print_report
 from irfuse.cli.options import DeviceOption, MethodOption
 
 
@@ -19,10 +19,11 @@ def demo(
     """Fuse the sample pairs that ship with irfuse, and lay sources and results side by side in one picture."""
     from irfuse.fuser import Fuser
 
-    fetch_backbone(method)
+    with progress("fetching", "MB", at_once=False) as on_fetch:
+        fuser = Fuser(method, device=device, on_fetch=on_fetch)
     pairs = samples.pairs()
     with progress("fusing", "pairs") as on_step:
-        report = pipeline.run(pairs, out, Fuser(method, device=device), on_step=on_step)
+        report = pipeline.run(pairs, out, fuser, on_step=on_step)
     print_report(report, out)
     rows = [[images.read(path) for path in (pair.ir, pair.vis, out / f"{pair.name}.png")] for pair in pairs]
     picture = out / "comparison.png"

@@ -58,6 +58,7 @@ def evaluate(
     _check_targets([path for path, _ in targets], [path for path in (fused, ir, vis) if path is not None])
 
     from irfuse import scoring
+    from irfuse.device import cores
     from irfuse.evaluation import Evaluator
 
     triples, missing = _triples(fused, ir, vis)
@@ -70,7 +71,7 @@ def evaluate(
     failed = missing
     with progress("scoring", "images") as on_step:
         for done, outcome in enumerate(
-            scoring.run(triples, evaluator, jobs=jobs or (scoring.cores() if device == "cpu" else 1)), 1
+            scoring.run(triples, evaluator, jobs=jobs or (cores() if device == "cpu" else 1)), 1
         ):
             if outcome.error is not None and len(triples) == 1:
                 raise outcome.error

@@ -1,14 +1,14 @@
 """`irfuse fuse`."""
 
-import warnings
-from contextlib import ExitStack
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from irfuse import images, pairs, pipeline
-from irfuse.cli.console import errors, output, progress
+from irfuse.cli.console import errors, output, printed_warnings, progress
 from irfuse.cli.options import (
     ColorOption,
     DeviceOption,
@@ -18,7 +18,7 @@ from irfuse.cli.options import (
     StretchOption,
     thermal,
 )
-from irfuse.errors import ImageError, OutputError, PairError, SuspiciousPairWarning
+from irfuse.errors import ImageError, OutputError, PairError
 from irfuse.files import make_folder
 
 if TYPE_CHECKING:
@@ -57,17 +57,18 @@ def fuse(
 
     from irfuse.fuser import Fuser
 
-    fetch_backbone(method)
     scale = thermal(thermal_range, thermal_percentiles)
-    fuser = Fuser(method, device=device, color=color, stretch=stretch, thermal=scale)
+    make = partial(Fuser, method, device=device, color=color, stretch=stretch, thermal=scale)
     if pairing is not None:
+        with progress("fetching", "MB", at_once=False) as on_fetch:
+            fuser = make(on_fetch=on_fetch)
         for path in pairing.alone:
             errors.print(f"no partner: {path}", style="yellow", markup=False)
         with progress("fusing", "pairs") as on_step:
             report = pipeline.run(pairing.pairs, out, fuser, extension=ending, resume=resume, on_step=on_step)
         print_report(report, out)
     elif vis is not None:
-        _fuse_pair(ir, vis, out, fuser, resume)
+        _fuse_pair(ir, vis, out, make, resume)
 
 
 def _pairing(ir: Path, vis: Path | None) -> pairs.Pairing:
@@ -93,34 +94,20 @@ def _check_files(ir: Path, vis: Path, out: Path) -> None:
         raise OutputError(f"{out}: the name of the fused image must end in one of {' '.join(images.EXTENSIONS)}")
 
 
-def _fuse_pair(ir: Path, vis: Path, out: Path, fuser: "Fuser", resume: bool) -> None:
+def _fuse_pair(ir: Path, vis: Path, out: Path, make: "Callable[..., Fuser]", resume: bool) -> None:
+    """Fuse one pair with the Fuser that `make` makes when it is told whom to report to."""
     from irfuse import api
-    from irfuse.methods.base import IterativeMethod
 
     if resume and pipeline.is_whole(out):
         output.print(f"was there already: {out}", markup=False)
         return
-    with warnings.catch_warnings(record=True) as caught, ExitStack() as stack:
-        warnings.simplefilter("always", SuspiciousPairWarning)
-        if isinstance(fuser.method, IterativeMethod):
-            fuser.on_iteration = stack.enter_context(progress("optimising", "steps"))
+    with printed_warnings(), progress("optimising", "steps", at_once=False) as on_iteration:
+        with progress("fetching", "MB", at_once=False) as on_fetch:
+            fuser = make(on_iteration=on_iteration, on_fetch=on_fetch)
         fused = api.fuse_files(ir, vis, fuser)
-    for warning in caught:
-        errors.print(f"warning: {warning.message}", style="yellow", markup=False)
     make_folder(out.parent)
     images.write(out, fused)
     output.print(str(out), markup=False)
-
-
-def fetch_backbone(spec: str) -> None:
-    """Fetch the weights that a method's backbone needs, with a progress bar, unless they are here."""
-    from irfuse.methods import backbone
-    from irfuse.weights import fetch
-
-    name = backbone(spec)
-    if name in {file.name for file in fetch.backbone_files()} and not fetch.places(str(name)):
-        with progress(f"fetching {name}", "MB") as on_step:
-            fetch.fetch(str(name), on_step=on_step)
 
 
 def print_report(report: pipeline.Report, out: Path) -> None:

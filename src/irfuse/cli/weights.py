@@ -1,12 +1,15 @@
 """`irfuse weights`."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from irfuse import weights as weight_files
-from irfuse.cli.console import output, progress
+from irfuse.cli.console import errors, output, progress
+from irfuse.errors import ParameterError, WeightsError
 from irfuse.weights import fetch as backbones
 
 weights = typer.Typer(
@@ -40,20 +43,21 @@ def path(
     ] = None,
 ) -> None:
     """Print where a weights file lies."""
+    known = list(dict.fromkeys(entry.name for entry in weight_files.manifest() if entry.method == method))
+    if name is None and known:
+        raise ParameterError(f"{method}: the weights' name is needed as well; known names: {', '.join(known)}")
     found = backbones.find(method).path if name is None else weight_files.find(method, name)
     output.print(str(found), markup=False)
 
 
 @weights.command()
 def verify() -> None:
-    """Check every weights file on this machine against the manifest."""
-    for entry in weight_files.manifest():
-        weight_files.verify(entry)
-        output.print(f"{entry.file}: as it should be", markup=False)
+    """Check every weights file on this machine against the manifest. The exit status is 2 if one is not right."""
+    good = [_is_right(entry.file, partial(weight_files.verify, entry)) for entry in weight_files.manifest()]
     for name in dict.fromkeys(file.name for file in backbones.backbone_files()):
-        for found in backbones.places(name):
-            backbones.verify(found)
-            output.print(f"{found.path}: as it should be", markup=False)
+        good += [_is_right(str(found.path), partial(backbones.verify, found)) for found in backbones.places(name)]
+    if not all(good):
+        raise typer.Exit(2)
 
 
 @weights.command()
@@ -71,6 +75,17 @@ def fetch(
     with progress("fetching", "MB") as on_step:
         found = backbones.fetch(name, base=mirror, on_step=on_step)
     output.print(str(found.path), markup=False)
+
+
+def _is_right(name: str, verify: Callable[[], None]) -> bool:
+    """Whether a file passes; what is wrong with it is printed."""
+    try:
+        verify()
+    except WeightsError as error:
+        errors.print(str(error), style="red", markup=False)
+        return False
+    output.print(f"{name}: as it should be", markup=False)
+    return True
 
 
 def _table(*columns: str) -> Table:

@@ -13,6 +13,8 @@ from irfuse.methods.maximum import Maximum
 from irfuse.methods.nst import NST
 from irfuse.methods.res2netfuse import Res2NetFuse
 from irfuse.methods.resnet152 import ResNet152
+from irfuse.progress import Progress, silent
+from irfuse.weights import fetch
 
 METHODS: tuple[type[Method], ...] = (Res2NetFuse, ResNet152, NST, Average, Maximum, LaplacianPyramid)
 
@@ -50,11 +52,16 @@ class Spec:
         return self.name + ":" * bool(self.parameters) + ",".join(f"{key}={value}" for key, value in self.parameters)
 
 
-def build(spec: str) -> Method:
-    """Make the method that a spec describes.
+def build(spec: str, *, on_fetch: Progress = silent) -> Method:
+    """Make the method that a spec describes. Weights of a backbone are fetched once the whole spec is found right.
+
+    Args:
+        spec: see :class:`Spec`.
+        on_fetch: told how far the fetching of a backbone's weights is, in megabytes.
 
     Raises:
         SpecError: there is no such method or parameter, or the parameter cannot have that value.
+        ParameterError: the method refuses a value.
         WeightsError: the weights that it asks for cannot be had.
 
     >>> build("res2netfuse:strategy=mean").strategy
@@ -68,6 +75,9 @@ def build(spec: str) -> Method:
         if name not in types:
             raise SpecError(f"{method.info.name} has no parameter {name!r}; {_choices(method)}")
         arguments[name] = _convert(text, types[name], f"{method.info.name}: {name}")
+    if "backbone" in types:
+        default = inspect.signature(method.__init__).parameters["backbone"].default
+        _provide(arguments.get("backbone", default), on_fetch)
     return method(**arguments)
 
 
@@ -92,18 +102,10 @@ def parameters(method: type[Method]) -> dict[str, Any]:
     return {p.name: types[p.name] for p in keywords if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-def backbone(spec: str) -> str | None:
-    """The backbone whose weights a method needs, so that they can be fetched before; None if it needs none.
-
-    Raises:
-        SpecError: there is no such method.
-
-    >>> backbone("resnet152:backbone=resnet50"), backbone("average")
-    ('resnet50', None)
-    """
-    parsed = Spec.parse(spec)
-    parameter = inspect.signature(find(parsed.name).__init__).parameters.get("backbone")
-    return None if parameter is None else dict(parsed.parameters).get("backbone", parameter.default)
+def _provide(backbone: str, on_fetch: Progress) -> None:
+    """Fetch a backbone's weights unless they are here; the method itself verifies those that are."""
+    if not fetch.places(backbone):
+        fetch.fetch(backbone, on_step=on_fetch)
 
 
 def _choices(method: type[Method]) -> str:

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from irfuse.errors import ParameterError
 from irfuse.progress import Progress, silent
 
+Channels = Literal[1, 3]
+"""Of a visible image as a method takes it: its luma, or colour."""
+
 Core = tuple[slice, slice]
 """The rows and columns of a tile that belong to it; the rest is halo."""
 
@@ -59,21 +62,23 @@ class Method(nn.Module):
     Attributes:
         info: the method's description.
         needs_statistics: whether `forward` depends on statistics of the whole image.
+        vis_channels: of the visible and of the fused image, C; 3 is RGB.
     """
 
     info: ClassVar[MethodInfo]
     needs_statistics: bool = False
+    vis_channels: Channels = 1
 
     def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
         """Fuse a batch.
 
         Args:
             ir: (B, 1, H, W) in [0, 1], H and W as `info` demands.
-            vis: (B, 1, H, W) in [0, 1].
+            vis: (B, C, H, W) in [0, 1].
             statistics: (B, K) from `measure`; None measures on the images given. Ignored without `needs_statistics`.
 
         Returns:
-            (B, 1, H, W) in [0, 1].
+            (B, C, H, W) in [0, 1].
         """
         raise NotImplementedError
 

@@ -30,9 +30,10 @@ _CODE_LAMBDA = 5.0
 _CODE_PADDING = 16
 _CODE_REPLICATIONS = (1, 2, 4, 8, 16, 31)
 
-_BYTES_PER_PIXEL = 500
-"""What a pair needs while one source goes through the network; 396 were measured at 2048x2048."""
+_BYTES_PER_PIXEL = 600
+"""What a pair needs while one source goes through the network; at most 573 were measured, at 1280x1280."""
 _PIXELS_IN_ONE_BATCH = 1 << 20
+"""Of a batch whose two sources go through the network together."""
 
 
 class ResNet152(Method):
@@ -100,11 +101,12 @@ class ResNet152(Method):
     def _weights(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
         """The weights of two details."""
         height, width = ir.shape[2:]
-        _check_memory(height, width, ir.device)
-        if len(ir) * height * width > _PIXELS_IN_ONE_BATCH:
-            activities = list(zip(self._activities(ir), self._activities(vis), strict=True))
-        else:
+        together = len(ir) * height * width <= _PIXELS_IN_ONE_BATCH
+        _check_memory(ir, together)
+        if together:
             activities = [(maps[: len(ir)], maps[len(ir) :]) for maps in self._activities(torch.cat([ir, vis]))]
+        else:
+            activities = list(zip(self._activities(ir), self._activities(vis), strict=True))
         shares = torch.stack(
             [self._enlarge(_share(*maps), layer, height, width) for layer, maps in enumerate(activities)]
         )
@@ -145,12 +147,16 @@ class ResNet152(Method):
         return share[..., rows, :][..., columns]
 
 
-def _check_memory(height: int, width: int, device: torch.device) -> None:
-    needed, free = _BYTES_PER_PIXEL * height * width, free_memory(device)
+def _check_memory(ir: Tensor, together: bool) -> None:
+    """Refuse a batch that does not fit; `together` says whether both sources go through the network at once."""
+    batch, _, height, width = ir.shape
+    needed = _BYTES_PER_PIXEL * batch * height * width * (2 if together else 1)
+    free = free_memory(ir.device)
     if free is not None and needed > free:
         raise ImageError(
-            f"resnet152 needs about {needed / 1e9:.1f} GB for {width}x{height} pixels, and {free / 1e9:.1f} GB are "
-            "free: fuse smaller images, or use a method that works in tiles, such as res2netfuse"
+            f"resnet152 needs about {needed / 1e9:.1f} GB for {width}x{height} pixels in a batch of {batch}, and "
+            f"{free / 1e9:.1f} GB are free: fuse smaller images or batches, or use a method that works in tiles, such "
+            "as res2netfuse"
         )
 
 

@@ -203,7 +203,7 @@ def read(path: Path) -> "dict[str, Tensor]":
     """The tensors of a weights file, on the CPU, by name; all that have fractions in float32.
 
     Raises:
-        WeightsError: the file is damaged, or holds something else than tensors.
+        WeightsError: the file is damaged, or holds something else than tensors by name.
     """
     import torch
     from safetensors.torch import load_file
@@ -216,6 +216,8 @@ def read(path: Path) -> "dict[str, Tensor]":
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(f"{path}: not a readable weights file: {reason}") from error
+    if not (isinstance(tensors, dict) and all(isinstance(tensor, torch.Tensor) for tensor in tensors.values())):
+        raise WeightsError(f"{path}: not a readable weights file: it holds something else than tensors by name")
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
@@ -278,11 +280,13 @@ def _reason(error: Exception) -> str:
 
 
 def _ways_out(file: BackboneFile) -> str:
-    ways = [
-        f"copy {file.file} into the folder that {SUPPLIED} names",
-        f"run `irfuse weights fetch {file.name}` on a machine with network",
-    ]
-    names = list(dict.fromkeys(other.name for other in backbone_files()))
-    if smaller := names[: names.index(file.name)]:
-        ways.append(f"use a smaller backbone ({' or '.join(smaller)})")
-    return f"{', '.join(ways[:-1])} or {ways[-1]}"
+    way = f"copy {file.file} into the folder that {SUPPLIED} names"
+    if file.url:
+        way = (
+            f"on a machine with network fetch {file.url} or run `irfuse weights fetch {file.name}`, and copy the file "
+            f"here, into the folder that {SUPPLIED} names"
+        )
+    smallest = backbone_files()[0].name
+    if file.name != smallest:
+        way += f"; or use a smaller backbone, as in `-m resnet152:backbone={smallest}`"
+    return way
