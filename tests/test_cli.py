@@ -2,7 +2,9 @@
 
 import csv
 import hashlib
+import io
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -11,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import irfuse
 from irfuse import __version__, images, pairs, samples
-from irfuse.cli import main
+from irfuse.cli import console, main
 from irfuse.pairs import Pair
 from irfuse.weights import fetch
 
@@ -63,6 +66,17 @@ def test_pair_in_gray_16_bits(run: Run, tmp_path: Path, rng: np.random.Generator
     status, _, _ = run("fuse", tmp_path / "ir.tiff", tmp_path / "vis.png", "-o", tmp_path / "f.png", *options)
     fused = images.read(tmp_path / "f.png")
     assert (status, fused.shape, fused.dtype) == (0, (20, 30), np.dtype(np.uint16))
+
+
+@pytest.mark.parametrize("spec", ["nst:iterations=2", "resnet152:backbone=resnet50"])
+def test_methods_with_networks(run: Run, spec: str, msrs_day: Pair, tmp_path: Path) -> None:
+    if "backbone" in spec and "IRFUSE_WEIGHTS" not in os.environ:
+        pytest.skip("IRFUSE_WEIGHTS does not name the folder of the backbones' weights")
+    status, printed, _ = run("fuse", msrs_day.ir, msrs_day.vis, "-o", tmp_path / "f.png", "-m", spec)
+    assert (status, printed) == (0, f"{tmp_path / 'f.png'}\n")
+    fused, vis = images.read(tmp_path / "f.png"), images.read(msrs_day.vis)
+    assert (fused.shape, fused.dtype) == (vis.shape, vis.dtype)
+    assert not np.array_equal(fused, vis)
 
 
 @pytest.mark.parametrize("form", ["two folders", "data set", "manifest"])
@@ -212,6 +226,9 @@ def test_lists(run: Run) -> None:
     assert run("weights", "verify")[0] == 0
     status, printed, _ = run("weights", "path", "res2netfuse", "single")
     assert Path(printed.strip()).is_file()
+    status, _, complaints = run("weights", "path", "res2netfuse")
+    assert status == 2
+    assert "res2netfuse: the weights' name is needed as well; known names: single, many" in complaints
 
 
 @pytest.mark.usefixtures("no_backbones")
@@ -230,9 +247,14 @@ def test_weights_of_backbones(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert str(kept) in "".join(run("weights", "list")[1].split())
     assert f"{kept}: as it should be" in run("weights", "verify")[1]
     kept.write_bytes(b"y")
-    status, _, complaints = run("weights", "verify")
-    assert (status, complaints.count("\n")) == (2, 1)
+    shutil.copy(kept, kept.with_name("resnet50-0676ba61.pth"))
+    kept.with_name("resnet152-394f9c45.pth").write_bytes(b"x")
+    status, printed, complaints = run("weights", "verify")
+    assert (status, complaints.count("\n")) == (2, 2)
     assert f"{kept}: wrong SHA-256" in complaints
+    assert "resnet50-0676ba61.pth: wrong SHA-256" in complaints
+    assert "resnet152-394f9c45.pth: as it should be" in printed
+    kept.with_name("resnet152-394f9c45.pth").unlink()
     status, _, complaints = run("weights", "fetch", "resnet152", "--mirror", tmp_path.as_uri())
     assert (status, complaints.count("\n")) == (2, 1)
     assert "resnet152-394f9c45.pth cannot be fetched: No such file or directory" in complaints
@@ -252,6 +274,49 @@ def test_train(run: Run, tno_01: Pair, tmp_path: Path) -> None:
     status, _, complaints = run("train", "res2netfuse", "--images", "nothing", "-o", tmp_path / "n.safetensors")
     assert status == 2
     assert "no such file or folder, and no named set" in complaints
+
+
+def test_train_on_pairs(run: Run, folders: Path, tmp_path: Path) -> None:
+    weights, ir, vis = tmp_path / "w.safetensors", folders / "ir", folders / "vis"
+    settings = [
+        "--epochs",
+        "1",
+        "--epoch-steps",
+        "2",
+        "--batch",
+        "1",
+        "--size",
+        "32",
+        "--width",
+        "2",
+        "--halved-at",
+        "1",
+    ]
+    kept = tmp_path / "kept"
+    for role in ("ir", "vis"):
+        (kept / role).mkdir(parents=True)
+        (folders / role / "tno_01.png").rename(kept / role / "tno_01.png")
+    (vis / "tno_12.png").rename(tmp_path / "gone.png")
+    sources = ("--ir", ir, "--vis", vis, "--validation", kept)
+    status, printed, complaints = run("train", "encoder-decoder", *sources, *settings, "-o", weights)
+    assert status == 0
+    assert printed.splitlines()[0] == f"weights: {weights}"
+    assert "warning: " in complaints
+    assert "hardly contributes" in complaints
+    assert f"no partner: {ir / 'tno_12.png'}" in complaints
+    assert "3 pairs to train on, 1 for validation" in complaints
+    command = f"--ir {ir} --vis {vis} --validation {kept} {' '.join(settings)} -o w.safetensors"
+    assert f"`irfuse train encoder-decoder {command}`" in weights.with_suffix(".md").read_text()
+    for arguments, complaint in (
+        (("--ir", ir), "both --ir and --vis, or --pairs"),
+        (("--ir", ir, "--vis", vis, "--pairs", folders), "both --ir and --vis, or --pairs"),
+        (("--pairs", folders), "3 pairs are too few to hold some out"),
+        (("--pairs", "nothing"), "no named set of pairs (pairs272, pairs44)"),
+    ):
+        status, _, complaints = run("train", "encoder-decoder", *arguments, "-o", tmp_path / "n.safetensors")
+        assert status == 2
+        assert complaint in complaints
+    assert not (tmp_path / "n.safetensors").exists()
 
 
 def test_evaluate_a_triple(run: Run, tno_01: Pair, tmp_path: Path) -> None:
@@ -333,3 +398,15 @@ def test_metrics_and_protocols(run: Run) -> None:
     assert "twice the entropy" in printed
     status, _, complaints = run("protocols", "mine")
     assert (status, "unknown protocol 'mine'" in complaints) == (2, True)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_bar_may_wait_for_the_first_step(at_once: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(console, "errors", Console(force_terminal=True, file=shown))
+    with console.progress("fetching", "MB", at_once=at_once):
+        pass
+    assert ("fetching" in shown.getvalue()) == at_once
+    with console.progress("fetching", "MB", at_once=at_once) as on_step:
+        on_step(1, 2, "resnet50")
+    assert "1/2" in shown.getvalue()

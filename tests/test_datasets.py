@@ -2,14 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from irfuse import datasets
+from irfuse import datasets, samples
 from irfuse.errors import DatasetError
 
 
-@pytest.mark.parametrize("image_set", datasets.IMAGE_SETS, ids=lambda image_set: image_set.name)
+@pytest.mark.parametrize("image_set", (*datasets.IMAGE_SETS, *datasets.PAIR_SETS), ids=lambda image_set: image_set.name)
 def test_named_sets(image_set: datasets.ImageSet, data: Path) -> None:
     files = image_set.files()
-    assert image_set.name.endswith(str(len(files)))
+    each = 2 if image_set in datasets.PAIR_SETS else 1
+    assert image_set.name.endswith(str(len(files) // each))
     assert len(set(files)) == len(files)
     assert image_set.citation
     assert image_set.licence
@@ -18,6 +19,25 @@ def test_named_sets(image_set: datasets.ImageSet, data: Path) -> None:
 def test_training_and_test_images_differ(data: Path) -> None:
     training, test = (datasets.images(name) for name in ("natural330", "coco20"))
     assert not set(training) & set(test)
+
+
+def test_pairs_for_training_and_validation_differ(data: Path) -> None:
+    """And none is a test pair; the sample pairs of MSRS are not trained on, so that their pictures are honest."""
+    training, validation = (datasets.pairs(name).pairs for name in ("pairs272", "pairs44"))
+    assert (len(training), len(validation)) == (272, 44)
+    files = [file for pair in training for file in (pair.ir, pair.vis)]
+    assert not set(files) & {file for pair in validation for file in (pair.ir, pair.vis)}
+    assert {file.relative_to(data).parts[0] for file in files} == {"roadscene", "msrs55", "m3svd"}
+    assert {"00037N", "00633D"} <= {pair.name for pair in validation}
+    for pair in (*training, *validation):
+        assert pair.ir.stem == pair.vis.stem == pair.name
+        assert (pair.ir.parent.name, pair.vis.parent.name) == ("ir", "vis")
+
+
+def test_pairs_of_a_folder() -> None:
+    assert datasets.pairs(str(samples.FOLDER)).pairs == samples.pairs()
+    with pytest.raises(DatasetError, match="no named set of pairs"):
+        datasets.pairs("pairs1")
 
 
 def test_a_set_that_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,3 +147,40 @@ def test_fused_images_of_offset_frames(tmp_path: Path) -> None:
     assert matched == pairs.Matched({f"{k}": tmp_path / f"{k}.png" for k in (2, 3, 4)}, (), ())
     (tmp_path / "4.png").unlink()
     assert pairs.match_fused(tmp_path, found).missing == ("4",)
+
+
+def touch(*files: Path) -> None:
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+def test_data_sets_in_folders_below(tmp_path: Path) -> None:
+    """KAIST numbers its frames anew in each sequence."""
+    for sequence in ("set00/V000", "set00/V001", "set01/V000"):
+        touch(tmp_path / sequence / "lwir" / "I00000.jpg", tmp_path / sequence / "visible" / "I00000.jpg")
+    touch(tmp_path / "set01" / "V000" / "visible" / "I00001.jpg")
+    pairing = pairs.find(tmp_path)
+    assert [pair.name for pair in pairing.pairs] == ["set00_V000_I00000", "set00_V001_I00000", "set01_V000_I00000"]
+    assert pairing.pairs[1].ir == tmp_path / "set00" / "V001" / "lwir" / "I00000.jpg"
+    assert [path.name for path in pairing.alone] == ["I00001.jpg"]
+
+
+def test_flir_adas(tmp_path: Path) -> None:
+    first, aligned, second = tmp_path / "first", tmp_path / "aligned", tmp_path / "second"
+    for part in ("train", "val"):
+        for kind in ("thermal_8_bit/FLIR_1.jpeg", "thermal_16_bit/FLIR_1.tiff", "RGB/FLIR_1.jpg"):
+            touch(first / part / kind)
+    assert [pair.name for pair in pairs.find(first).pairs] == ["train_FLIR_1", "val_FLIR_1"]
+    touch(aligned / "FLIR_1_PreviewData.jpeg", aligned / "FLIR_1_RGB.jpg")
+    assert [pair.ir.name for pair in pairs.match(aligned, aligned).pairs] == ["FLIR_1_PreviewData.jpeg"]
+    touch(
+        second / "video_rgb_test/data/video-a-frame-1-x.jpg", second / "video_thermal_test/data/video-b-frame-1-y.jpg"
+    )
+    map_file = second / "rgb_to_thermal_vid_map.json"
+    map_file.write_text('{"video-a-frame-1-x.jpg": "video-b-frame-1-y.jpg", "gone.jpg": "gone.jpg"}')
+    assert [(p.name, p.ir.name) for p in pairs.find(second).pairs] == [("video-a-frame-1-x", "video-b-frame-1-y.jpg")]
+    for text, error in (("[]", "does not map"), ("{", "does not map"), ('{"a": 1}', "does not map"), ("{}", "none of")):
+        map_file.write_text(text)
+        with pytest.raises(PairError, match=error):
+            pairs.find(second)

@@ -1,6 +1,7 @@
 """Pairs of files: which infrared image belongs to which visible one."""
 
 import csv
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,10 +17,12 @@ def _words(*words: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![a-zA-Z])(?i:{lower})(?![a-zA-Z])|(?<![A-Z])(?:{upper})(?![A-Z])")
 
 
-_IR_WORDS = _words("infrared", "thermal", "lwir", "tir", "ir")
+_IR_WORDS = _words("infrared", "thermal", "previewdata", "lwir", "tir", "ir")
 _VIS_WORDS = _words("visible", "vis", "rgb", "vi")
 _FUSED_WORDS = _words("fused", "fusion", "result")
-_IR_FOLDERS, _VIS_FOLDERS = ("ir", "infrared", "thermal"), ("vis", "vi", "visible", "rgb")
+_IR_FOLDERS = ("ir", "infrared", "thermal", "lwir", "thermal_8_bit")
+_VIS_FOLDERS = ("vis", "vi", "visible", "rgb")
+_FLIR_MAP, _FLIR_IR, _FLIR_VIS = "rgb_to_thermal_vid_map.json", "video_thermal_test/data", "video_rgb_test/data"
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,19 @@ class Pairing:
 def find(source: Path) -> Pairing:
     """The pairs of a data-set folder, which has ``ir/`` and ``vis/`` in it, or of a CSV manifest.
 
+    These may also be ``infrared``, ``thermal``, ``lwir`` and so on, and lie deeper, more than once, as in KAIST
+    (``set00/V000/lwir``) and in the first FLIR ADAS (``train/thermal_8_bit``, ``train/RGB``); then the folders' names
+    precede the pairs' own. In the second FLIR ADAS, its own JSON file tells which frames are partners.
+
     Raises:
         PairError: it is neither, or holds no pair.
     """
     if source.is_dir():
+        if (source / _FLIR_MAP).is_file():
+            return _from_flir_map(source)
+        parts = [] if _has_both(source) else [folder for folder in _folders_below(source) if _has_both(folder)]
+        if parts:
+            return _joined(source, parts)
         return match(_subfolder(source, _IR_FOLDERS), _subfolder(source, _VIS_FOLDERS))
     if source.suffix.lower() == ".csv":
         return from_manifest(source)
@@ -180,6 +192,42 @@ def _listed_pair(row: dict[str, str | None], folder: Path, place: str) -> Pair:
         return Pair(name or Path(vis).stem, folder / ir, folder / vis)
     except PairError as error:
         raise PairError(f"{place}: {error}") from None
+
+
+def _has_both(folder: Path) -> bool:
+    names = [path.name.lower() for path in _entries(folder) if path.is_dir()]
+    return all(sum(name in sensor for name in names) == 1 for sensor in (_IR_FOLDERS, _VIS_FOLDERS))
+
+
+def _folders_below(folder: Path) -> list[Path]:
+    below = [path for path in _entries(folder) if path.is_dir() and not path.name.startswith(".")]
+    return [found for path in below for found in (path, *_folders_below(path))]
+
+
+def _joined(source: Path, folders: Sequence[Path]) -> Pairing:
+    """The pairs of several data-set folders, each pair named by where it lies and by its own name."""
+    pairs: list[Pair] = []
+    alone: list[Path] = []
+    for folder in folders:
+        found = match(_subfolder(folder, _IR_FOLDERS), _subfolder(folder, _VIS_FOLDERS))
+        prefix = "_".join(folder.relative_to(source).parts)
+        pairs += [Pair(f"{prefix}_{pair.name}", pair.ir, pair.vis) for pair in found.pairs]
+        alone += found.alone
+    return Pairing(tuple(pairs), tuple(alone))
+
+
+def _from_flir_map(source: Path) -> Pairing:
+    """The video frames of FLIR ADAS 2, whose names have nothing in common."""
+    path = source / _FLIR_MAP
+    try:
+        partners = json.loads(path.read_text(encoding="utf-8"))
+        pairs = [Pair(Path(vis).stem, source / _FLIR_IR / ir, source / _FLIR_VIS / vis) for vis, ir in partners.items()]
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise PairError(f"{path}: does not map visible frames to thermal ones ({error})") from error
+    found = tuple(sorted((pair for pair in pairs if pair.ir.is_file() and pair.vis.is_file()), key=lambda p: p.name))
+    if not found:
+        raise PairError(f"{path}: none of its frames lies in {_FLIR_VIS} and {_FLIR_IR}")
+    return Pairing(found)
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -37,7 +37,7 @@ class CutOff(Average):
 class MixesBatch(Average):
     def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
         fused = (ir + vis) / 2
-        return fused / fused.max()
+        return (fused / fused.mean() / 4).clamp(0, 1)
 
 
 class Negative(Average):

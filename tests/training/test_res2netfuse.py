@@ -58,9 +58,8 @@ def test_header_says_how_the_weights_were_made(tmp_path: Path) -> None:
     assert header["recipe"]["iterations"] == 4
     assert header["images"][0]["name"] == VISIBLE[0].name
     assert len(header["images"][0]["sha256"]) == 64
-    settings = "--iterations 4 --batch 2 --size 32"
-    images_and_test = f"--images {VISIBLE[0]} {settings} --test {VISIBLE[1]}"
-    assert header["command"] == f"irfuse train res2netfuse {images_and_test} -o x.safetensors"
+    sources, settings = f"--images {VISIBLE[0]} --test {VISIBLE[1]}", "--iterations 4 --batch 2 --size 32"
+    assert header["command"] == f"irfuse train res2netfuse {sources} {settings} -o x.safetensors"
     assert {path.name for path in tmp_path.iterdir()} == {"x.safetensors", "x.md", "x.png", "x.csv"}
 
 

@@ -1,20 +1,27 @@
 """`irfuse train`: one command a method that can be trained."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from irfuse.cli.console import output, progress
+from irfuse import datasets
+from irfuse.cli.console import errors, output, printed_warnings, progress
 from irfuse.cli.options import DeviceOption
+from irfuse.errors import ParameterError
+from irfuse.pairs import Pair, match
 
 train = typer.Typer(help="Train a method's weights on your own images.", no_args_is_help=True)
 
+WeightsFile = Annotated[Path, typer.Option("--output", "-o", help="The weights file, NAME.safetensors.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of initial weights and crops.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights file.")]
 
-@train.callback()
-def _commands() -> None:
-    # With a callback, Typer keeps the name of a single command.
-    pass
+_HELD_OUT = 10
+"""One pair in so many is held out for validation, ..."""
+_MOST_HELD_OUT = 50
+"""... but at most so many: all are scored after each epoch."""
 
 
 @train.command()
@@ -25,7 +32,7 @@ def res2netfuse(
             help="What to learn from: one natural image, a folder of them, or a named set such as natural330."
         ),
     ],
-    out: Annotated[Path, typer.Option("--output", "-o", help="The weights file, NAME.safetensors.")],
+    out: WeightsFile,
     test: Annotated[
         str | None, typer.Option(help="Images to test the reconstruction on: a file, a folder or a named set.")
     ] = None,
@@ -37,11 +44,9 @@ def res2netfuse(
     decay: Annotated[
         Literal["cosine", "none"], typer.Option(help="The learning rate falls to zero along half a cosine, or stays.")
     ] = "cosine",
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of initial weights and crops.")] = 0,
+    seed: SeedOption = 0,
     device: DeviceOption = "auto",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights file.")
-    ] = False,
+    resume: ResumeOption = False,
 ) -> None:
     """Train the auto-encoder of Res2NetFuse to reconstruct one natural image (the paper's strategy), or many.
 
@@ -54,3 +59,115 @@ def res2netfuse(
     with progress("training", "steps") as on_step:
         card = train_weights(recipe, images, out, test=test, device=device, resume=resume, on_step=on_step)
     output.print(f"weights: {out}\nmodel card: {card}", markup=False)
+
+
+@train.command("encoder-decoder")
+def encoder_decoder(
+    out: WeightsFile,
+    ir: Annotated[Path | None, typer.Option(help="Folder of infrared images.")] = None,
+    vis: Annotated[Path | None, typer.Option(help="Folder of visible images, with the same names.")] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option(help="Instead: a folder of data sets, a CSV file with columns ir and vis, or a named set."),
+    ] = None,
+    validation: Annotated[
+        str | None,
+        typer.Option(help="Pairs to validate on, named likewise. [default: every tenth pair, at most 50]"),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="After each, the network is validated.")] = 40,
+    epoch_steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser in an epoch.")] = 150,
+    batch: Annotated[int, typer.Option(min=1, help="Crops in a step.")] = 16,
+    size: Annotated[int, typer.Option(min=32, help="Side of a crop, a multiple of 32.")] = 256,
+    width: Annotated[int, typer.Option(min=2, help="Channels of the first level; the published code has 64.")] = 16,
+    channels: Annotated[Literal["1", "3"], typer.Option(help="The visible image as luma, or in colour.")] = "1",
+    qw_weight: Annotated[float, typer.Option(min=0, help="Weight of 1 - Q_w in the loss.")] = 1.0,
+    qe_weight: Annotated[float, typer.Option(min=0, help="Weight of 1 - Q_e, the same of the edges.")] = 1.0,
+    mse_weight: Annotated[float, typer.Option(min=0, help="Weight of the squared error against both sources.")] = 2.0,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Adam's learning rate.")] = 1e-3,
+    halved_at: Annotated[
+        list[int] | None, typer.Option(min=1, help="Epochs after which the rate is halved. [default: 10 20 30]")
+    ] = None,
+    averaging: Annotated[
+        float, typer.Option(min=0, max=1, help="What a step keeps of the weights' moving average.")
+    ] = 0.998,
+    augmented: Annotated[float, typer.Option(min=0, max=1, help="Share of images blurred, and of noisy ones.")] = 0.1,
+    blur: Annotated[float, typer.Option(min=0, help="Largest blur, in pixels.")] = 1.5,
+    noise: Annotated[float, typer.Option(min=0, help="Largest noise; 1 is the full range.")] = 0.03,
+    precision: Annotated[Literal["float32", "bfloat16"], typer.Option(help="Of the network.")] = "float32",
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    resume: ResumeOption = False,
+) -> None:
+    """Train the encoder-decoder network on pairs, without labels, on the quality of its own fused images.
+
+    Beside the weights file NAME.safetensors it writes NAME.md (the model card), NAME.png (the curves), NAME.csv and
+    NAME-epochs.csv (losses and scores), and after every epoch a picture in NAME-previews. Ctrl-C stops it and keeps
+    NAME.checkpoint, from which --resume goes on exactly.
+    """
+    from irfuse.training import provenance
+    from irfuse.training.encoder_decoder import Recipe, train_weights
+
+    recipe = Recipe(
+        epochs=epochs,
+        epoch_steps=epoch_steps,
+        batch=batch,
+        size=size,
+        width=width,
+        channels=1 if channels == "1" else 3,
+        qw_weight=qw_weight,
+        qe_weight=qe_weight,
+        mse_weight=mse_weight,
+        learning_rate=learning_rate,
+        halved_at=tuple(halved_at or (10, 20, 30)),
+        averaging=averaging,
+        augmented=augmented,
+        blur=blur,
+        noise=noise,
+        precision=precision,
+        seed=seed,
+    )
+    if validation is None:
+        training, held_out = _held_out(_pairs(ir, vis, pairs))
+    else:
+        training, held_out = _pairs(ir, vis, pairs), datasets.pairs(validation).pairs
+    errors.print(f"{len(training)} pairs to train on, {len(held_out)} for validation")
+    sources = {
+        "ir": str(ir) if ir else None,
+        "vis": str(vis) if vis else None,
+        "pairs": pairs,
+        "validation": validation,
+    }
+    command = provenance.command("encoder-decoder", recipe, sources, out)
+    with printed_warnings(), progress("training", "steps") as on_step:
+        card = train_weights(
+            recipe,
+            training,
+            held_out,
+            out,
+            command=command,
+            device=device,
+            resume=resume,
+            on_check=on_step,
+            on_step=on_step,
+        )
+    output.print(f"weights: {out}\nmodel card: {card}", markup=False)
+
+
+def _pairs(ir: Path | None, vis: Path | None, source: str | None) -> tuple[Pair, ...]:
+    """The pairs that the options mean; what has no partner is named."""
+    if (ir is None) != (vis is None) or (ir is None) == (source is None):
+        raise ParameterError("give both --ir and --vis, or --pairs")
+    found = match(ir, vis) if ir and vis else datasets.pairs(source or "")
+    for path in found.alone:
+        errors.print(f"no partner: {path}", style="yellow", markup=False)
+    return found.pairs
+
+
+def _held_out(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """Pairs to train on, and some for validation, evenly spread."""
+    if len(pairs) < _HELD_OUT:
+        raise ParameterError(f"{len(pairs)} pairs are too few to hold some out; name others with --validation")
+    step = max(_HELD_OUT, -(-len(pairs) // _MOST_HELD_OUT))
+    validation = set(range(step // 2, len(pairs), step))
+    training = (pair for number, pair in enumerate(pairs) if number not in validation)
+    return tuple(training), tuple(pairs[number] for number in sorted(validation))

@@ -1,6 +1,7 @@
-"""Named sets of images: committed lists of files with their SHA-256, found under the folder that ``IRFUSE_DATA`` names.
+"""Named sets: committed lists of files with their SHA-256, found under the folder that ``IRFUSE_DATA`` names.
 
-Each list is a text file beside this one, in the format of ``sha256sum``.
+Each list is a text file beside this one, in the format of ``sha256sum``. In those of pairs, the infrared and the
+visible image of a pair follow one another.
 """
 
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 from irfuse.errors import DatasetError
 from irfuse.files import sha256
 from irfuse.images import is_image
+from irfuse.pairs import Pair, Pairing, find
 
 _FOLDER = Path(__file__).parent
 _BSDS = (
@@ -17,11 +19,20 @@ _BSDS = (
     "33(5), 2011 (BSDS500)"
 )
 _COCO = 'T.-Y. Lin and others: "Microsoft COCO: common objects in context", ECCV 2014 (50 images of train2017)'
+_ROADSCENE = (
+    'H. Xu, J. Ma, J. Jiang, X. Guo, H. Ling: "U2Fusion: A unified unsupervised image fusion network", IEEE TPAMI '
+    "44(1), 2022 (RoadScene)"
+)
+_MSRS = (
+    'L. Tang, J. Yuan, H. Zhang, X. Jiang, J. Ma: "PIAFusion: A progressive infrared and visible image fusion network '
+    'based on illumination aware", Information Fusion 83-84, 2022 (MSRS)'
+)
+_M3SVD = "L. Tang and others: VideoFusion (M3SVD)"
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A named set of natural images.
+    """A named set of natural images, or of pairs.
 
     Attributes:
         name: of the set, and of its list.
@@ -53,6 +64,15 @@ class ImageSet:
                 raise DatasetError(f"{self.name}: {root / name} is not the file that the list means (wrong SHA-256)")
         return [root / name for _, name in listed]
 
+    def pairs(self) -> list[Pair]:
+        """The set's files as pairs.
+
+        Raises:
+            DatasetError: as :meth:`files` does.
+        """
+        files = self.files()
+        return [Pair(vis.stem, ir, vis) for ir, vis in zip(files[::2], files[1::2], strict=True)]
+
 
 IMAGE_SETS = (
     ImageSet(
@@ -62,6 +82,21 @@ IMAGE_SETS = (
         "BSDS500: research, with citation; COCO: Flickr terms",
     ),
     ImageSet("coco20", "The last 20 of 50 COCO images: for testing reconstruction", _COCO, "Flickr terms"),
+)
+
+PAIR_SETS = (
+    ImageSet(
+        "pairs272",
+        "189 pairs of RoadScene, 43 of MSRS and two clips of 20 frames of M3SVD: for training",
+        f"{_ROADSCENE}; {_MSRS}; {_M3SVD}",
+        "MSRS: MIT; RoadScene and M3SVD: none stated",
+    ),
+    ImageSet(
+        "pairs44",
+        "32 other pairs of RoadScene and 12 of MSRS: for validation",
+        f"{_ROADSCENE}; {_MSRS}",
+        "MSRS: MIT; RoadScene: none stated",
+    ),
 )
 
 
@@ -87,3 +122,20 @@ def images(source: str) -> list[Path]:
     if not found:
         raise DatasetError(f"{source}: the folder holds no image")
     return found
+
+
+def pairs(source: str) -> Pairing:
+    """The pairs that `source` means: a named set, a folder of pairs, or a CSV manifest.
+
+    Raises:
+        DatasetError: the named set is not whole, or there is no such set, folder or manifest.
+        PairError: it holds no pair.
+    """
+    for pair_set in PAIR_SETS:
+        if pair_set.name == source:
+            return Pairing(tuple(pair_set.pairs()))
+    path = Path(source)
+    if not path.exists():
+        names = ", ".join(pair_set.name for pair_set in PAIR_SETS)
+        raise DatasetError(f"{source}: no such file or folder, and no named set of pairs ({names})")
+    return find(path)

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from irfuse.errors import SpecError
 from irfuse.methods.average import Average
 from irfuse.methods.base import Method
+from irfuse.methods.encoder_decoder import EncoderDecoder
 from irfuse.methods.laplacian_pyramid import LaplacianPyramid
 from irfuse.methods.maximum import Maximum
 from irfuse.methods.nst import NST
@@ -16,7 +17,7 @@ from irfuse.methods.resnet152 import ResNet152
 from irfuse.progress import Progress, silent
 from irfuse.weights import fetch
 
-METHODS: tuple[type[Method], ...] = (Res2NetFuse, ResNet152, NST, Average, Maximum, LaplacianPyramid)
+METHODS: tuple[type[Method], ...] = (Res2NetFuse, EncoderDecoder, ResNet152, NST, Average, Maximum, LaplacianPyramid)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""What is written beside trained weights: the model card, the losses of every step, and their curves."""
+"""What is written beside trained weights: the model card, the losses and scores, and their curves."""
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,32 @@ _LISTED = 40
 
 
 def files(weights_file: Path) -> tuple[Path, Path, Path]:
-    """The files that :func:`write` writes: the card, the curves and the log."""
+    """The files that :func:`write` writes in any case: the card, the curves and the log."""
     return weights_file.with_suffix(".md"), weights_file.with_suffix(".png"), weights_file.with_suffix(".csv")
 
 
-def write(file: Path, history: History, scores: Mapping[str, Mapping[str, float]], tests: str) -> Path:
-    """Write ``NAME.md``, ``NAME.png`` and ``NAME.csv`` beside the weights ``NAME.safetensors``.
+def epochs_file(weights_file: Path) -> Path:
+    """The log of the scores, which :func:`write` writes where there are some."""
+    return weights_file.with_name(f"{weights_file.stem}-epochs.csv")
+
+
+def write(
+    file: Path,
+    history: History,
+    scores: Mapping[str, Mapping[str, float]],
+    scored: str,
+    notes: Mapping[str, str] | None = None,
+    preview: Path | None = None,
+) -> Path:
+    """Write ``NAME.md``, and what :func:`write_log` writes, beside the weights ``NAME.safetensors``.
 
     Args:
         file: the weights file, whose header the card is made of.
         history: of the training.
         scores: rows of test results, name to metric to value; the first is of these weights, others to compare with.
-        tests: what the test images are, in words.
+        scored: what they are results of, in words.
+        notes: further rows of the card's first table.
+        preview: a picture of results, beside the file or below.
 
     Returns:
         The card.
@@ -35,40 +49,69 @@ def write(file: Path, history: History, scores: Mapping[str, Mapping[str, float]
     Raises:
         OutputError: the place cannot be written to.
     """
-    card, curves, log = files(file)
-    write_atomic(log, _log(history))
-    write_atomic(curves, _curves(history))
-    write_atomic(card, _card(file, weights.header(file), history, scores, tests).encode())
+    write_log(file, history)
+    card = files(file)[0]
+    text = _card(file, weights.header(file), history, scores, scored, notes or {}, preview)
+    write_atomic(card, text.encode())
     return card
 
 
-def _log(history: History) -> bytes:
+def write_log(file: Path, history: History) -> None:
+    """Write ``NAME.csv``, the losses of every step, ``NAME-epochs.csv``, the scores of every epoch, and their curves.
+
+    Raises:
+        OutputError: the place cannot be written to.
+    """
+    _, curves, log = files(file)
+    write_atomic(log, _log("step", history.losses))
+    if history.scores:
+        write_atomic(epochs_file(file), _log("epoch", history.scores))
+    write_atomic(curves, _curves(history))
+
+
+def _log(unit: str, values: Mapping[str, Sequence[float]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["step", *history.losses])
-    for step, values in enumerate(zip(*history.losses.values(), strict=True), start=1):
-        writer.writerow([step, *(f"{value:.6g}" for value in values)])
+    writer.writerow([unit, *values])
+    for number, row in enumerate(zip(*values.values(), strict=True), start=1):
+        writer.writerow([number, *(f"{value:.6g}" for value in row)])
     return text.getvalue().encode()
 
 
 def _curves(history: History) -> bytes:
-    figure = Figure(figsize=(4 * len(history.losses), 3), layout="constrained")
-    panels = figure.subplots(1, len(history.losses), squeeze=False)[0]
-    for axes, (name, values) in zip(panels, history.losses.items(), strict=True):
+    """One row of panels for the losses, one for the scores."""
+    rows = [row for row in (history.losses, history.scores) if row]
+    columns = max(len(row) for row in rows)
+    figure = Figure(figsize=(4 * columns, 3 * len(rows)), layout="constrained")
+    panels = figure.subplots(len(rows), columns, squeeze=False)
+    for axes in panels.flat:
+        axes.set_visible(False)
+    for axes, (name, values) in zip(panels[0], history.losses.items(), strict=False):
         axes.semilogy(range(1, len(values) + 1), values, linewidth=0.7)
-        axes.set(title=f"{name} loss", xlabel="step")
+        axes.set(title=f"{name} loss", xlabel="step", visible=True)
         axes.grid(alpha=0.3, which="both")
+    for axes, (name, values) in zip(panels[-1], history.scores.items(), strict=False):
+        axes.plot(range(1, len(values) + 1), values, marker=".")
+        axes.set(title=name, xlabel="epoch", visible=True)
+        axes.grid(alpha=0.3)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=100, metadata={"Software": None})
     return data.getvalue()
 
 
 def _card(
-    file: Path, header: dict[str, Any], history: History, scores: Mapping[str, Mapping[str, float]], tests: str
+    file: Path,
+    header: dict[str, Any],
+    history: History,
+    scores: Mapping[str, Mapping[str, float]],
+    scored: str,
+    notes: Mapping[str, str],
+    preview: Path | None,
 ) -> str:
     recent = {name: values[-100:] for name, values in history.losses.items()}
     means = ", ".join(f"{name} {sum(values) / len(values):.3g}" for name, values in recent.items())
     images = header["images"]
+    trained_on = f"{header['pairs']} pairs" if "pairs" in header else f"{len(images)} image{'s' * (len(images) > 1)}"
     lines = [
         f"# {file.stem}",
         "",
@@ -83,18 +126,21 @@ def _card(
         f"| trained in | {header['seconds'] / 60:.1f} minutes on {header['machine']} |",
         f"| versions | {', '.join(f'{name} {value}' for name, value in header['versions'].items())} |",
         f"| losses, mean of the last {min(100, history.steps)} steps | {means} |",
+        *(f"| {name} | {text} |" for name, text in notes.items()),
         "",
         f"![The losses of every step]({file.stem}.png)",
         "",
     ]
     if scores:
         metrics = list(next(iter(scores.values())))
-        lines += [f"## Reconstruction of {tests}", ""]
+        lines += [f"## {scored}", ""]
         lines += [f"| | {' | '.join(metrics)} |", "|---|" + "---|" * len(metrics)]
         for name, row in scores.items():
             lines.append(f"| {name} | {' | '.join(f'{row[metric]:.5g}' for metric in metrics)} |")
         lines.append("")
-    lines += [f"## Trained on {len(images)} image{'s' * (len(images) > 1)}", "", "| file | SHA-256 |", "|---|---|"]
+    if preview:
+        lines += [f"![Results]({preview.relative_to(file.parent)})", ""]
+    lines += [f"## Trained on {trained_on}", "", "| file | SHA-256 |", "|---|---|"]
     lines += [f"| {image['name']} | `{image['sha256']}` |" for image in images[:_LISTED]]
     if len(images) > _LISTED:
         lines.append(f"| and {len(images) - _LISTED} more, all in the header of the weights file | |")

@@ -1,6 +1,8 @@
-"""Training data: natural images, as batches of grey crops."""
+"""Training data: crops of natural images, and of pairs."""
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -8,11 +10,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from irfuse import color, images, levels
-from irfuse.errors import ImageError
+from irfuse.device import cores
+from irfuse.errors import ImageError, PairError
+from irfuse.methods.base import Channels
+from irfuse.pairs import Pair
 
 Grey = NDArray[np.float32]
+Sources = tuple[Tensor, Tensor]
+"""Infrared and visible, (1, H, W) and (C, H, W), or batches of them."""
+
+_REMEMBERED_BYTES = 1 << 30
+_LEAST_BLUR = 0.2
 
 
 def read_grey(path: Path) -> Grey:
@@ -21,13 +32,34 @@ def read_grey(path: Path) -> Grey:
     Raises:
         ImageError: the file cannot be read, or holds values that have no known range.
     """
-    image = images.read(path)
-    if image.dtype == np.float32 and not (image.min() >= 0 and image.max() <= 1):
-        raise ImageError(f"{path}: floating-point values must lie in [0, 1]")
-    image = image.astype(np.float32) / levels.full_scale(image.dtype.name, str(path))
-    if image.ndim == 2:
-        return image
-    return color.luma(*np.moveaxis(image[..., :3], 2, 0)) if image.shape[2] >= 3 else image[..., 0]
+    return _luma(_read_unit(path))
+
+
+def read_pair(pair: Pair, channels: Channels) -> tuple[Grey, Grey]:
+    """The images of a pair, (H, W) and (H, W, channels), in [0, 1].
+
+    Infrared images of 16 bits are stretched, each by its own percentiles, as they are when they are fused.
+
+    Raises:
+        ImageError: a file cannot be read, or holds values that have no known range.
+        PairError: the sizes differ.
+    """
+    grey, vis = _read_infrared(pair.ir), _read_unit(pair.vis)
+    if channels == 1 or vis.ndim == 2 or vis.shape[2] < 3:
+        vis = np.repeat(_luma(vis)[..., None], channels, axis=2)
+    vis = vis[..., :channels]
+    if grey.shape != vis.shape[:2]:
+        (ir_height, ir_width), (height, width) = grey.shape, vis.shape[:2]
+        raise PairError(
+            f"{pair.name}: the sizes differ: infrared {ir_width}x{ir_height}, visible {width}x{height}; register the "
+            "pairs first, so that both show the same scene pixel by pixel"
+        )
+    return grey, vis
+
+
+def tensors(ir: Grey, vis: Grey) -> Sources:
+    """The images of a pair as :func:`read_pair` returns them, (1, H, W) and (C, H, W)."""
+    return torch.from_numpy(ir.copy())[None], torch.from_numpy(np.moveaxis(vis, 2, 0).copy())
 
 
 def square(image: Grey, size: int) -> Grey:
@@ -91,6 +123,124 @@ class RandomCrops:
         return torch.from_numpy(image[top : top + self._size, left : left + self._size].copy())[None]
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to crops at random, beside mirroring half of them.
+
+    Attributes:
+        share: of the images that are blurred, and of those that noise is added to.
+        blur: the largest standard deviation of the Gaussian, in pixels.
+        noise: the largest standard deviation of the noise; 1 is the image's full range.
+    """
+
+    share: float
+    blur: float
+    noise: float
+
+
+class PairCrops(Dataset[Sources]):
+    """Random crops of pairs; a pair smaller than the crop is enlarged.
+
+    Crop number k is the same in every order and in every process, so that training can go on exactly.
+
+    Args:
+        pairs: the files.
+        size: the side of a crop.
+        channels: of the visible image.
+        augmentation: what is done to the crops.
+        seed: of all that is random.
+    """
+
+    def __init__(
+        self, pairs: Sequence[Pair], size: int, channels: Channels, augmentation: Augmentation, seed: int
+    ) -> None:
+        self._pairs, self._size, self._channels = pairs, size, channels
+        self._augmentation, self._seed = augmentation, seed
+        self._remembered: dict[int, tuple[Grey, Grey]] = {}
+        self._bytes = 0
+
+    def __getitem__(self, index: int) -> Sources:
+        random = np.random.default_rng((self._seed, index))
+        ir, vis = self._read(int(random.integers(len(self._pairs))))
+        factor = max(1.0, self._size / min(ir.shape))
+        ir, vis = _scale(ir, factor), _scale(vis, factor)
+        top, left = (int(random.integers(side - self._size + 1)) for side in ir.shape)
+        window = slice(top, top + self._size), slice(left, left + self._size)
+        ir, vis = (self._augment(image[window], random) for image in (ir, vis))
+        return tensors(ir[:, ::-1], vis[:, ::-1]) if random.random() < 0.5 else tensors(ir, vis)
+
+    def _read(self, number: int) -> tuple[Grey, Grey]:
+        if number in self._remembered:
+            return self._remembered[number]
+        pair = read_pair(self._pairs[number], self._channels)
+        self._bytes += sum(image.nbytes for image in pair)
+        if self._bytes < _REMEMBERED_BYTES:
+            self._remembered[number] = pair
+        return pair
+
+    def _augment(self, image: Grey, random: np.random.Generator) -> Grey:
+        if random.random() < self._augmentation.share:
+            # A narrower one is none.
+            sigma = random.uniform(_LEAST_BLUR, max(_LEAST_BLUR, self._augmentation.blur))
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32).reshape(image.shape)
+        if random.random() < self._augmentation.share:
+            noise = random.standard_normal(image.shape, np.float32) * random.uniform(0, self._augmentation.noise)
+            image = (image + noise).clip(0, 1).astype(np.float32)
+        return image
+
+
+def batches(crops: PairCrops, start: int, end: int, count: int, device: torch.device) -> Iterator[Sources]:
+    """Batches number `start` to `end` of `count` crops each, read ahead in other processes where a GPU waits for them.
+
+    Returns:
+        (B, 1, size, size) and (B, C, size, size) on the device.
+    """
+    workers = min(cores(), 8) if device.type == "cuda" else 0
+    loader = DataLoader(
+        crops,
+        sampler=range(start * count, end * count),
+        batch_size=count,
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        worker_init_fn=_leave_signals,
+    )
+    for ir, vis in loader:
+        yield (
+            ir.to(device, non_blocking=True),
+            vis.to(device, memory_format=torch.channels_last, non_blocking=True),
+        )
+
+
+def _read_infrared(path: Path) -> Grey:
+    image = images.read(path)
+    if image.dtype != np.uint16:
+        return _luma(_to_unit(image, path))
+    counts = _luma(image.astype(np.float32))
+    return levels.DEFAULT_THERMAL.levels(counts).apply(counts)
+
+
+def _read_unit(path: Path) -> Grey:
+    return _to_unit(images.read(path), path)
+
+
+def _to_unit(image: images.Array, path: Path) -> Grey:
+    if image.dtype == np.float32 and not (image.min() >= 0 and image.max() <= 1):
+        raise ImageError(f"{path}: floating-point values must lie in [0, 1]")
+    return image.astype(np.float32) / np.float32(levels.full_scale(image.dtype.name, str(path)))
+
+
+def _luma(image: Grey) -> Grey:
+    if image.ndim == 2:
+        return image
+    return color.luma(*np.moveaxis(image[..., :3], 2, 0)) if image.shape[2] >= 3 else image[..., 0]
+
+
+def _leave_signals(worker: int) -> None:
+    """Ctrl-C and SIGTERM go to all processes of a group: the loop's own stops between two steps."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _randint(end: int, generator: Generator) -> int:
     return int(torch.randint(end, (), generator=generator))
 
@@ -98,6 +248,7 @@ def _randint(end: int, generator: Generator) -> int:
 def _scale(image: Grey, factor: float) -> Grey:
     if factor == 1:
         return image
-    height, width = (max(1, round(side * factor)) for side in image.shape)
+    height, width = (max(1, round(side * factor)) for side in image.shape[:2])
     kernel = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return cv2.resize(image, (width, height), interpolation=kernel).clip(0, 1)
+    # OpenCV drops the axis of a single channel.
+    return cv2.resize(image, (width, height), interpolation=kernel).clip(0, 1).reshape(height, width, *image.shape[2:])

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import torch
 
+import irfuse
 from irfuse.errors import StoppedError, TrainingError
 from irfuse.files import write_atomic
 from irfuse.progress import Progress
@@ -41,14 +42,16 @@ class Task(Protocol):
 
 @dataclass
 class History:
-    """The losses of every step, and the time that they took.
+    """The losses of every step, the scores of every epoch, and the time that the steps took.
 
     Attributes:
         losses: name of the loss to its value at each step.
+        scores: name of the score to its value after each epoch.
         seconds: the time spent in steps, over all sessions.
     """
 
     losses: dict[str, list[float]] = field(default_factory=dict)
+    scores: dict[str, list[float]] = field(default_factory=dict)
     seconds: float = 0.0
 
     def append(self, losses: dict[str, float], seconds: float) -> None:
@@ -60,9 +63,35 @@ class History:
     def steps(self) -> int:
         return max((len(values) for values in self.losses.values()), default=0)
 
+    @property
+    def epochs(self) -> int:
+        return max((len(values) for values in self.scores.values()), default=0)
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """What happens after every so many steps.
+
+    Attributes:
+        steps: of an epoch.
+        validate: gives the scores of the state that the task is in.
+        on_epoch: told the history after each epoch.
+    """
+
+    steps: int
+    validate: Callable[[], dict[str, float]]
+    on_epoch: Callable[[History], None]
+
 
 def run(
-    task: Task, steps: int, checkpoint: Path, identity: dict[str, Any], *, resume: bool, on_step: Progress
+    task: Task,
+    steps: int,
+    checkpoint: Path,
+    identity: dict[str, Any],
+    *,
+    resume: bool,
+    on_step: Progress,
+    epochs: Epochs | None = None,
 ) -> History:
     """Run `task` up to `steps` steps, saving a checkpoint twice a minute, when interrupted, and at the end.
 
@@ -75,26 +104,35 @@ def run(
         identity: the settings and data of this training; a checkpoint of another identity is refused.
         resume: go on from `checkpoint`; without it, an existing checkpoint is an error and stays untouched.
         on_step: told after each step.
+        epochs: the validation, where there is one.
 
     Raises:
         StoppedError: SIGINT or SIGTERM arrived; the checkpoint holds the state after the last whole step.
         TrainingError: the checkpoint is missing, damaged, in the way or another training's, or the loss is not finite.
         OutputError: the checkpoint cannot be written.
     """
+    check_free(checkpoint, resume=resume)
     history = _resume(task, checkpoint, identity) if resume else History()
-    if not resume and checkpoint.exists():
-        raise TrainingError(f"{checkpoint} holds an unfinished training: go on with --resume, or delete it")
     with _stop_requests() as stop_requested:
         saved = time.monotonic()
         while history.steps < steps:
             start = time.perf_counter()
-            losses = task.step()
+            try:
+                losses = task.step()
+            except torch.OutOfMemoryError as error:
+                step = history.steps + 1
+                raise TrainingError(f"out of memory in step {step}; use fewer or smaller crops") from error
             for name, value in losses.items():
                 if not math.isfinite(value):
                     raise TrainingError(
                         f"the {name} loss became {value} at step {history.steps + 1}; use a lower learning rate"
                     )
             history.append(losses, time.perf_counter() - start)
+            if epochs and history.steps % epochs.steps == 0:
+                for name, value in epochs.validate().items():
+                    history.scores.setdefault(name, []).append(value)
+                _save(task, history, checkpoint, identity)
+                epochs.on_epoch(history)
             on_step(history.steps, steps, "  ".join(f"{name} {value:.5f}" for name, value in losses.items()))
             if stop_requested():
                 _save(task, history, checkpoint, identity)
@@ -108,13 +146,25 @@ def run(
     return history
 
 
+def check_free(checkpoint: Path, *, resume: bool) -> None:
+    """Refuse to lose an unfinished training.
+
+    Raises:
+        TrainingError: the checkpoint is there, and is not resumed.
+    """
+    if not resume and checkpoint.exists():
+        raise TrainingError(f"{checkpoint} holds an unfinished training: go on with --resume, or delete it")
+
+
 def _save(task: Task, history: History, checkpoint: Path, identity: dict[str, Any]) -> None:
     buffer = BytesIO()
     torch.save(
         {
             "identity": identity,
+            "versions": {"irfuse": irfuse.__version__, "torch": str(torch.__version__)},
             "task": task.state_dict(),
             "losses": history.losses,
+            "scores": history.scores,
             "seconds": history.seconds,
         },
         buffer,
@@ -135,7 +185,7 @@ def _resume(task: Task, checkpoint: Path, identity: dict[str, Any]) -> History:
                     f"{_short(saved.get(name))} there, {_short(identity.get(name))} here"
                 )
         task.load_state_dict(state["task"])
-        return History(state["losses"], state["seconds"])
+        return History(state["losses"], state["scores"], state["seconds"])
     except TrainingError:
         raise
     except Exception as error:

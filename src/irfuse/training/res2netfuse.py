@@ -4,9 +4,8 @@ X. Song, Y. Xiao, H. Li, X.-J. Wu, J. Sun, V. Palade: "Res2NetFuse: A novel Res2
 visible images", 2023, arXiv:2112.14540.
 """
 
-import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,16 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler
 
-import irfuse
 from irfuse import datasets, weights
 from irfuse.device import machine, resolve
-from irfuse.errors import OutputError, TrainingError
+from irfuse.errors import TrainingError
 from irfuse.files import make_folder, sha256
 from irfuse.methods.res2netfuse import AutoEncoder, Res2NetFuse
 from irfuse.metrics.pixels import mse, psnr
 from irfuse.metrics.ssim import similarity
 from irfuse.progress import Progress, silent
-from irfuse.training import card, loop
+from irfuse.training import card, loop, provenance
 from irfuse.training.data import Grey, RandomCrops, SingleImage, read_grey
 from irfuse.training.loop import History
 
@@ -172,45 +170,22 @@ def train_weights(
         DatasetError, DeviceError, ImageError: the images or the device cannot be used.
         OutputError: the place cannot be written to.
     """
-    if output.suffix != ".safetensors":
-        raise OutputError(f"{output}: the name of a weights file must end in .safetensors")
-    for path in (output, *card.files(output)):
-        if path.exists() and not resume:
-            raise TrainingError(f"{path} is there already: choose another name, or move it away")
+    provenance.check_output(output, card.files(output), resume=resume)
     images = datasets.images(source)
     tests = [read_grey(path) for path in datasets.images(test)] if test else []
     if any(min(image.shape) < 11 for image in tests):
         raise TrainingError(f"{test}: test images of at least 11x11 are needed")
     used = machine(resolve(device))
     make_folder(output.parent)
-    checkpoint = output.with_suffix(".checkpoint")
+    checkpoint = provenance.checkpoint(output)
     network, history = train(recipe, images, checkpoint, device=device, resume=resume, on_step=on_step)
-    header = {
-        "method": Res2NetFuse.info.name,
-        "recipe": recipe.as_dict(),
-        "images": [{"name": path.name, "sha256": sha256(path)} for path in images],
-        "command": _command(recipe, source, test, output),
-        "seconds": round(history.seconds, 1),
-        "machine": used,
-        "versions": {"irfuse": irfuse.__version__, "torch": torch.__version__},
-    }
+    command = provenance.command(Res2NetFuse.info.name, recipe, {"images": source, "test": test}, output)
+    header = provenance.header(Res2NetFuse.info.name, recipe, provenance.listed(images), command, history.seconds, used)
     weights.save(network, header, output)
     scores = {"these weights": reconstruction_scores(network, tests), **PAPER_RECONSTRUCTION} if tests else {}
-    written = card.write(output, history, scores, f"{test} ({len(tests)} images)")
+    written = card.write(output, history, scores, f"Reconstruction of {test} ({len(tests)} images)")
     checkpoint.unlink()
     return written
-
-
-def _command(recipe: Recipe, source: str, test: str | None, output: Path) -> str:
-    """What repeats the training; where the result goes is left out."""
-    words = ["irfuse", "train", Res2NetFuse.info.name, "--images", source]
-    for field in fields(recipe):
-        value = getattr(recipe, field.name)
-        if value != field.default:
-            for one in value if isinstance(value, tuple) else (value,):
-                words += [f"--{field.name.replace('_', '-')}", str(one)]
-    words += ["--test", test] if test else []
-    return shlex.join([*words, "-o", output.name])
 
 
 @torch.inference_mode()

@@ -124,6 +124,18 @@ def header(path: Path) -> dict[str, Any]:
     return found
 
 
+def header_for(method: str, path: Path) -> dict[str, Any]:
+    """What a weights file says of itself, if it is that method's.
+
+    Raises:
+        WeightsError: it is another method's, or what :func:`header` raises.
+    """
+    said = header(path)
+    if said["method"] != method:
+        raise WeightsError(f"{path}: these are weights of {said['method']}, not of {method}")
+    return said
+
+
 def load(network: "nn.Module", method: str, name: str) -> None:
     """Load a method's weights into its network.
 
@@ -136,9 +148,7 @@ def load(network: "nn.Module", method: str, name: str) -> None:
     from safetensors.torch import load_file
 
     path = find(method, name)
-    made_for = header(path)["method"]
-    if made_for != method:
-        raise WeightsError(f"{path}: these are weights of {made_for}, not of {method}")
+    header_for(method, path)
     try:
         network.load_state_dict(load_file(path))
     except RuntimeError as error:

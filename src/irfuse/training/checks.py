@@ -1,0 +1,70 @@
+"""What is checked before a training on pairs starts, and after it has ended."""
+
+import warnings
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from irfuse.errors import SuspiciousPairWarning
+from irfuse.pairs import Pair
+from irfuse.progress import Progress
+from irfuse.training.data import Grey, read_pair
+
+_SIDE = 128
+_REACH = 16
+_ALLOWED = 4
+_SUSPICIOUS = 0.75
+"""The share of pairs. Of registered ones a few look apart, and at night, where both show other things, half of them."""
+_NAMED = 3
+
+
+def check_pairs(pairs: Sequence[Pair], on_step: Progress) -> None:
+    """Read every pair once: better now than in the middle of a training.
+
+    Raises:
+        ImageError: a file cannot be read.
+        PairError: the sizes of a pair differ.
+
+    Warns:
+        SuspiciousPairWarning: three quarters of the pairs look as if they were not registered.
+    """
+    apart: list[tuple[float, str]] = []
+    for number, pair in enumerate(pairs, 1):
+        ir, vis = read_pair(pair, 1)
+        shift = offset(ir, vis[..., 0])
+        if shift > _ALLOWED / _SIDE:
+            apart.append((shift, pair.name))
+        on_step(number, len(pairs), f"checking {pair.name}")
+    if len(apart) > _SUSPICIOUS * len(pairs):
+        worst = ", ".join(
+            f"{name} ({shift:.0%} of its longer side)" for shift, name in sorted(apart)[: -_NAMED - 1 : -1]
+        )
+        warnings.warn(
+            f"{len(apart)} of {len(pairs)} pairs look as if they were not registered: their edges agree better when "
+            f"one image is shifted, as in {worst}",
+            SuspiciousPairWarning,
+            stacklevel=2,
+        )
+
+
+def offset(ir: Grey, vis: Grey) -> float:
+    """By how much of its longer side one image must be shifted for the edges of both to agree best.
+
+    Args:
+        ir, vis: (H, W).
+    """
+    ir_edges, vis_edges = _edges(ir), _edges(vis)
+    window = vis_edges[_REACH:-_REACH, _REACH:-_REACH]
+    agreement = cv2.matchTemplate(ir_edges, window, cv2.TM_CCOEFF_NORMED)
+    row, column = np.unravel_index(int(agreement.argmax()), agreement.shape)
+    return float(np.hypot(row - _REACH, column - _REACH)) / _SIDE
+
+
+def _edges(image: Grey) -> Grey:
+    """The strength of edges, blurred so that they need not coincide."""
+    factor = _SIDE / max(image.shape)
+    height, width = (max(3 * _REACH, round(side * factor)) for side in image.shape)
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    rows, columns = cv2.Sobel(small, cv2.CV_32F, 0, 1), cv2.Sobel(small, cv2.CV_32F, 1, 0)
+    return np.asarray(cv2.GaussianBlur(np.sqrt(np.hypot(rows, columns)), (0, 0), 1.5), np.float32)

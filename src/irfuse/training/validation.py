@@ -1,0 +1,96 @@
+"""Validation on pairs that are not trained on: scores, pictures, and what each source contributes."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from irfuse import sheet
+from irfuse.errors import TrainingError
+from irfuse.evaluation import Evaluator
+from irfuse.methods.base import Channels
+from irfuse.pairs import Pair
+from irfuse.training.data import read_pair, tensors
+
+Fuse = Callable[[Tensor, Tensor], Tensor]
+"""From (1, 1, H, W) and (1, C, H, W) to (1, C, H, W), all in [0, 1]."""
+
+METRICS = ("qw", "qw_edge", "qabf", "ssim_a", "scd")
+_SHOWN = 5
+
+
+class Validation:
+    """The pairs, cut to a size that the network takes.
+
+    Args:
+        pairs: the files.
+        channels: of the visible image.
+        multiple: height and width must be multiples of this.
+        device: where the network is.
+
+    Raises:
+        TrainingError: a pair is too small.
+        ImageError, PairError: a pair cannot be used.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], channels: Channels, multiple: int, device: torch.device) -> None:
+        self.pairs = pairs
+        self._evaluator = Evaluator(METRICS)
+        self._device = device
+        self._tensors: list[tuple[Tensor, Tensor]] = []
+        for pair in pairs:
+            ir, vis = read_pair(pair, channels)
+            height, width = (side // multiple * multiple for side in ir.shape)
+            if not (height and width):
+                raise TrainingError(f"{pair.name}: validation needs pairs of at least {multiple}x{multiple} pixels")
+            self._tensors.append(tensors(ir[:height, :width], vis[:height, :width]))
+
+    def scores(self, fuse: Fuse) -> dict[str, float]:
+        """The means of the metrics, protocol `canonical`, on the fused images rounded to 8 bits."""
+        every = [
+            self._evaluator(*(_picture(image) for image in (self._fused(fuse, ir, vis), ir, vis)))
+            for ir, vis in self._tensors
+        ]
+        return {name: float(np.mean([scores[name] for scores in every])) for name in METRICS}
+
+    def preview(self, fuse: Fuse) -> NDArray[np.uint8]:
+        """A sheet of some pairs, the same each time, and their fused images."""
+        step = max(1, len(self._tensors) // _SHOWN)
+        rows = [[ir, vis, self._fused(fuse, ir, vis)] for ir, vis in self._tensors[step // 2 :: step][:_SHOWN]]
+        return sheet.comparison([[_picture(i) for i in row] for row in rows], ["infrared", "visible", "fused"])
+
+    def contributions(self, fuse: Fuse) -> dict[str, float]:
+        """What the infrared and the visible images contribute to the fused ones.
+
+        This is the change of the result when a source is replaced by its mean, relative to the change of that source:
+        about 0.5 each for the average, and 0 for a source that is ignored.
+        """
+        shares = []
+        for ir, vis in self._tensors:
+            fused = self._fused(fuse, ir, vis)
+            without_ir = self._fused(fuse, _flat(ir), vis)
+            without_vis = self._fused(fuse, ir, _flat(vis))
+            shares.append([_ratio(fused - without_ir, ir - _flat(ir)), _ratio(fused - without_vis, vis - _flat(vis))])
+        means = np.mean(shares, axis=0).tolist()
+        return dict(zip(("infrared", "visible"), means, strict=True))
+
+    @torch.no_grad()
+    def _fused(self, fuse: Fuse, ir: Tensor, vis: Tensor) -> Tensor:
+        return fuse(ir[None].to(self._device), vis[None].to(self._device))[0].float().cpu()
+
+
+def _picture(image: Tensor) -> NDArray[np.uint8]:
+    """(C, H, W) in [0, 1] as (H, W) or (H, W, 3), 8 bits."""
+    pixels = (image * 255).round().clamp(0, 255).to(torch.uint8).movedim(0, 2).numpy()
+    return pixels[..., 0] if pixels.shape[2] == 1 else pixels
+
+
+def _flat(image: Tensor) -> Tensor:
+    return image.mean(dim=(1, 2), keepdim=True).expand_as(image)
+
+
+def _ratio(change: Tensor, by: Tensor) -> float:
+    size = float(by.square().mean().sqrt())
+    return float(change.square().mean().sqrt()) / size if size else 0.0

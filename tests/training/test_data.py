@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from irfuse import images, samples
+from irfuse.methods.base import Channels
+from irfuse.pairs import Pair
+from irfuse.training.data import Augmentation, PairCrops, batches, read_pair
+
+PAIRS = list(samples.pairs())
+PLAIN = Augmentation(0, 0, 0)
+
+
+def crops(size: int = 64, channels: Channels = 1, augmentation: Augmentation = PLAIN, seed: int = 0) -> PairCrops:
+    return PairCrops(PAIRS, size, channels, augmentation, seed)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_crops_show_the_same_place_of_both(channels: Channels) -> None:
+    """Each crop is found in its pair, mirrored or not, at one place of both images."""
+    whole = [read_pair(pair, channels) for pair in PAIRS]
+    for index in range(6):
+        ir, vis = crops(channels=channels)[index]
+        assert ir.shape == (1, 64, 64)
+        assert vis.shape == (channels, 64, 64)
+        pair = np.concatenate([ir.numpy(), vis.numpy()]).transpose(1, 2, 0)
+        both = [np.concatenate([w_ir[..., None], w_vis], axis=2) for w_ir, w_vis in whole]
+        assert any(contains(image, pair) or contains(image, pair[:, ::-1]) for image in both)
+
+
+def contains(image: np.ndarray, crop: np.ndarray) -> bool:
+    rows, columns = np.nonzero((image == crop[0, 0]).all(axis=2))
+    height, width = crop.shape[:2]
+    return any(np.array_equal(image[r : r + height, c : c + width], crop) for r, c in zip(rows, columns, strict=True))
+
+
+def test_a_crop_is_the_same_whenever_it_is_asked_for() -> None:
+    augmented = Augmentation(0.5, 2, 0.1)
+    one, other = crops(augmentation=augmented), crops(augmentation=augmented)
+    expected = [one[index] for index in range(8)]
+    for index in reversed(range(8)):
+        for a, b in zip(other[index], expected[index], strict=True):
+            assert torch.equal(a, b)
+    assert not torch.equal(crops(augmentation=augmented, seed=1)[0][0], expected[0][0])
+    assert len({float(ir.mean()) for ir, _ in expected}) == 8
+
+
+def test_batches_go_on_where_they_were_left() -> None:
+    device = torch.device("cpu")
+    straight = list(batches(crops(), 0, 4, 3, device))
+    rest = list(batches(crops(), 2, 4, 3, device))
+    assert len(straight) == 4
+    assert straight[0][0].shape == (3, 1, 64, 64)
+    for (ir, vis), (other_ir, other_vis) in zip(straight[2:], rest, strict=True):
+        assert torch.equal(ir, other_ir)
+        assert torch.equal(vis, other_vis)
+
+
+def test_augmentation_blurs_and_adds_noise() -> None:
+    def roughness(augmentation: Augmentation) -> float:
+        return float(np.mean([crops(augmentation=augmentation)[k][1].diff(dim=2).abs().mean() for k in range(12)]))
+
+    assert roughness(Augmentation(1, 3, 0)) < 0.8 * roughness(PLAIN) < 0.7 * roughness(Augmentation(1, 0, 0.2))
+
+
+def test_small_pairs_are_enlarged(tmp_path: Path, rng: np.random.Generator) -> None:
+    for name, shape in (("ir", (20, 50)), ("vis", (20, 50, 3))):
+        images.write(tmp_path / f"{name}.png", rng.integers(0, 256, shape, dtype=np.uint8))
+    pair = Pair("x", tmp_path / "ir.png", tmp_path / "vis.png")
+    for channels in (1, 3):
+        ir, vis = PairCrops([pair], 32, channels, PLAIN, 0)[0]  # type: ignore[arg-type]
+        assert ir.shape == (1, 32, 32)
+        assert vis.shape == (channels, 32, 32)
+        assert 0 <= vis.min() <= vis.max() <= 1

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from irfuse import images, samples
+from irfuse.api import evaluate
+from irfuse.errors import TrainingError
+from irfuse.pairs import Pair
+from irfuse.training.validation import METRICS, Validation
+
+PAIRS = list(samples.pairs())[:2]
+
+
+def average(ir: Tensor, vis: Tensor) -> Tensor:
+    return (ir + vis) / 2
+
+
+def copy_of_visible(ir: Tensor, vis: Tensor) -> Tensor:
+    return vis
+
+
+@pytest.fixture(scope="module")
+def validation() -> Validation:
+    return Validation(PAIRS, 1, 32, torch.device("cpu"))
+
+
+def test_scores_are_those_of_evaluate(validation: Validation) -> None:
+    expected = []
+    for pair in PAIRS:
+        ir, vis = (images.read(path) for path in (pair.ir, pair.vis))
+        grey = [(image[..., :3] @ [0.299, 0.587, 0.114] if image.ndim == 3 else image) / 255 for image in (ir, vis)]
+        fused = np.rint((grey[0] + grey[1]) / 2 * 255).astype(np.uint8)
+        expected.append(evaluate(fused, *(np.rint(image * 255).astype(np.uint8) for image in grey), metrics=METRICS))
+    scores = validation.scores(average)
+    for name in METRICS:
+        assert scores[name] == pytest.approx(np.mean([score[name] for score in expected]), abs=2e-3)
+
+
+def test_a_copy_is_told_from_a_fusion(validation: Validation) -> None:
+    assert validation.contributions(average) == pytest.approx({"infrared": 0.5, "visible": 0.5}, abs=1e-5)
+    assert validation.contributions(copy_of_visible) == pytest.approx({"infrared": 0, "visible": 1}, abs=1e-5)
+
+
+def test_preview_shows_the_fused_images(validation: Validation) -> None:
+    sheet = validation.preview(copy_of_visible)
+    width = sheet.shape[1] // 3
+    visible, fused = sheet[40:, width : 2 * width], sheet[40:, 2 * width : 3 * width]
+    assert np.abs(visible[:, 8:-8].astype(int) - fused[:, 8:-8]).mean() < 8
+
+
+def test_in_colour() -> None:
+    validation = Validation(PAIRS, 3, 32, torch.device("cpu"))
+    scores = validation.scores(lambda ir, vis: (ir + vis) / 2)
+    assert all(np.isfinite(value) for value in scores.values())
+    assert validation.contributions(copy_of_visible)["infrared"] == 0
+
+
+def test_a_pair_that_is_too_small(tmp_path: Path) -> None:
+    images.write(tmp_path / "a.png", np.zeros((31, 50), np.uint8))
+    with pytest.raises(TrainingError, match="a: validation needs pairs of at least 32x32"):
+        Validation([Pair("a", tmp_path / "a.png", tmp_path / "a.png")], 1, 32, torch.device("cpu"))
