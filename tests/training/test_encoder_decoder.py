@@ -63,9 +63,9 @@ def test_a_failed_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_another_recipe_is_another_training(tmp_path: Path) -> None:
-    trained(SHORT, tmp_path / "a.safetensors")
+    trained(SHORT, tmp_path / "new" / "a.safetensors")
     trained(replace(SHORT, seed=1), tmp_path / "b.safetensors")
-    assert (tmp_path / "a.csv").read_bytes() != (tmp_path / "b.csv").read_bytes()
+    assert (tmp_path / "new" / "a.csv").read_bytes() != (tmp_path / "b.csv").read_bytes()
 
 
 def test_what_it_writes(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def check(output: Path, pairs: Sequence[Pair], validation: Sequence[Pair], *, re
 
     Raises:
         TrainingError: there is no pair, one is in both, or a file or an unfinished training is there already.
-        OutputError: the name is no weights file's.
+        OutputError: the name is no weights file's, or its folder cannot be written to.
         ImageError, PairError: a pair cannot be used.
 
     Warns:
@@ -71,6 +71,7 @@ def check(output: Path, pairs: Sequence[Pair], validation: Sequence[Pair], *, re
     both = {pair.vis.resolve() for pair in pairs} & {pair.vis.resolve() for pair in validation}
     if both:
         raise TrainingError(f"{len(both)} pairs are in both the training and the validation, such as {min(both)}")
+    make_folder(output.parent)
     check_pairs([*pairs, *validation], on_check)
 
 
