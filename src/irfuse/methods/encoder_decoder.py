@@ -111,7 +111,7 @@ class EncoderDecoder(Method):
                 self.network = Network(width, channels)
             case _:
                 raise WeightsError(f"{path}: the header does not say what network of {self.info.name} it is for")
-        weight_files.load(self.network, self.info.name, weights)
+        weight_files.load(self.network, self.info.name, str(path))
         self.vis_channels = channels
 
     def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
