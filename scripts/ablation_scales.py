@@ -15,7 +15,7 @@ import torch
 from irfuse import datasets, images, sheet, weights
 from irfuse.methods.res2netfuse import AutoEncoder
 from irfuse.training.data import Grey, read_grey
-from irfuse.training.res2netfuse import reconstruction_scores
+from irfuse.training.validation import reconstruction
 
 DETAIL = (slice(140, 260), slice(180, 340))
 
@@ -46,7 +46,7 @@ def main() -> None:
         rebuilt = [reconstruct(network, image) for image in sources]
         pairs = zip(rebuilt, sources, strict=True)
         sharpness = np.mean([mean_gradient(one) / mean_gradient(other) for one, other in pairs])
-        scores = reconstruction_scores(network, sources)
+        scores = reconstruction(network, sources, torch.device("cpu"))
         print(f"| {name} | {scores['mse']:.5f} | {scores['ssim']:.5f} | {scores['psnr']:.2f} | {sharpness:.3f} |")
         row.append(rebuilt[0][DETAIL])
         captions.append(name)

@@ -11,15 +11,18 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from irfuse.training.data import read_grey, square
-from irfuse.training.res2netfuse import Recipe, reconstruction_scores, train
+from irfuse.training.res2netfuse import Recipe, train
+from irfuse.training.validation import reconstruction
 
 
 def score(candidate: Path, recipe: Recipe) -> dict[str, float]:
     others = [square(read_grey(path), recipe.size) for path in sorted(candidate.parent.iterdir()) if path != candidate]
     with tempfile.TemporaryDirectory() as folder:
-        network, _ = train(recipe, [candidate], Path(folder) / "checkpoint")
-    return reconstruction_scores(network, others)
+        network, _ = train(recipe, [candidate], Path(folder) / "checkpoint", device="cpu")
+    return reconstruction(network, others, torch.device("cpu"))
 
 
 def main() -> None:

@@ -37,6 +37,10 @@ class TrainingError(IrfuseError):
     """Training that cannot start, or cannot go on."""
 
 
+class DivergedError(TrainingError):
+    """Training whose result became worse and worse: what it made is of no use."""
+
+
 class StoppedError(IrfuseError):
     """Long work that was asked to stop, has lost nothing, and can go on; the command exits with 130."""
 

@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import torch
 from irfuse import images, samples
 from irfuse.methods.base import Channels
 from irfuse.pairs import Pair
-from irfuse.training.data import Augmentation, PairCrops, batches, read_pair
+from irfuse.training import data
+from irfuse.training.data import Augmentation, Feed, Grey, ImageCrops, Memory, PairCrops, read_grey, read_pair
 
 PAIRS = list(samples.pairs())
 PLAIN = Augmentation(0, 0, 0)
@@ -48,14 +50,54 @@ def test_a_crop_is_the_same_whenever_it_is_asked_for() -> None:
 
 
 def test_batches_go_on_where_they_were_left() -> None:
-    device = torch.device("cpu")
-    straight = list(batches(crops(), 0, 4, 3, device))
-    rest = list(batches(crops(), 2, 4, 3, device))
-    assert len(straight) == 4
+    feed, other = (Feed(crops(), 4, 3, torch.device("cpu")) for _ in range(2))
+    straight = [feed.batch() for _ in range(4)]
     assert straight[0][0].shape == (3, 1, 64, 64)
-    for (ir, vis), (other_ir, other_vis) in zip(straight[2:], rest, strict=True):
-        assert torch.equal(ir, other_ir)
-        assert torch.equal(vis, other_vis)
+    other.batch()
+    other.batch()
+    resumed = Feed(crops(), 4, 3, torch.device("cpu"))
+    resumed.load_state_dict(other.state_dict())
+    assert resumed.waited == other.waited > 0
+    for expected in straight[2:]:
+        for one, two in zip(resumed.batch(), expected, strict=True):
+            assert torch.equal(one, two)
+    with pytest.raises(StopIteration):
+        resumed.batch()
+
+
+def test_crops_of_images() -> None:
+    """Each is found in its image, mirrored or not; the same number is the same crop."""
+    paths = [pair.vis for pair in PAIRS]
+    whole = [read_grey(path)[..., None] for path in paths]
+    found = ImageCrops(paths, 64, 0)
+    for index in (5, 0, 3):
+        (crop,) = found[index]
+        assert crop.shape == (1, 64, 64)
+        assert torch.equal(ImageCrops(paths, 64, 0)[index][0], crop)
+        pixels = crop.numpy().transpose(1, 2, 0)
+        assert any(contains(image, pixels) or contains(image, pixels[:, ::-1]) for image in whole)
+    assert not torch.equal(ImageCrops(paths, 64, 1)[0][0], found[0][0])
+
+
+def test_crops_travel_to_other_processes() -> None:
+    """Which are not forked everywhere."""
+    for data_set in (crops(), ImageCrops([PAIRS[0].vis], 32, 0)):
+        copy = pickle.loads(pickle.dumps(data_set))
+        assert all(torch.equal(one, other) for one, other in zip(copy[3], data_set[3], strict=True))
+
+
+def test_what_is_not_remembered_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "_REMEMBERED_BYTES", 250)
+    asked: list[int] = []
+
+    def read(number: int) -> tuple[Grey]:
+        asked.append(number)
+        return (np.full((5, 5), number, np.float32),)
+
+    memory = Memory(read)
+    for number in (0, 1, 2, 0, 1, 2):
+        assert memory[number][0][0, 0] == number
+    assert asked == [0, 1, 2, 2]
 
 
 def test_augmentation_blurs_and_adds_noise() -> None:

@@ -110,7 +110,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         ({"epochs": 0}, "epochs cannot be 0; 1 or more"),
         ({"averaging": 1.0}, "averaging cannot be 1.0"),
         ({"learning_rate": 0.0}, "learning_rate cannot be 0.0"),
-        ({"qw_weight": 0.0, "qe_weight": 0.0, "mse_weight": 0.0}, "one of them more than 0"),
+        ({"qw_weight": 0.0, "qe_weight": 0.0, "coarse_weight": 0.0, "mse_weight": 0.0}, "one of them more than 0"),
     ],
 )
 def test_impossible_settings(settings: dict[str, Any], error: str, tmp_path: Path) -> None:
@@ -135,11 +135,12 @@ def test_pairs_that_cannot_be_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_loss_is_that_of_the_metrics(channels: int) -> None:
     """And training lowers it, in grey and in colour."""
-    recipe = Recipe(epochs=1, epoch_steps=80, batch=4, size=64, channels=channels, mse_weight=2.0)  # type: ignore[arg-type]
+    recipe = Recipe(epochs=1, epoch_steps=80, batch=4, size=64, channels=channels, coarse_weight=0.5, mse_weight=2.0)  # type: ignore[arg-type]
     task = Fusion(recipe, PAIRS, torch.device("cpu"))
     losses = [task.step() for _ in range(80)]
     first, last = losses[0], losses[-1]
-    assert first["total"] == pytest.approx(first["qw"] + first["qe"] + 2 * first["mse"], rel=1e-5)
+    weighted = first["qw"] + first["qe"] + first["coarse"] / 2 + 2 * first["mse"]
+    assert first["total"] == pytest.approx(weighted, rel=1e-5)
     assert sum(loss["total"] for loss in losses[-5:]) / 5 < 0.7 * first["total"]
     assert last["qw"] < first["qw"]
 
@@ -153,6 +154,30 @@ def test_the_loss_of_a_known_image() -> None:
     assert losses["mse"].item() == pytest.approx(((ir - vis) ** 2).mean().item() / 2)
     assert losses["qw"].item() == pytest.approx(1 - qw(vis, ir, vis).mean().item())
     assert losses["qe"].item() == pytest.approx(1 - qw_edge(vis, ir, vis).mean().item())
+
+
+def test_the_coarse_term_by_hand() -> None:
+    """Q_w of blocks' means, for blocks of which at least 8 fit into a side."""
+    generator = torch.Generator().manual_seed(0)
+    fused, ir, vis = torch.rand(3, 2, 1, 64, 96, generator=generator)
+    means = []
+    for block in (4, 8):
+        coarse = [
+            image.view(2, 1, 64 // block, block, 96 // block, block).mean(dim=(3, 5)) for image in (fused, ir, vis)
+        ]
+        means.append(qw(*coarse).mean().item())
+    losses = Fusion(SHORT, PAIRS, torch.device("cpu")).losses(fused, ir, vis)
+    assert losses["coarse"].item() == pytest.approx(1 - sum(means) / 2, rel=1e-5)
+
+
+def test_the_coarse_term_sees_a_halo() -> None:
+    """A white sky over dark trees that is black in the infrared: grey with a white seam is worse than white."""
+    vis, ir = torch.full((1, 1, 128, 128), 0.2), torch.full((1, 1, 128, 128), 0.5)
+    vis[..., :64, :], ir[..., :64, :] = 1.0, 0.0
+    whole, halo = vis.clone(), vis.clone()
+    halo[..., :52, :] = 0.5
+    task = Fusion(SHORT, PAIRS, torch.device("cpu"))
+    assert task.losses(halo, ir, vis)["coarse"] > task.losses(whole, ir, vis)["coarse"] + 0.05
 
 
 def test_chroma_is_the_visible_images_alone() -> None:

@@ -80,6 +80,8 @@ def test_resuming_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     run(Counter(), 1, checkpoint, rate=1)
     with pytest.raises(TrainingError, match="another rate: 1 there, 2 here"):
         run(Counter(), 2, checkpoint, resume=True, rate=2)
+    with pytest.raises(TrainingError, match="another width: 16 there, None here"):
+        loop.check_same({"recipe": {"a": 1, "width": 16}}, {"recipe": {"a": 1}}, "x")
     whole = checkpoint.read_bytes()
     for content in ([1, 2], torch.zeros(1), {"identity": 3}, whole[:-40], b"no checkpoint"):
         if isinstance(content, bytes):

@@ -8,8 +8,10 @@ from torch import Tensor
 from irfuse import images, samples
 from irfuse.api import evaluate
 from irfuse.errors import TrainingError
+from irfuse.methods.encoder_decoder import EncoderDecoder
 from irfuse.pairs import Pair
-from irfuse.training.validation import METRICS, Validation
+from irfuse.training.data import read_grey
+from irfuse.training.validation import METRICS, Validation, reconstruction
 
 PAIRS = list(samples.pairs())[:2]
 
@@ -24,7 +26,7 @@ def copy_of_visible(ir: Tensor, vis: Tensor) -> Tensor:
 
 @pytest.fixture(scope="module")
 def validation() -> Validation:
-    return Validation(PAIRS, 1, 32, torch.device("cpu"))
+    return Validation(PAIRS, 1, EncoderDecoder.info, torch.device("cpu"))
 
 
 def test_scores_are_those_of_evaluate(validation: Validation) -> None:
@@ -52,7 +54,7 @@ def test_preview_shows_the_fused_images(validation: Validation) -> None:
 
 
 def test_in_colour() -> None:
-    validation = Validation(PAIRS, 3, 32, torch.device("cpu"))
+    validation = Validation(PAIRS, 3, EncoderDecoder.info, torch.device("cpu"))
     scores = validation.scores(lambda ir, vis: (ir + vis) / 2)
     assert all(np.isfinite(value) for value in scores.values())
     assert validation.contributions(copy_of_visible)["infrared"] == 0
@@ -61,4 +63,14 @@ def test_in_colour() -> None:
 def test_a_pair_that_is_too_small(tmp_path: Path) -> None:
     images.write(tmp_path / "a.png", np.zeros((31, 50), np.uint8))
     with pytest.raises(TrainingError, match="a: validation needs pairs of at least 32x32"):
-        Validation([Pair("a", tmp_path / "a.png", tmp_path / "a.png")], 1, 32, torch.device("cpu"))
+        Validation([Pair("a", tmp_path / "a.png", tmp_path / "a.png")], 1, EncoderDecoder.info, torch.device("cpu"))
+
+
+def test_reconstruction_of_an_image_by_itself_and_by_another() -> None:
+    image = read_grey(list(samples.pairs())[-1].vis)
+    perfect = reconstruction(lambda images: images, [image], torch.device("cpu"))
+    assert perfect["mse"] < 1e-12
+    assert perfect["ssim"] == pytest.approx(1)
+    darker = reconstruction(lambda images: images - 0.1, [image.clip(0.2, 1)], torch.device("cpu"))
+    assert darker["mse"] == pytest.approx(0.01, rel=0.05)
+    assert darker["psnr"] == pytest.approx(20, abs=0.2)

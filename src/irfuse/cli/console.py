@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 from rich.text import Text
 
 from irfuse.errors import SuspiciousPairWarning
@@ -21,12 +22,19 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 class _Rate(ProgressColumn):
     def __init__(self, unit: str) -> None:
-        super().__init__()
+        super().__init__(table_column=_whole())
         self._unit = unit
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:.2f} {self._unit}/s")
+
+
+class _Note(ProgressColumn):
+    """What is done right now: cut off where there is no room, so that counts and times keep theirs."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["note"], no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager
@@ -52,12 +60,12 @@ def progress(title: str, unit: str, *, at_once: bool = True) -> Iterator[Progres
         yield _lines(title)
         return
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.description}", table_column=_whole()),
+        BarColumn(20, table_column=_whole()),
+        MofNCompleteColumn(table_column=_whole()),
         _Rate(unit),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(table_column=_whole()),
+        _Note(),
     )
     bar = Bar(*columns, console=errors)
     task = bar.add_task(title, total=None, note="")
@@ -71,6 +79,11 @@ def progress(title: str, unit: str, *, at_once: bool = True) -> Iterator[Progres
             bar.update(task, completed=done, total=total, note=note)
 
         yield on_step
+
+
+def _whole() -> Column:
+    """A column that keeps its width when the terminal is narrow."""
+    return Column(no_wrap=True)
 
 
 def _lines(title: str) -> Progress:

@@ -1,9 +1,12 @@
 """Training data: crops of natural images, and of pairs."""
 
 import signal
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +24,7 @@ from irfuse.pairs import Pair
 Grey = NDArray[np.float32]
 Sources = tuple[Tensor, Tensor]
 """Infrared and visible, (1, H, W) and (C, H, W), or batches of them."""
+Decoded = TypeVar("Decoded", bound=tuple[Grey, ...])
 
 _REMEMBERED_BYTES = 1 << 30
 _LEAST_BLUR = 0.2
@@ -138,7 +142,50 @@ class Augmentation:
     noise: float
 
 
-class PairCrops(Dataset[Sources]):
+class Memory(Generic[Decoded]):
+    """Decoded images, remembered up to a gibibyte; what is beyond is read again each time.
+
+    Args:
+        read: gives the images of a number.
+    """
+
+    def __init__(self, read: Callable[[int], Decoded]) -> None:
+        self._read = read
+        self._remembered: dict[int, Decoded] = {}
+        self._bytes = 0
+
+    def __getitem__(self, number: int) -> Decoded:
+        if number in self._remembered:
+            return self._remembered[number]
+        decoded = self._read(number)
+        self._bytes += sum(image.nbytes for image in decoded)
+        if self._bytes < _REMEMBERED_BYTES:
+            self._remembered[number] = decoded
+        return decoded
+
+
+class ImageCrops(Dataset[tuple[Tensor, ...]]):
+    """Random crops of the luma of images, half of them mirrored; an image smaller than the crop is enlarged.
+
+    Crop number k is the same in every order and in every process, so that training can go on exactly.
+
+    Args:
+        paths: the image files.
+        size: the side of a crop.
+        seed: of all that is random.
+    """
+
+    def __init__(self, paths: Sequence[Path], size: int, seed: int) -> None:
+        self._images = Memory(partial(_read_image, paths))
+        self._count, self._size, self._seed = len(paths), size, seed
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        random = np.random.default_rng((self._seed, index))
+        (image,) = _crops(self._images[int(random.integers(self._count))], self._size, random)
+        return (torch.from_numpy((image[:, ::-1] if random.random() < 0.5 else image).copy())[None],)
+
+
+class PairCrops(Dataset[tuple[Tensor, ...]]):
     """Random crops of pairs; a pair smaller than the crop is enlarged.
 
     Crop number k is the same in every order and in every process, so that training can go on exactly.
@@ -154,29 +201,15 @@ class PairCrops(Dataset[Sources]):
     def __init__(
         self, pairs: Sequence[Pair], size: int, channels: Channels, augmentation: Augmentation, seed: int
     ) -> None:
-        self._pairs, self._size, self._channels = pairs, size, channels
+        self._pairs = Memory(partial(_read_pair, pairs, channels))
+        self._count, self._size = len(pairs), size
         self._augmentation, self._seed = augmentation, seed
-        self._remembered: dict[int, tuple[Grey, Grey]] = {}
-        self._bytes = 0
 
     def __getitem__(self, index: int) -> Sources:
         random = np.random.default_rng((self._seed, index))
-        ir, vis = self._read(int(random.integers(len(self._pairs))))
-        factor = max(1.0, self._size / min(ir.shape))
-        ir, vis = _scale(ir, factor), _scale(vis, factor)
-        top, left = (int(random.integers(side - self._size + 1)) for side in ir.shape)
-        window = slice(top, top + self._size), slice(left, left + self._size)
-        ir, vis = (self._augment(image[window], random) for image in (ir, vis))
+        crops = _crops(self._pairs[int(random.integers(self._count))], self._size, random)
+        ir, vis = (self._augment(crop, random) for crop in crops)
         return tensors(ir[:, ::-1], vis[:, ::-1]) if random.random() < 0.5 else tensors(ir, vis)
-
-    def _read(self, number: int) -> tuple[Grey, Grey]:
-        if number in self._remembered:
-            return self._remembered[number]
-        pair = read_pair(self._pairs[number], self._channels)
-        self._bytes += sum(image.nbytes for image in pair)
-        if self._bytes < _REMEMBERED_BYTES:
-            self._remembered[number] = pair
-        return pair
 
     def _augment(self, image: Grey, random: np.random.Generator) -> Grey:
         if random.random() < self._augmentation.share:
@@ -189,26 +222,69 @@ class PairCrops(Dataset[Sources]):
         return image
 
 
-def batches(crops: PairCrops, start: int, end: int, count: int, device: torch.device) -> Iterator[Sources]:
-    """Batches number `start` to `end` of `count` crops each, read ahead in other processes where a GPU waits for them.
+class Feed:
+    """Batches of crops in their order, read ahead in other processes where a GPU waits for them.
 
-    Returns:
-        (B, 1, size, size) and (B, C, size, size) on the device.
+    Args:
+        crops: where they come from.
+        steps: how many batches there are.
+        count: of crops in a batch.
+        device: where they are needed.
+
+    Attributes:
+        waited: seconds in which batches were waited for.
     """
-    workers = min(cores(), 8) if device.type == "cuda" else 0
-    loader = DataLoader(
-        crops,
-        sampler=range(start * count, end * count),
-        batch_size=count,
-        num_workers=workers,
-        pin_memory=device.type == "cuda",
-        worker_init_fn=_leave_signals,
-    )
-    for ir, vis in loader:
-        yield (
-            ir.to(device, non_blocking=True),
-            vis.to(device, memory_format=torch.channels_last, non_blocking=True),
+
+    def __init__(self, crops: Dataset[tuple[Tensor, ...]], steps: int, count: int, device: torch.device) -> None:
+        self._crops, self._steps, self._count, self._device = crops, steps, count, device
+        self.waited = 0.0
+        self._step = 0
+        self._batches: Iterator[Sequence[Tensor]] | None = None
+
+    def batch(self) -> tuple[Tensor, ...]:
+        """The next, each (B, C, size, size) on the device."""
+        start = time.perf_counter()
+        if self._batches is None:
+            self._batches = self._read_ahead()
+        batch = next(self._batches)
+        self._step += 1
+        self.waited += time.perf_counter() - start
+        return tuple(part.to(self._device, memory_format=torch.channels_last, non_blocking=True) for part in batch)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self._step, "waited": self.waited}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._step, self.waited = state["step"], state["waited"]
+        self._batches = None
+
+    def _read_ahead(self) -> Iterator[Sequence[Tensor]]:
+        on_gpu = self._device.type == "cuda"
+        loader = DataLoader(
+            self._crops,
+            sampler=range(self._step * self._count, self._steps * self._count),
+            batch_size=self._count,
+            num_workers=min(cores(), 8) if on_gpu else 0,
+            pin_memory=on_gpu,
+            worker_init_fn=_leave_signals,
         )
+        return iter(loader)
+
+
+def _read_image(paths: Sequence[Path], number: int) -> tuple[Grey]:
+    return (read_grey(paths[number]),)
+
+
+def _read_pair(pairs: Sequence[Pair], channels: Channels, number: int) -> tuple[Grey, Grey]:
+    return read_pair(pairs[number], channels)
+
+
+def _crops(images: Sequence[Grey], size: int, random: np.random.Generator) -> list[Grey]:
+    """The same window of images of one size, (size, size), enlarged where they are too small."""
+    factor = max(1.0, size / min(images[0].shape[:2]))
+    images = [_scale(image, factor) for image in images]
+    top, left = (int(random.integers(side - size + 1)) for side in images[0].shape[:2])
+    return [image[top : top + size, left : left + size] for image in images]
 
 
 def _read_infrared(path: Path) -> Grey:

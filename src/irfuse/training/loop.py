@@ -177,13 +177,7 @@ def _resume(task: Task, checkpoint: Path, identity: dict[str, Any]) -> History:
         raise TrainingError(f"{checkpoint}: no checkpoint to resume from; train without --resume")
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        saved = state["identity"]
-        for name in sorted(saved.keys() | identity.keys()):
-            if saved.get(name) != identity.get(name):
-                raise TrainingError(
-                    f"{checkpoint} belongs to a training with another {name}: "
-                    f"{_short(saved.get(name))} there, {_short(identity.get(name))} here"
-                )
+        check_same(state["identity"], identity, str(checkpoint))
         task.load_state_dict(state["task"])
         return History(state["losses"], state["scores"], state["seconds"])
     except TrainingError:
@@ -191,6 +185,22 @@ def _resume(task: Task, checkpoint: Path, identity: dict[str, Any]) -> History:
     except Exception as error:
         # A damaged file can be anything, and fail anywhere.
         raise TrainingError(f"{checkpoint}: not a checkpoint that can be read ({type(error).__name__})") from error
+
+
+def check_same(saved: dict[str, Any], identity: dict[str, Any], file: str) -> None:
+    """Refuse the file of another training, and name the setting that differs.
+
+    Raises:
+        TrainingError: what is in `saved` and in `identity` differs.
+    """
+    for name in sorted(saved.keys() | identity.keys()):
+        there, here = saved.get(name), identity.get(name)
+        if isinstance(there, dict) and isinstance(here, dict):
+            check_same(there, here, file)
+        elif there != here:
+            raise TrainingError(
+                f"{file} belongs to a training with another {name}: {_short(there)} there, {_short(here)} here"
+            )
 
 
 def _short(value: object) -> str:

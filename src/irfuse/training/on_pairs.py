@@ -1,7 +1,7 @@
 """What every training on pairs shares: the validation, the pictures, the files that are written."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,13 +35,12 @@ class Recipe(provenance.Recipe, Protocol):
 
 
 class FusionTask(loop.Task, Protocol):
-    """A task whose network fuses pairs.
+    """A task whose network fuses pairs."""
 
-    Attributes:
-        waited: seconds in which steps waited for their data.
-    """
-
-    waited: float
+    @property
+    def waited(self) -> float:
+        """Seconds in which steps waited for their data."""
+        ...
 
     @property
     def network(self) -> nn.Module:
@@ -88,6 +87,7 @@ def train(
     device: torch.device,
     resume: bool,
     on_step: Progress,
+    notes: Mapping[str, str] | None = None,
 ) -> Path:
     """Train, and write the weights file ``NAME.safetensors`` with all that belongs to it.
 
@@ -102,6 +102,7 @@ def train(
         command: what the card says was run.
         device: that the task is on.
         resume, on_step: see :func:`irfuse.training.loop.run`.
+        notes: further rows of the card's first table.
 
     Returns:
         The model card.
@@ -118,6 +119,7 @@ def train(
     identity = {
         "method": method.name,
         "recipe": recipe.as_dict(),
+        "architecture": architecture,
         "pairs": [file["sha256"] for file in files],
         "validation": [file["sha256"] for file in validated_on],
     }
@@ -148,6 +150,7 @@ def train(
         {
             "each source's contribution (the average: 0.5)": shares,
             "waiting for data": f"{task.waited / history.seconds:.1%} of the time",
+            **(notes or {}),
         },
         _preview(output, history.epochs),
     )

@@ -60,10 +60,14 @@ def command(method: str, recipe: Recipe, options: Mapping[str, str | None], outp
     for name, value in options.items():
         words += [f"--{name}", value] if value else []
     for field in fields(recipe):
-        value = getattr(recipe, field.name)
-        if value != field.default:
-            for one in value if isinstance(value, tuple) else (value,):
-                words += [f"--{field.name.replace('_', '-')}", str(one)]
+        value, option = getattr(recipe, field.name), field.name.replace("_", "-")
+        if value == field.default:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            words += [f"--{option}", str(one)]
     return shlex.join([*words, "-o", output.name])
 
 

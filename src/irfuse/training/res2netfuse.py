@@ -18,12 +18,12 @@ from irfuse.device import machine, resolve
 from irfuse.errors import TrainingError
 from irfuse.files import make_folder, sha256
 from irfuse.methods.res2netfuse import AutoEncoder, Res2NetFuse
-from irfuse.metrics.pixels import mse, psnr
 from irfuse.metrics.ssim import similarity
 from irfuse.progress import Progress, silent
 from irfuse.training import card, loop, provenance
-from irfuse.training.data import Grey, RandomCrops, SingleImage, read_grey
+from irfuse.training.data import RandomCrops, SingleImage, read_grey
 from irfuse.training.loop import History
+from irfuse.training.validation import reconstruction
 
 Decay = Literal["cosine", "none"]
 
@@ -175,35 +175,16 @@ def train_weights(
     tests = [read_grey(path) for path in datasets.images(test)] if test else []
     if any(min(image.shape) < 11 for image in tests):
         raise TrainingError(f"{test}: test images of at least 11x11 are needed")
-    used = machine(resolve(device))
+    used = resolve(device)
     make_folder(output.parent)
     checkpoint = provenance.checkpoint(output)
     network, history = train(recipe, images, checkpoint, device=device, resume=resume, on_step=on_step)
     command = provenance.command(Res2NetFuse.info.name, recipe, {"images": source, "test": test}, output)
-    header = provenance.header(Res2NetFuse.info.name, recipe, provenance.listed(images), command, history.seconds, used)
+    header = provenance.header(
+        Res2NetFuse.info.name, recipe, provenance.listed(images), command, history.seconds, machine(used)
+    )
     weights.save(network, header, output)
-    scores = {"these weights": reconstruction_scores(network, tests), **PAPER_RECONSTRUCTION} if tests else {}
+    scores = {"these weights": reconstruction(network, tests, used), **PAPER_RECONSTRUCTION} if tests else {}
     written = card.write(output, history, scores, f"Reconstruction of {test} ({len(tests)} images)")
     checkpoint.unlink()
     return written
-
-
-@torch.inference_mode()
-def reconstruction_scores(network: AutoEncoder, images: Sequence[Grey]) -> dict[str, float]:
-    """How well an auto-encoder reconstructs images, rounded to 8 bits: the paper's Table III.
-
-    Args:
-        images: (H, W) in [0, 1], each at least 11x11.
-
-    Returns:
-        The means over the images of ``mse``, ``ssim`` and ``psnr`` (decibels).
-    """
-    device = next(network.parameters()).device
-    scores = []
-    for pixels in images:
-        image = torch.from_numpy(pixels)[None, None].to(device, memory_format=torch.channels_last)
-        rebuilt = (network(image).clamp(0, 1) * 255).round() / 255
-        values = (mse(rebuilt, image, image), similarity(rebuilt, image), psnr(rebuilt, image, image))
-        scores.append([value.item() for value in values])
-    means = torch.tensor(scores, dtype=torch.float64).mean(dim=0)
-    return dict(zip(("mse", "ssim", "psnr"), means.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Validation on pairs that are not trained on: scores, pictures, and what each source contributes."""
+"""Validation on what is not trained on: scores, pictures, what each source contributes, and how images are rebuilt."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,9 +10,11 @@ from torch import Tensor
 from irfuse import sheet
 from irfuse.errors import TrainingError
 from irfuse.evaluation import Evaluator
-from irfuse.methods.base import Channels
+from irfuse.methods.base import Channels, MethodInfo
+from irfuse.metrics.pixels import mse, psnr
+from irfuse.metrics.ssim import similarity
 from irfuse.pairs import Pair
-from irfuse.training.data import read_pair, tensors
+from irfuse.training.data import Grey, read_pair, tensors
 
 Fuse = Callable[[Tensor, Tensor], Tensor]
 """From (1, 1, H, W) and (1, C, H, W) to (1, C, H, W), all in [0, 1]."""
@@ -27,38 +29,51 @@ class Validation:
     Args:
         pairs: the files.
         channels: of the visible image.
-        multiple: height and width must be multiples of this.
+        method: that is validated; it says what sizes it takes.
         device: where the network is.
+        metrics: of which :meth:`scores` gives the means.
+
+    Attributes:
+        tensors: the images of each pair, (1, H, W) and (C, H, W) in [0, 1].
 
     Raises:
         TrainingError: a pair is too small.
         ImageError, PairError: a pair cannot be used.
     """
 
-    def __init__(self, pairs: Sequence[Pair], channels: Channels, multiple: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        channels: Channels,
+        method: MethodInfo,
+        device: torch.device,
+        metrics: Sequence[str] = METRICS,
+    ) -> None:
         self.pairs = pairs
-        self._evaluator = Evaluator(METRICS)
+        self._evaluator = Evaluator(metrics)
+        self._metrics = metrics
         self._device = device
-        self._tensors: list[tuple[Tensor, Tensor]] = []
+        self.tensors: list[tuple[Tensor, Tensor]] = []
+        least = max(method.minimum, method.multiple)
         for pair in pairs:
             ir, vis = read_pair(pair, channels)
-            height, width = (side // multiple * multiple for side in ir.shape)
-            if not (height and width):
-                raise TrainingError(f"{pair.name}: validation needs pairs of at least {multiple}x{multiple} pixels")
-            self._tensors.append(tensors(ir[:height, :width], vis[:height, :width]))
+            height, width = (side // method.multiple * method.multiple for side in ir.shape)
+            if min(height, width) < least:
+                raise TrainingError(f"{pair.name}: validation needs pairs of at least {least}x{least} pixels")
+            self.tensors.append(tensors(ir[:height, :width], vis[:height, :width]))
 
     def scores(self, fuse: Fuse) -> dict[str, float]:
         """The means of the metrics, protocol `canonical`, on the fused images rounded to 8 bits."""
         every = [
             self._evaluator(*(_picture(image) for image in (self._fused(fuse, ir, vis), ir, vis)))
-            for ir, vis in self._tensors
+            for ir, vis in self.tensors
         ]
-        return {name: float(np.mean([scores[name] for scores in every])) for name in METRICS}
+        return {name: float(np.mean([scores[name] for scores in every])) for name in self._metrics}
 
     def preview(self, fuse: Fuse) -> NDArray[np.uint8]:
         """A sheet of some pairs, the same each time, and their fused images."""
-        step = max(1, len(self._tensors) // _SHOWN)
-        rows = [[ir, vis, self._fused(fuse, ir, vis)] for ir, vis in self._tensors[step // 2 :: step][:_SHOWN]]
+        step = max(1, len(self.tensors) // _SHOWN)
+        rows = [[ir, vis, self._fused(fuse, ir, vis)] for ir, vis in self.tensors[step // 2 :: step][:_SHOWN]]
         return sheet.comparison([[_picture(i) for i in row] for row in rows], ["infrared", "visible", "fused"])
 
     def contributions(self, fuse: Fuse) -> dict[str, float]:
@@ -68,7 +83,7 @@ class Validation:
         about 0.5 each for the average, and 0 for a source that is ignored.
         """
         shares = []
-        for ir, vis in self._tensors:
+        for ir, vis in self.tensors:
             fused = self._fused(fuse, ir, vis)
             without_ir = self._fused(fuse, _flat(ir), vis)
             without_vis = self._fused(fuse, ir, _flat(vis))
@@ -79,6 +94,30 @@ class Validation:
     @torch.no_grad()
     def _fused(self, fuse: Fuse, ir: Tensor, vis: Tensor) -> Tensor:
         return fuse(ir[None].to(self._device), vis[None].to(self._device))[0].float().cpu()
+
+
+@torch.inference_mode()
+def reconstruction(
+    rebuild: Callable[[Tensor], Tensor], images: Sequence[Grey], device: torch.device
+) -> dict[str, float]:
+    """How well an auto-encoder reconstructs images, rounded to 8 bits.
+
+    Args:
+        rebuild: from (1, 1, H, W) in [0, 1] to the same, not clipped.
+        images: (H, W) in [0, 1], each at least 11x11.
+        device: where the auto-encoder is.
+
+    Returns:
+        The means over the images of ``mse``, ``ssim`` and ``psnr`` (decibels).
+    """
+    scores = []
+    for pixels in images:
+        image = torch.from_numpy(pixels)[None, None].to(device, memory_format=torch.channels_last)
+        rebuilt = (rebuild(image).clamp(0, 1) * 255).round() / 255
+        values = (mse(rebuilt, image, image), similarity(rebuilt, image), psnr(rebuilt, image, image))
+        scores.append([value.item() for value in values])
+    means = torch.tensor(scores, dtype=torch.float64).mean(dim=0)
+    return dict(zip(("mse", "ssim", "psnr"), means.tolist(), strict=True))
 
 
 def _picture(image: Tensor) -> NDArray[np.uint8]:
