@@ -28,13 +28,14 @@ RUNS = 5
 SPECS = [
     "encoder-decoder",
     "res2netfuse",
+    "attention-ensemble",
     "resnet152",
     "resnet152:variant=code",
     "resnet152:backbone=resnet50",
     "nst",
     "laplacian-pyramid",
 ]
-NETWORKS = ("encoder-decoder", "res2netfuse")
+NETWORKS = ("encoder-decoder", "res2netfuse", "attention-ensemble")
 """Whose convolutions can be computed in half precision."""
 SIDE = 4096
 

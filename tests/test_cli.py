@@ -319,6 +319,29 @@ def test_train_on_pairs(run: Run, folders: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "n.safetensors").exists()
 
 
+def test_train_in_two_stages(run: Run, folders: Path, tmp_path: Path) -> None:
+    weights, again = tmp_path / "w.safetensors", tmp_path / "v.safetensors"
+    for role in ("ir", "vis"):
+        (folders / "kept" / role).mkdir(parents=True)
+        (folders / role / "tno_01.png").rename(folders / "kept" / role / "tno_01.png")
+    settings = ["--epochs", "1", "--epoch-steps", "2", "--batch", "1", "--size", "32"]
+    images = ["--images", folders / "vis", "--autoencoder-steps", "2"]
+    sources = ["--ir", folders / "ir", "--vis", folders / "vis", "--validation", folders / "kept"]
+    status, printed, _ = run("train", "attention-ensemble", *images, *sources, *settings, "-o", weights)
+    assert status == 0
+    assert printed.splitlines()[0] == f"weights: {weights}"
+    card = weights.with_suffix(".md").read_text()
+    assert f"`irfuse train attention-ensemble --images {folders / 'vis'} --ir" in card
+    first = ["--autoencoder", tmp_path / "w-autoencoder.safetensors"]
+    assert run("train", "attention-ensemble", *first, *sources, *settings, "-o", again)[0] == 0
+    for arguments in ([], [*images, *first]):
+        status, _, complaints = run(
+            "train", "attention-ensemble", *arguments, *sources, "-o", tmp_path / "n.safetensors"
+        )
+        assert status == 2
+        assert "give one of --images and --autoencoder" in complaints
+
+
 def test_evaluate_a_triple(run: Run, tno_01: Pair, tmp_path: Path) -> None:
     run("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "f.png", "-m", "average")
     triple = [tmp_path / "f.png", tno_01.ir, tno_01.vis]

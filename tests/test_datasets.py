@@ -16,9 +16,12 @@ def test_named_sets(image_set: datasets.ImageSet, data: Path) -> None:
     assert image_set.licence
 
 
-def test_training_and_test_images_differ(data: Path) -> None:
-    training, test = (datasets.images(name) for name in ("natural330", "coco20"))
-    assert not set(training) & set(test)
+@pytest.mark.parametrize("name", ["natural330", "natural602"])
+def test_training_and_test_images_differ(name: str, data: Path) -> None:
+    training = set(datasets.images(name))
+    assert not training & set(datasets.images("coco20"))
+    assert not training & {pair.vis for pair in datasets.pairs("pairs44").pairs}
+    assert not {"tno21", "vifb"} & {file.relative_to(data).parts[0] for file in training}
 
 
 def test_pairs_for_training_and_validation_differ(data: Path) -> None:

@@ -81,6 +81,12 @@ IMAGE_SETS = (
         f"{_BSDS}; {_COCO}",
         "BSDS500: research, with citation; COCO: Flickr terms",
     ),
+    ImageSet(
+        "natural602",
+        "natural330, and the visible images of pairs272: for training on many natural images of several kinds",
+        f"{_BSDS}; {_COCO}; {_ROADSCENE}; {_MSRS}; {_M3SVD}",
+        "BSDS500: research, with citation; COCO: Flickr terms; MSRS: MIT; RoadScene and M3SVD: none stated",
+    ),
     ImageSet("coco20", "The last 20 of 50 COCO images: for testing reconstruction", _COCO, "Flickr terms"),
 )
 

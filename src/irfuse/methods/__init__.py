@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from irfuse.errors import SpecError
+from irfuse.methods.attention_ensemble import AttentionEnsemble
 from irfuse.methods.average import Average
 from irfuse.methods.base import Method
 from irfuse.methods.encoder_decoder import EncoderDecoder
@@ -17,7 +18,16 @@ from irfuse.methods.resnet152 import ResNet152
 from irfuse.progress import Progress, silent
 from irfuse.weights import fetch
 
-METHODS: tuple[type[Method], ...] = (Res2NetFuse, EncoderDecoder, ResNet152, NST, Average, Maximum, LaplacianPyramid)
+METHODS: tuple[type[Method], ...] = (
+    Res2NetFuse,
+    EncoderDecoder,
+    AttentionEnsemble,
+    ResNet152,
+    NST,
+    Average,
+    Maximum,
+    LaplacianPyramid,
+)
 
 
 @dataclass(frozen=True)
