@@ -12,7 +12,7 @@ from irfuse.training import data
 from irfuse.training.data import Augmentation, Feed, Grey, ImageCrops, Memory, PairCrops, read_grey, read_pair
 
 PAIRS = list(samples.pairs())
-PLAIN = Augmentation(0, 0, 0)
+PLAIN = Augmentation()
 
 
 def crops(size: int = 64, channels: Channels = 1, augmentation: Augmentation = PLAIN, seed: int = 0) -> PairCrops:
@@ -105,6 +105,27 @@ def test_augmentation_blurs_and_adds_noise() -> None:
         return float(np.mean([crops(augmentation=augmentation)[k][1].diff(dim=2).abs().mean() for k in range(12)]))
 
     assert roughness(Augmentation(1, 3, 0)) < 0.8 * roughness(PLAIN) < 0.7 * roughness(Augmentation(1, 0, 0.2))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_one_image_as_both_sources(channels: Channels) -> None:
+    """In about the share that is asked for, as often the infrared as the visible; the places stay the same."""
+    plain, alike = crops(32, channels), crops(32, channels, Augmentation(alike=0.5))
+    kept = {"ir": 0, "vis": 0, "both": 0}
+    for number in range(60):
+        (ir, vis), (before_ir, before_vis) = alike[number], plain[number]
+        if torch.equal(vis, before_vis) and torch.equal(ir, before_ir):
+            kept["both"] += 1
+        elif torch.equal(ir, before_ir):
+            assert torch.equal(vis, ir.expand_as(vis))
+            kept["ir"] += 1
+        else:
+            assert torch.equal(vis, before_vis)
+            luma = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1) if channels == 3 else torch.ones(1, 1, 1)
+            assert torch.allclose(ir, (vis * luma).sum(dim=0, keepdim=True), atol=1e-6)
+            kept["vis"] += 1
+    assert kept["both"] == pytest.approx(30, abs=8)
+    assert kept["ir"] == pytest.approx(15, abs=8)
 
 
 def test_small_pairs_are_enlarged(tmp_path: Path, rng: np.random.Generator) -> None:

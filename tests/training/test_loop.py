@@ -16,6 +16,7 @@ class Counter:
 
     def __init__(self, bad: int = -1) -> None:
         self.count, self.bad = 0, bad
+        self.parts = {"counter": self}
 
     def step(self) -> dict[str, float]:
         self.count += 1

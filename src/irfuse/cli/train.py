@@ -99,6 +99,7 @@ def encoder_decoder(
     augmented: Annotated[float, typer.Option(min=0, max=1, help="Share of images blurred, and of noisy ones.")] = 0.1,
     blur: Annotated[float, typer.Option(min=0, help="Largest blur, in pixels.")] = 1.5,
     noise: Annotated[float, typer.Option(min=0, help="Largest noise; 1 is the full range.")] = 0.03,
+    alike: Annotated[float, typer.Option(min=0, max=1, help="Share of crops with one image as both sources.")] = 0.0,
     precision: PrecisionOption = "float32",
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
@@ -130,6 +131,7 @@ def encoder_decoder(
         augmented=augmented,
         blur=blur,
         noise=noise,
+        alike=alike,
         precision=precision,
         seed=seed,
     )

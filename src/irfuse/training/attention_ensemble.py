@@ -104,12 +104,61 @@ class Discriminator(nn.Module):
         return verdict
 
 
+class Watch:
+    """Notices when the adversary makes a reconstruction of no use."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._pixels: list[float] = []
+        self._variances: list[float] = []
+        self._best = float("inf")
+
+    def add(self, pixel: float, variance: float) -> None:
+        """Notice when the reconstruction becomes much worse than it was, for longer than a few steps.
+
+        Args:
+            pixel: the loss of a step.
+            variance: that of its images.
+
+        Raises:
+            DivergedError: the loss has become ten times what it was at its best.
+        """
+        self._pixels = [*self._pixels, pixel][-_WATCHED:]
+        self._variances = [*self._variances, variance][-_WATCHED:]
+        if len(self._pixels) == _WATCHED:
+            now = median(self._pixels)
+            if now > _DIVERGED * self._best:
+                self._fail(f"{now:.2g}, and was {self._best:.2g}")
+            self._best = min(self._best, now)
+
+    def check_learnt(self) -> None:
+        """Notice, at the end of all but the shortest trainings, that a grey image would be as near.
+
+        Raises:
+            DivergedError: the pixel loss is not below the variance of the images.
+        """
+        if len(self._pixels) == _WATCHED and median(self._pixels) > median(self._variances):
+            self._fail(f"{median(self._pixels):.2g}, as far from the images as grey is")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"pixels": self._pixels, "variances": self._variances, "best": self._best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._pixels, self._variances, self._best = state["pixels"], state["variances"], state["best"]
+
+    def _fail(self, pixel: str) -> None:
+        way_out = "--gan-weight or --learning-rate" if self._recipe.gan_weight else "--learning-rate"
+        raise DivergedError(f"the training diverged: the pixel loss is {pixel}; use a smaller {way_out}")
+
+
 class Reconstruction:
     """The first stage, for the loop: the auto-encoder and the discriminator, in turn.
 
     Attributes:
         network: without attention.
         discriminator: its adversary.
+        watch: notices when the training diverges.
+        parts: see :class:`irfuse.training.loop.Task`.
     """
 
     def __init__(self, recipe: Recipe, images: Sequence[Path], device: torch.device) -> None:
@@ -125,9 +174,16 @@ class Reconstruction:
         self._optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
         self._schedule = CosineAnnealingLR(self._optimizer, recipe.autoencoder_steps)
         self._adversary = torch.optim.Adam(self.discriminator.parameters(), lr=recipe.learning_rate, betas=(0.5, 0.999))
-        self._pixels: list[float] = []
-        self._variances: list[float] = []
-        self._best = float("inf")
+        self.watch = Watch(recipe)
+        self.parts: dict[str, loop.Stateful] = {
+            "feed": self._feed,
+            "network": self.network,
+            "discriminator": self.discriminator,
+            "optimizer": self._optimizer,
+            "adversary": self._adversary,
+            "schedule": self._schedule,
+            "watch": self.watch,
+        }
 
     @property
     def waited(self) -> float:
@@ -151,7 +207,7 @@ class Reconstruction:
         self._schedule.step()
         if recipe.gan_weight:
             losses["discriminator"] = self._discriminate(images, rebuilt.detach())
-        self._watch(losses["pixel"].item(), images.var(dim=(1, 2, 3)).mean().item())
+        self.watch.add(losses["pixel"].item(), images.var(dim=(1, 2, 3)).mean().item())
         return {"total": total.item(), **{name: loss.item() for name, loss in losses.items()}}
 
     def _discriminate(self, images: Tensor, rebuilt: Tensor) -> Tensor:
@@ -161,51 +217,6 @@ class Reconstruction:
         loss.backward()  # type: ignore[no-untyped-call]
         self._adversary.step()
         return loss
-
-    def check_learnt(self) -> None:
-        """Notice, at the end of all but the shortest trainings, that a grey image would be as near.
-
-        Raises:
-            DivergedError: the pixel loss is not below the variance of the images.
-        """
-        if len(self._pixels) == _WATCHED and median(self._pixels) > median(self._variances):
-            self._diverged(f"{median(self._pixels):.2g}, as far from the images as grey is")
-
-    def _watch(self, pixel: float, variance: float) -> None:
-        """Notice when the reconstruction becomes much worse than it was, for longer than a few steps."""
-        self._pixels = [*self._pixels, pixel][-_WATCHED:]
-        self._variances = [*self._variances, variance][-_WATCHED:]
-        if len(self._pixels) == _WATCHED:
-            now = median(self._pixels)
-            if now > _DIVERGED * self._best:
-                self._diverged(f"{now:.2g}, and was {self._best:.2g}")
-            self._best = min(self._best, now)
-
-    def _diverged(self, pixel: str) -> None:
-        way_out = "--gan-weight or --learning-rate" if self._recipe.gan_weight else "--learning-rate"
-        raise DivergedError(f"the training diverged: the pixel loss is {pixel}; use a smaller {way_out}")
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "feed": self._feed.state_dict(),
-            "network": self.network.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "adversary": self._adversary.state_dict(),
-            "schedule": self._schedule.state_dict(),
-            "pixels": self._pixels,
-            "variances": self._variances,
-            "best": self._best,
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._feed.load_state_dict(state["feed"])
-        self.network.load_state_dict(state["network"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._adversary.load_state_dict(state["adversary"])
-        self._schedule.load_state_dict(state["schedule"])
-        self._pixels, self._variances, self._best = state["pixels"], state["variances"], state["best"]
 
 
 class Fusion:
@@ -219,11 +230,12 @@ class Fusion:
 
     Attributes:
         network: with attention.
+        parts: see :class:`irfuse.training.loop.Task`.
     """
 
     def __init__(self, recipe: Recipe, autoencoder: Network, pairs: Sequence[Pair], device: torch.device) -> None:
         self._recipe, self._device = recipe, device
-        crops = PairCrops(pairs, recipe.size, 1, Augmentation(0, 0, 0), recipe.seed)
+        crops = PairCrops(pairs, recipe.size, 1, Augmentation(), recipe.seed)
         self._feed = Feed(crops, recipe.epochs * recipe.epoch_steps, recipe.batch, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
@@ -240,6 +252,12 @@ class Fusion:
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimizer = torch.optim.Adam(network.attention.parameters(), lr=recipe.learning_rate)
         self._schedule = CosineAnnealingLR(self._optimizer, recipe.epochs * recipe.epoch_steps)
+        self.parts: dict[str, loop.Stateful] = {
+            "feed": self._feed,
+            "network": self.network,
+            "optimizer": self._optimizer,
+            "schedule": self._schedule,
+        }
 
     @property
     def waited(self) -> float:
@@ -269,20 +287,6 @@ class Fusion:
         pixel = F.l1_loss(fused, torch.maximum(ir, vis))
         total = recipe.structure_weight * structure + recipe.gradient_weight * gradient + recipe.pixel_weight * pixel
         return {"total": total, "structure": structure, "gradient": gradient, "pixel": pixel}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "feed": self._feed.state_dict(),
-            "network": self.network.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._feed.load_state_dict(state["feed"])
-        self.network.load_state_dict(state["network"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
 
 
 def check(recipe: Recipe) -> None:
@@ -438,7 +442,7 @@ def _train_autoencoder(
             resume=resume,
             on_step=lambda done, total, note: on_step(done, total, f"auto-encoder  {note}"),
         )
-        task.check_learnt()
+        task.watch.check_learnt()
     except DivergedError:
         checkpoint.unlink(missing_ok=True)
         raise

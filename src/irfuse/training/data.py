@@ -135,11 +135,14 @@ class Augmentation:
         share: of the images that are blurred, and of those that noise is added to.
         blur: the largest standard deviation of the Gaussian, in pixels.
         noise: the largest standard deviation of the noise; 1 is the image's full range.
+        alike: share of the crops with one image as both sources, infrared or visible, so that a network learns to keep
+            what both agree on.
     """
 
-    share: float
-    blur: float
-    noise: float
+    share: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
+    alike: float = 0.0
 
 
 class Memory(Generic[Decoded]):
@@ -209,7 +212,11 @@ class PairCrops(Dataset[tuple[Tensor, ...]]):
         random = np.random.default_rng((self._seed, index))
         crops = _crops(self._pairs[int(random.integers(self._count))], self._size, random)
         ir, vis = (self._augment(crop, random) for crop in crops)
-        return tensors(ir[:, ::-1], vis[:, ::-1]) if random.random() < 0.5 else tensors(ir, vis)
+        if random.random() < 0.5:
+            ir, vis = ir[:, ::-1], vis[:, ::-1]
+        if random.random() < self._augmentation.alike:
+            ir, vis = _alike(ir, vis, random)
+        return tensors(ir, vis)
 
     def _augment(self, image: Grey, random: np.random.Generator) -> Grey:
         if random.random() < self._augmentation.share:
@@ -285,6 +292,13 @@ def _crops(images: Sequence[Grey], size: int, random: np.random.Generator) -> li
     images = [_scale(image, factor) for image in images]
     top, left = (int(random.integers(side - size + 1)) for side in images[0].shape[:2])
     return [image[top : top + size, left : left + size] for image in images]
+
+
+def _alike(ir: Grey, vis: Grey, random: np.random.Generator) -> tuple[Grey, Grey]:
+    """One of two images as both: the infrared, in as many channels as the visible has, or the visible, in grey."""
+    if random.random() < 0.5:
+        return ir, np.repeat(ir[..., None], vis.shape[2], axis=2)
+    return _luma(vis), vis
 
 
 def _read_infrared(path: Path) -> Grey:

@@ -23,7 +23,7 @@ from irfuse.metrics.piella import qw, qw_edge
 from irfuse.metrics.pixels import mse
 from irfuse.pairs import Pair
 from irfuse.progress import Progress, silent
-from irfuse.training import on_pairs
+from irfuse.training import loop, on_pairs
 from irfuse.training.data import Augmentation, Feed, PairCrops
 from irfuse.training.validation import Validation
 
@@ -55,6 +55,7 @@ class Recipe:
         augmented: the share of the crops' images that are blurred, and of those that noise is added to.
         blur: the largest standard deviation of the blur, in pixels.
         noise: the largest standard deviation of the noise; 1 is the image's full range.
+        alike: the share of the crops that have one image as both sources, irfuse's own.
         precision: of the network; the loss is always computed in float32.
         seed: of the initial weights and of the crops.
     """
@@ -75,6 +76,7 @@ class Recipe:
     augmented: float = 0.1
     blur: float = 1.5
     noise: float = 0.03
+    alike: float = 0.0
     precision: Precision = "float32"
     seed: int = 0
 
@@ -88,12 +90,13 @@ class Fusion:
 
     Attributes:
         network: the moving average of the weights.
+        parts: see :class:`irfuse.training.loop.Task`.
         waited: seconds in which steps waited for their data.
     """
 
     def __init__(self, recipe: Recipe, pairs: Sequence[Pair], device: torch.device) -> None:
         self._recipe, self._device = recipe, device
-        augmentation = Augmentation(recipe.augmented, recipe.blur, recipe.noise)
+        augmentation = Augmentation(recipe.augmented, recipe.blur, recipe.noise, recipe.alike)
         crops = PairCrops(pairs, recipe.size, recipe.channels, augmentation, recipe.seed)
         self._feed = Feed(crops, recipe.epochs * recipe.epoch_steps, recipe.batch, device)
         with torch.random.fork_rng(devices=[]):
@@ -106,6 +109,13 @@ class Fusion:
         )
         milestones = [epoch * recipe.epoch_steps for epoch in recipe.halved_at]
         self._schedule = MultiStepLR(self._optimizer, milestones, gamma=0.5)
+        self.parts: dict[str, loop.Stateful] = {
+            "feed": self._feed,
+            "average": self._average,
+            "network": self._trained,
+            "optimizer": self._optimizer,
+            "schedule": self._schedule,
+        }
 
     @property
     def waited(self) -> float:
@@ -150,22 +160,6 @@ class Fusion:
             + recipe.mse_weight * pixels
         )
         return {"total": total, "qw": structure, "qe": edges, "coarse": coarse, "mse": pixels}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "feed": self._feed.state_dict(),
-            "average": self._average.state_dict(),
-            "network": self._trained.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._average.load_state_dict(state["average"])
-        self._trained.load_state_dict(state["network"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
-        self._feed.load_state_dict(state["feed"])
 
 
 def check(recipe: Recipe) -> None:

@@ -7,7 +7,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -24,19 +24,28 @@ from irfuse.progress import Progress
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
 
+class Stateful(Protocol):
+    """What has a state that can be saved between any two steps, as PyTorch's networks and optimisers have."""
+
+    def state_dict(self) -> Any:
+        """The state, as tensors, numbers, strings, lists and dicts."""
+        ...
+
+    def load_state_dict(self, state: Any, /) -> Any:
+        """Go back to a saved state."""
+        ...
+
+
 class Task(Protocol):
-    """What is trained: one step at a time, with a state that can be saved between any two steps."""
+    """What is trained, one step at a time."""
+
+    @property
+    def parts(self) -> Mapping[str, Stateful]:
+        """All that the next step depends on, by names for the checkpoint."""
+        ...
 
     def step(self) -> dict[str, float]:
         """Do one step and return its losses."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that the next step depends on, as tensors, numbers, strings, lists and dicts."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to a saved state."""
         ...
 
 
@@ -162,7 +171,7 @@ def _save(task: Task, history: History, checkpoint: Path, identity: dict[str, An
         {
             "identity": identity,
             "versions": {"irfuse": irfuse.__version__, "torch": str(torch.__version__)},
-            "task": task.state_dict(),
+            "task": {name: part.state_dict() for name, part in task.parts.items()},
             "losses": history.losses,
             "scores": history.scores,
             "seconds": history.seconds,
@@ -178,7 +187,8 @@ def _resume(task: Task, checkpoint: Path, identity: dict[str, Any]) -> History:
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         check_same(state["identity"], identity, str(checkpoint))
-        task.load_state_dict(state["task"])
+        for name, part in task.parts.items():
+            part.load_state_dict(state["task"][name])
         return History(state["losses"], state["scores"], state["seconds"])
     except TrainingError:
         raise

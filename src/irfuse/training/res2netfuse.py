@@ -62,6 +62,19 @@ class Recipe:
         return {**asdict(self), "more_sizes": list(self.more_sizes)}
 
 
+@dataclass(frozen=True)
+class _Seeded:
+    """The state of a random generator, which PyTorch names otherwise than that of all else."""
+
+    generator: torch.Generator
+
+    def state_dict(self) -> torch.Tensor:
+        return self.generator.get_state()
+
+    def load_state_dict(self, state: torch.Tensor) -> None:
+        self.generator.set_state(state)
+
+
 class Reconstruction:
     """The task of the loop: an auto-encoder, its data and its optimiser."""
 
@@ -83,6 +96,12 @@ class Reconstruction:
             self._schedule = CosineAnnealingLR(self._optimizer, recipe.iterations)
         else:
             self._schedule = ConstantLR(self._optimizer, factor=1.0)
+        self.parts: dict[str, loop.Stateful] = {
+            "network": self.network,
+            "optimizer": self._optimizer,
+            "schedule": self._schedule,
+            "generator": _Seeded(self._generator),
+        }
 
     def step(self) -> dict[str, float]:
         images = self._data.batch(self._generator).to(self._device, memory_format=torch.channels_last)
@@ -95,20 +114,6 @@ class Reconstruction:
         self._optimizer.step()
         self._schedule.step()
         return {"total": total.item(), "ssim": structure.item(), "mse": pixel.item()}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "network": self.network.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict(),
-            "generator": self._generator.get_state(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.network.load_state_dict(state["network"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
-        self._generator.set_state(state["generator"])
 
 
 def train(
