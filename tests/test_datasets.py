@@ -16,6 +16,28 @@ def test_named_sets(image_set: datasets.ImageSet, data: Path) -> None:
     assert image_set.licence
 
 
+@pytest.mark.parametrize(
+    ("name", "count"), [("tno21", 21), ("tno20", 20), ("vifb", 21), ("vifb7", 7), ("roadscene", 221), ("msrs55", 55)]
+)
+def test_sets_to_benchmark_on(name: str, count: int, data: Path) -> None:
+    pairs = datasets.pairs(name).pairs
+    assert len({pair.name for pair in pairs}) == count
+    assert all(pair.ir.stem == pair.vis.stem for pair in pairs)
+    assert all((pair.ir.parent.name, pair.vis.parent.name) == ("ir", "vis") for pair in pairs)
+
+
+def test_benchmark_sets_are_described() -> None:
+    assert {s.name for s in datasets.BENCHMARK_SETS} == {"tno21", "tno20", "vifb", "vifb7", "roadscene", "msrs55"}
+    assert all(s.title and s.citation and s.licence for s in datasets.BENCHMARK_SETS)
+
+
+def test_parts_of_sets(data: Path) -> None:
+    assert datasets.pairs("tno20").pairs == datasets.pairs("tno21").pairs[:20]
+    assert set(datasets.pairs("vifb7").pairs) < set(datasets.pairs("vifb").pairs)
+    guests = next((data / "vifb_fused").iterdir())
+    assert {path.stem for path in guests.iterdir()} == {pair.name for pair in datasets.pairs("vifb7").pairs}
+
+
 @pytest.mark.parametrize("name", ["natural330", "natural602"])
 def test_training_and_test_images_differ(name: str, data: Path) -> None:
     training = set(datasets.images(name))

@@ -28,6 +28,11 @@ _MSRS = (
     'based on illumination aware", Information Fusion 83-84, 2022 (MSRS)'
 )
 _M3SVD = "L. Tang and others: VideoFusion (M3SVD)"
+_TNO = (
+    'A. Toet: "TNO Image Fusion Dataset", figshare, 2014, doi:10.6084/m9.figshare.1008029; "The TNO Multiband Image '
+    'Data Collection", Data in Brief 15, 2017'
+)
+_VIFB = "The benchmark VIFB, github.com/xingchenzhang/VIFB"
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,21 @@ PAIR_SETS = (
     ),
 )
 
+BENCHMARK_SETS = (
+    ImageSet("tno21", "21 pairs of TNO in grey, as used by Li and Wu", _TNO, "free for research with citation"),
+    ImageSet(
+        "tno20",
+        "Those of them from 01 to 20, as used by the papers of ResNet-152 and Res2NetFuse",
+        _TNO,
+        "free for research with citation",
+    ),
+    ImageSet("vifb", "The 21 pairs of VIFB, most in colour", _VIFB, "none stated"),
+    ImageSet("vifb7", "The seven of them that results of 25 published methods are at hand for", _VIFB, "none stated"),
+    ImageSet("roadscene", "The 221 pairs of RoadScene, in colour", _ROADSCENE, "none stated"),
+    ImageSet("msrs55", "55 pairs of MSRS by day and night, in colour", _MSRS, "MIT"),
+)
+"""Pairs to compare methods on."""
+
 
 def images(source: str) -> list[Path]:
     """The image files that `source` means: a named set, one file, or all images of a folder, sorted.
@@ -137,11 +157,11 @@ def pairs(source: str) -> Pairing:
         DatasetError: the named set is not whole, or there is no such set, folder or manifest.
         PairError: it holds no pair.
     """
-    for pair_set in PAIR_SETS:
+    for pair_set in (*PAIR_SETS, *BENCHMARK_SETS):
         if pair_set.name == source:
             return Pairing(tuple(pair_set.pairs()))
     path = Path(source)
     if not path.exists():
-        names = ", ".join(pair_set.name for pair_set in PAIR_SETS)
+        names = ", ".join(pair_set.name for pair_set in (*PAIR_SETS, *BENCHMARK_SETS))
         raise DatasetError(f"{source}: no such file or folder, and no named set of pairs ({names})")
     return find(path)
