@@ -1,0 +1,167 @@
+"""What a benchmark keeps: fused images and scores, each under a key that says all that it depends on.
+
+Each is written whole or not at all, so that a run that was killed goes on where it was. Nothing is ever out of date,
+since what changes changes the key; the folder may be deleted at any time.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from irfuse import images
+from irfuse.files import make_folder, sha256, write_atomic
+from irfuse.images import Array
+
+
+def default_folder() -> Path:
+    """``irfuse/benchmark`` where this user's caches lie."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "irfuse" / "benchmark"
+
+
+def key(*parts: str | bool) -> str:
+    """A name for what depends on all `parts` and on nothing else.
+
+    >>> key("average", "ab") == key("averagea", "b")
+    False
+    """
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What it took to fuse one pair.
+
+    Attributes:
+        seconds: from arrays to an array.
+        counts: whether they say how fast the method is; a method's first call warms up, and does not count.
+        memory: the peak above what the process had before the method was made, in bytes; None of a first call, and
+            where the system does not tell.
+        operations: multiplications and additions of products and convolutions; None but of a first call.
+    """
+
+    seconds: float
+    counts: bool
+    memory: int | None
+    operations: int | None
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A fused image that is kept.
+
+    Attributes:
+        path: of its file.
+        sha256: of the file's content.
+        cost: what it took.
+        remarks: what looked wrong.
+    """
+
+    path: Path
+    sha256: str
+    cost: Cost
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The scores of a fused image under one protocol.
+
+    Attributes:
+        scores: by the metrics' names; NaN where one is undefined.
+        seconds: they took.
+        remarks: which are undefined and why, and what looks wrong.
+    """
+
+    scores: dict[str, float]
+    seconds: float
+    remarks: tuple[str, ...] = ()
+
+    def joined(self, other: "Scored") -> "Scored":
+        """These scores and further ones."""
+        remarks = dict.fromkeys((*self.remarks, *other.remarks))
+        return Scored(self.scores | other.scores, self.seconds + other.seconds, tuple(remarks))
+
+
+class Cache:
+    """A folder of fused images and of scores.
+
+    Args:
+        folder: it is made if it is not there.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        make_folder(folder)
+
+    def fused(self, key: str) -> Fused | None:
+        """The fused image of a key; None unless it is there and undamaged."""
+        record = _read(self._place("fused", key))
+        if record is None:
+            return None
+        path = self._place("fused", key).with_name(record["image"])
+        if not path.is_file() or sha256(path) != record["sha256"]:
+            return None
+        return Fused(path, record["sha256"], Cost(**record["cost"]), tuple(record["remarks"]))
+
+    def keep_fused(self, key: str, fused: Array, cost: Cost, remarks: tuple[str, ...]) -> Fused:
+        """Keep a fused image: as PNG, or as TIFF if it is floating-point.
+
+        Raises:
+            ImageError: it is no image, or no format holds it.
+            OutputError: the folder cannot be written.
+        """
+        if np.issubdtype(fused.dtype, np.floating):
+            path = self._place("fused", key).with_suffix(".tiff")
+            fused = fused.astype(np.float32)
+        else:
+            path = self._place("fused", key).with_suffix(".png")
+        make_folder(path.parent)
+        images.write(path, fused)
+        digest = sha256(path)
+        # The record is written last: where it is, the image is whole.
+        _write(
+            self._place("fused", key),
+            {"image": path.name, "sha256": digest, "cost": asdict(cost), "remarks": list(remarks)},
+        )
+        return Fused(path, digest, cost, remarks)
+
+    def scores(self, key: str) -> Scored:
+        """The scores of a key so far; empty if there are none."""
+        record = _read(self._place("scores", key))
+        if record is None:
+            return Scored({}, 0.0)
+        return Scored(record["scores"], record["seconds"], tuple(record["remarks"]))
+
+    def keep_scores(self, key: str, scored: Scored) -> Scored:
+        """Add scores to those of a key; gives them all.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        scored = self.scores(key).joined(scored)
+        make_folder(self._place("scores", key).parent)
+        _write(self._place("scores", key), asdict(scored))
+        return scored
+
+    def _place(self, kind: str, key: str) -> Path:
+        return self.folder / kind / key[:2] / f"{key}.json"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record
+
+
+def _write(path: Path, record: dict[str, Any]) -> None:
+    write_atomic(path, json.dumps(record, indent=1).encode())

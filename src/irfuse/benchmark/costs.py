@@ -1,0 +1,79 @@
+"""What it takes to fuse: seconds, memory, operations."""
+
+import gc
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from irfuse.benchmark.cache import Cost
+from irfuse.images import Array
+
+_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_KILOBYTE = 1024
+
+
+class Meter:
+    """Measures the calls of one method. Make it before the method, so that its weights count as its memory.
+
+    On a GPU the memory is that of PyTorch's tensors, on a CPU that of the process, where Linux tells it.
+
+    Args:
+        device: where the method runs.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._calls = 0
+        _load_libraries()
+        gc.collect()
+        self._before = _resident("VmRSS") if device.type == "cpu" else 0
+
+    def measure(self, fuse: Callable[[Array, Array], Array], ir: Array, vis: Array) -> tuple[Array, Cost]:
+        """Fuse a pair. In the first call operations are counted, which takes time; it warms up anyway."""
+        first = self._calls == 0
+        self._calls += 1
+        self._reset_peak()
+        counter = FlopCounterMode(display=False) if first else None
+        start = time.perf_counter()
+        with counter or nullcontext():
+            fused = fuse(ir, vis)
+        seconds = time.perf_counter() - start
+        operations = counter.get_total_flops() if counter else None
+        # What counting takes is not the method's memory.
+        return fused, Cost(seconds, not first, None if first else self._memory(), operations)
+
+    def _reset_peak(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+        elif _RESET.exists():
+            try:
+                _RESET.write_text("5")
+            except OSError:
+                # The peak is then that of the whole life of the process, which is not the method's.
+                self._before = None
+
+    def _memory(self) -> int | None:
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device)
+        peak = _resident("VmHWM")
+        return None if peak is None or self._before is None else max(0, peak - self._before)
+
+
+def _load_libraries() -> None:
+    """Use once what each first method would load, so that it does not count as that method's memory."""
+    with FlopCounterMode(display=False):
+        F.conv2d(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 3, 3))
+
+
+def _resident(field: str) -> int | None:
+    """A figure of this process's memory in bytes; None where the system does not tell."""
+    try:
+        lines = _STATUS.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * _KILOBYTE for line in lines if line.startswith(f"{field}:")), None)

@@ -1,0 +1,256 @@
+"""What is compared on which pairs by which metrics; all that can be wrong with it is found before the work starts."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import nn
+
+from irfuse import datasets, images, weights
+from irfuse.errors import ImageError, PairError, ParameterError
+from irfuse.evaluation import Evaluator
+from irfuse.files import sha256
+from irfuse.images import Array
+from irfuse.levels import Levels, Percentiles
+from irfuse.methods import Spec, build, find, parameters
+from irfuse.pairs import Pair, match_fused
+from irfuse.progress import Progress
+
+Function = Callable[[Array, Array], Array]
+"""Fuses an infrared and a visible image as :func:`irfuse.images.read` returns them."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of irfuse that is compared.
+
+    Attributes:
+        spec: which is its name in tables.
+        digest: of all that it learnt, in hexadecimal.
+        parameters: how many numbers that is.
+        learnt_from: the SHA-256 of the image files that its weights were trained on.
+    """
+
+    spec: str
+    digest: str
+    parameters: int
+    learnt_from: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        return self.spec
+
+
+@dataclass(frozen=True)
+class Own:
+    """A function that is compared. What it does is not known, so that it is called in each run."""
+
+    name: str
+    function: Function
+
+
+@dataclass(frozen=True)
+class Guest:
+    """Fused images that another program made.
+
+    Attributes:
+        name: in tables.
+        fused: the files by the pairs' names.
+    """
+
+    name: str
+    fused: Mapping[str, Path]
+
+
+Entrant = Method | Own | Guest
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A pair with what is known of its files.
+
+    Attributes:
+        pair: the files.
+        ir_sha256, vis_sha256: of their content.
+        size: (height, width), of both.
+    """
+
+    pair: Pair
+    ir_sha256: str
+    vis_sha256: str
+    size: tuple[int, int]
+
+    @property
+    def name(self) -> str:
+        return self.pair.name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A benchmark that can start.
+
+    Attributes:
+        data: what the pairs are called.
+        scenes: the pairs.
+        entrants: what is compared.
+        evaluators: by the protocols' names.
+        remarks: what its user should know before it starts.
+    """
+
+    data: str
+    scenes: tuple[Scene, ...]
+    entrants: tuple[Entrant, ...]
+    evaluators: Mapping[str, Evaluator]
+    remarks: tuple[str, ...] = field(default=())
+
+
+def make(
+    data: str | Path | Sequence[Pair],
+    methods: Sequence[str],
+    functions: Mapping[str, Function],
+    fused: Mapping[str, str | Path],
+    protocols: Sequence[str],
+    metrics: Sequence[str] | None,
+    thermal: Levels | Percentiles,
+    on_fetch: Progress,
+) -> Plan:
+    """Check everything.
+
+    Args:
+        data: a named set, a folder of pairs, a CSV manifest, or pairs.
+        methods: specs.
+        functions, fused: functions, and folders of fused images, by their names in tables.
+        protocols: names.
+        metrics: their names; None means all that a protocol has.
+        thermal: how infrared values become [0, 1].
+        on_fetch: told how far the fetching of a backbone's weights is.
+
+    Raises:
+        IrfuseError: one of these is wrong, or does not go with the others; the message says what to do.
+    """
+    _check_names([*methods, *functions, *fused])
+    if isinstance(protocols, str):
+        raise ParameterError(f"protocols: a list of names is needed, such as [{protocols!r}]")
+    evaluators = {name: Evaluator(metrics, name, thermal=thermal) for name in protocols}
+    if not evaluators:
+        raise ParameterError("no protocol is named")
+    pairs, remarks = _pairs(data)
+    scenes = tuple(_scene(pair) for pair in pairs)
+    smallest = min(scenes, key=lambda scene: min(scene.size))
+    for evaluator in evaluators.values():
+        try:
+            evaluator.check_side(min(smallest.size))
+        except ImageError as error:
+            raise ImageError(f"{smallest.name}: {error}") from None
+    guests: list[Entrant] = []
+    for name, folder in fused.items():
+        guest, remark = _guest(name, Path(folder), scenes)
+        guests.append(guest)
+        remarks += remark
+    entrants: list[Entrant] = [_method(spec, on_fetch) for spec in methods]
+    for entrant in entrants:
+        known = [scene.name for scene in scenes if is_trained_on(entrant, scene)]
+        if known:
+            remarks.append(f"{entrant.name} was trained on {len(known)} of the {len(scenes)} pairs: {_some(known)}")
+    entrants += (Own(name, function) for name, function in functions.items())
+    entrants += guests
+    return Plan(
+        data if isinstance(data, str) else str(data) if isinstance(data, Path) else f"{len(scenes)} pairs",
+        scenes,
+        tuple(entrants),
+        evaluators,
+        tuple(remarks),
+    )
+
+
+def is_trained_on(entrant: Entrant, scene: Scene) -> bool:
+    """Whether an image of a pair is one that the entrant's weights were trained on, as far as these say it."""
+    return isinstance(entrant, Method) and bool(entrant.learnt_from & {scene.ir_sha256, scene.vis_sha256})
+
+
+def _check_names(names: Sequence[str]) -> None:
+    if not names:
+        raise ParameterError("nothing to compare: name methods, or folders of fused images")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ParameterError(f"two entrants are named {' and '.join(twice)}; give each its own name")
+    if any(not name.strip() for name in names):
+        raise ParameterError("the name of an entrant is empty")
+
+
+def _pairs(data: str | Path | Sequence[Pair]) -> tuple[tuple[Pair, ...], list[str]]:
+    """The pairs, whose names differ, and what has no partner."""
+    if isinstance(data, str | Path):
+        pairing = datasets.pairs(str(data))
+        pairs, remarks = pairing.pairs, [f"no partner: {path}" for path in pairing.alone]
+    else:
+        pairs, remarks = tuple(data), []
+    names = [pair.name for pair in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise PairError(f"two pairs are named {_some(twice)}; give each its own name, in a CSV manifest say")
+    if not pairs:
+        raise PairError("there is no pair to compare on")
+    return pairs, remarks
+
+
+def _scene(pair: Pair) -> Scene:
+    ir, vis = (images.read(path).shape[:2] for path in (pair.ir, pair.vis))
+    if ir != vis:
+        raise PairError(
+            f"{pair.name}: the sizes differ: infrared {ir[1]}x{ir[0]}, visible {vis[1]}x{vis[0]}; register the pair "
+            "first, or leave it out"
+        )
+    return Scene(pair, sha256(pair.ir), sha256(pair.vis), (ir[0], ir[1]))
+
+
+def _guest(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[Guest, list[str]]:
+    if not folder.is_dir():
+        raise PairError(f"{name}: there is no folder {folder}")
+    matched = match_fused(folder, [scene.pair for scene in scenes])
+    for scene in scenes:
+        if scene.name not in matched.fused:
+            continue
+        path = matched.fused[scene.name]
+        height, width = images.read(path).shape[:2]
+        if (height, width) != scene.size:
+            raise PairError(
+                f"{name}: {path} is of {width}x{height}, its pair of {scene.size[1]}x{scene.size[0]}; make it anew, "
+                "or remove it to leave a hole"
+            )
+    remarks = [f"{name} lacks {len(matched.missing)} of {len(scenes)} images: {_some(matched.missing)}"]
+    return Guest(name, matched.fused), remarks if matched.missing else []
+
+
+def _method(spec: str, on_fetch: Progress) -> Method:
+    built = build(spec, on_fetch=on_fetch)
+    count = sum(parameter.numel() for parameter in built.parameters())
+    return Method(spec, _digest(built), count, _learnt_from(spec))
+
+
+def _digest(network: nn.Module) -> str:
+    """The SHA-256 of all that a network holds, wherever it came from."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _learnt_from(spec: str) -> frozenset[str]:
+    """The hashes of images that stand in the header of a spec's weights; none where the method has no such file."""
+    parsed = Spec.parse(spec)
+    method = find(parsed.name)
+    if "weights" not in parameters(method):
+        return frozenset()
+    default = inspect.signature(method.__init__).parameters["weights"].default
+    header = weights.header(weights.find(parsed.name, dict(parsed.parameters).get("weights", default)))
+    return frozenset(image["sha256"] for image in header.get("images", []))
+
+
+def _some(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    more = f" and {len(names) - 5} more" if len(names) > 6 else ""
+    return ", ".join(names[:5] if more else names) + more

@@ -1,0 +1,311 @@
+"""Fuse what is not fused yet, score what is not scored yet, and put the tables together."""
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from irfuse import __version__, images, scoring
+from irfuse.benchmark import plan as plans
+from irfuse.benchmark.cache import Cache, Cost, Fused, Scored, default_folder, key
+from irfuse.benchmark.costs import Meter
+from irfuse.benchmark.plan import Entrant, Function, Guest, Method, Own, Plan, Scene
+from irfuse.benchmark.result import Hole, Result, Shares
+from irfuse.device import machine, resolve
+from irfuse.errors import IrfuseError, ParameterError, StoppedError, SuspiciousPairWarning
+from irfuse.evaluation import Evaluator
+from irfuse.files import sha256
+from irfuse.fuser import Fuser
+from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
+from irfuse.pairs import Pair
+from irfuse.progress import Progress, silent
+
+_NOTHING = Cost(0.0, False, None, None)
+"""What the fused image of another program took here."""
+
+
+@dataclass(frozen=True)
+class _How:
+    """How to fuse; all of it is part of a fused image's key."""
+
+    stretch: bool
+    thermal: Levels | Percentiles
+    device: str
+
+
+def run(
+    data: str | Path | Sequence[Pair],
+    methods: Sequence[str] = (),
+    *,
+    functions: Mapping[str, Function] | None = None,
+    fused: Mapping[str, str | Path] | None = None,
+    protocols: Sequence[str] = ("canonical",),
+    metrics: Sequence[str] | None = None,
+    stretch: bool = False,
+    thermal: Levels | Percentiles = DEFAULT_THERMAL,
+    device: str = "auto",
+    jobs: int = 1,
+    cache: str | Path | None = None,
+    on_fetch: Progress = silent,
+    on_fuse: Progress = silent,
+    on_score: Progress = silent,
+) -> Result:
+    """Fuse pairs by methods, and score what they give. What was done before is not done again.
+
+    Everything is checked before the work starts. A method that fails on a pair leaves a hole that the result names.
+
+    Args:
+        data: a named set (``tno21``), a folder of pairs, a CSV manifest, or pairs.
+        methods: specs of irfuse's methods, such as ``res2netfuse:strategy=mean``.
+        functions: by their names in tables, functions that fuse an infrared and a visible array as
+            :func:`irfuse.images.read` returns them. They are called in each run.
+        fused: by their names in tables, folders of fused images that another program made, named like the pairs.
+        protocols: whose ways to compute the metrics.
+        metrics: names; each protocol must have them. None means all that it has.
+        stretch, thermal, device: as :class:`irfuse.Fuser` takes them, for irfuse's methods.
+        jobs: processes that score. With more than one, a script needs ``if __name__ == "__main__":`` around its start.
+        cache: the folder for fused images and scores; None is ``irfuse/benchmark`` where this user's caches lie.
+        on_fetch, on_fuse, on_score: told how far the parts of the work are.
+
+    Raises:
+        IrfuseError: something is wrong with what was given; the message says what to do.
+        StoppedError: Ctrl-C; the same call goes on.
+
+    >>> import tempfile
+    >>> from irfuse import samples
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     result = run(samples.pairs()[:2], ["average", "maximum"], metrics=["en", "qabf"], cache=folder)
+    >>> result.scores.groupby(["entrant", "metric"])["value"].mean().round(1).to_dict()[("maximum", "qabf")]
+    0.4
+    """
+    start = time.perf_counter()
+    if jobs < 1:
+        raise ParameterError(f"jobs cannot be {jobs}; at least one is needed")
+    place = resolve(device)
+    plan = plans.make(data, methods, functions or {}, fused or {}, protocols, metrics, thermal, on_fetch)
+    for remark in plan.remarks:
+        warnings.warn(remark, SuspiciousPairWarning, stacklevel=2)
+    store = Cache(default_folder() if cache is None else Path(cache))
+    try:
+        done = _Fusing(plan, store, _How(stretch, thermal, place.type), device, on_fuse)
+        for entrant in plan.entrants:
+            done.fuse(entrant)
+        scored = _Scoring(plan, store, thermal, done.fused)
+        scored.run(jobs, on_score)
+    except KeyboardInterrupt:
+        raise StoppedError("stopped; nothing is lost: the same again goes on") from None
+    fusing = sum(image.cost.seconds for image in done.fused.values())
+    scoring_ = sum(found.seconds for found in scored.found.values())
+    rest = time.perf_counter() - start - done.seconds - scored.seconds
+    return Result(
+        data=plan.data,
+        pairs=tuple(scene.pair for scene in plan.scenes),
+        entrants=tuple(entrant.name for entrant in plan.entrants),
+        scores=scored.table(),
+        costs=pd.DataFrame([_costs(entrant, plan, done.fused) for entrant in plan.entrants]),
+        fused={names: image.path for names, image in done.fused.items()},
+        holes=(*done.holes, *scored.holes),
+        trained=frozenset(
+            (entrant.name, scene.name)
+            for entrant in plan.entrants
+            for scene in plan.scenes
+            if plans.is_trained_on(entrant, scene)
+        ),
+        remarks=(*plan.remarks, *done.remarks(), *scored.remarks()),
+        shares=Shares(fusing, scoring_, rest, jobs, done.used_again),
+        machine=machine(place),
+        settings={
+            "irfuse": __version__,
+            "stretch": "yes" if stretch else "no",
+            "thermal": str(thermal),
+            "device": place.type,
+        },
+    )
+
+
+class _Fusing:
+    """The fused images of a plan, by entrant and pair, and what could not be fused."""
+
+    def __init__(self, plan: Plan, cache: Cache, how: _How, device: str, on_step: Progress) -> None:
+        self._plan, self._cache, self._how, self._device, self._on_step = plan, cache, how, device, on_step
+        self._settled = 0
+        self.fused: dict[tuple[str, str], Fused] = {}
+        self.holes: list[Hole] = []
+        self.used_again = 0
+        self.seconds = 0.0
+        """Those that this run spent in methods."""
+
+    def fuse(self, entrant: Entrant) -> None:
+        """Fuse all pairs by one entrant."""
+        if isinstance(entrant, Guest):
+            for scene in self._plan.scenes:
+                path = entrant.fused.get(scene.name)
+                if path is None:
+                    self._leave_hole(entrant, scene, "its folder has no such image")
+                else:
+                    self._settle(entrant, scene, Fused(path, sha256(path), _NOTHING))
+            return
+        rest = [scene for scene in self._plan.scenes if not self._is_there(entrant, scene)]
+        if rest:
+            meter = Meter(resolve(self._device))
+            function = self._function(entrant)
+            for scene in rest:
+                with self._failures_named(entrant, scene):
+                    self._settle(entrant, scene, self._fuse(entrant, scene, function, meter))
+
+    def remarks(self) -> list[str]:
+        return [f"{entrant}: {pair}: {said}" for (entrant, pair), f in self.fused.items() for said in f.remarks]
+
+    def _is_there(self, entrant: Method | Own, scene: Scene) -> bool:
+        found = self._cache.fused(self._key(entrant, scene)) if isinstance(entrant, Method) else None
+        if found is None:
+            return False
+        self.used_again += 1
+        self._settle(entrant, scene, found)
+        return True
+
+    def _function(self, entrant: Method | Own) -> Function:
+        if isinstance(entrant, Own):
+            return entrant.function
+        how = self._how
+        return Fuser(entrant.spec, device=self._device, stretch=how.stretch, thermal=how.thermal)
+
+    def _key(self, entrant: Method | Own, scene: Scene) -> str:
+        if isinstance(entrant, Own):
+            # Overwritten in each run.
+            return key("function", entrant.name, scene.ir_sha256, scene.vis_sha256)
+        how = (self._how.stretch, repr(self._how.thermal), self._how.device)
+        return key(__version__, entrant.spec, entrant.digest, scene.ir_sha256, scene.vis_sha256, *how)
+
+    def _fuse(self, entrant: Method | Own, scene: Scene, function: Function, meter: Meter) -> Fused:
+        ir, vis = images.read(scene.pair.ir), images.read(scene.pair.vis)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", SuspiciousPairWarning)
+            fused, cost = meter.measure(function, ir, vis)
+        self.seconds += cost.seconds
+        remarks = tuple(str(w.message) for w in caught if issubclass(w.category, SuspiciousPairWarning))
+        return self._cache.keep_fused(self._key(entrant, scene), fused, cost, remarks)
+
+    @contextmanager
+    def _failures_named(self, entrant: Entrant, scene: Scene) -> Iterator[None]:
+        # Whatever a method does to a pair, even something unforeseen, must not cost the others.
+        try:
+            yield
+        except Exception as error:
+            reason = str(error) if isinstance(error, IrfuseError) else f"{type(error).__name__}: {error}"
+            self._leave_hole(entrant, scene, " ".join(reason.split()))
+
+    def _settle(self, entrant: Entrant, scene: Scene, fused: Fused) -> None:
+        self.fused[entrant.name, scene.name] = fused
+        self._step(entrant, scene)
+
+    def _leave_hole(self, entrant: Entrant, scene: Scene, reason: str) -> None:
+        self.holes.append(Hole(entrant.name, scene.name, reason))
+        self._step(entrant, scene)
+
+    def _step(self, entrant: Entrant, scene: Scene) -> None:
+        self._settled += 1
+        self._on_step(self._settled, len(self._plan.scenes) * len(self._plan.entrants), f"{entrant.name}: {scene.name}")
+
+
+class _Scoring:
+    """The scores of fused images. Those of equal images of one pair are one."""
+
+    def __init__(
+        self, plan: Plan, cache: Cache, thermal: Levels | Percentiles, fused: Mapping[tuple[str, str], Fused]
+    ) -> None:
+        self._plan, self._cache, self._thermal, self._fused = plan, cache, thermal, fused
+        self._keys = {
+            (protocol, scene.name, entrant.name): key(
+                __version__, fused[names].sha256, scene.ir_sha256, scene.vis_sha256, repr(thermal), protocol
+            )
+            for protocol in plan.evaluators
+            for scene in plan.scenes
+            for entrant in plan.entrants
+            if (names := (entrant.name, scene.name)) in fused
+        }
+        self.found: dict[str, Scored] = {}
+        self.holes: list[Hole] = []
+        self.seconds = 0.0
+        """Those that this run spent on scoring."""
+
+    def run(self, jobs: int, on_step: Progress) -> None:
+        """Score what is not scored yet, pair by pair, so that what is computed of the sources is shared."""
+        self.found = {digest: self._cache.scores(digest) for digest in self._keys.values()}
+        parts = self._parts()
+        total, done = sum(map(len, parts.values())), 0
+        for (protocol, metrics), triples in parts.items():
+            evaluator = Evaluator(metrics, protocol, thermal=self._thermal)
+            last = time.perf_counter()
+            for outcome in scoring.run(triples, evaluator, jobs=jobs):
+                now = time.perf_counter()
+                self._keep(outcome, now - last)
+                self.seconds += now - last
+                last = now
+                done += 1
+                on_step(done, total, protocol)
+
+    def table(self) -> pd.DataFrame:
+        rows = [
+            (entrant, pair, protocol, metric, self.found[digest].scores[metric])
+            for (protocol, pair, entrant), digest in self._keys.items()
+            for metric in self._plan.evaluators[protocol].metrics
+            if metric in self.found[digest].scores
+        ]
+        return pd.DataFrame(rows, columns=["entrant", "pair", "protocol", "metric", "value"])
+
+    def remarks(self) -> list[str]:
+        return [
+            f"{entrant}: {pair}: {remark}"
+            for (_, pair, entrant), digest in self._keys.items()
+            for remark in self.found[digest].remarks
+        ]
+
+    def _parts(self) -> dict[tuple[str, tuple[str, ...]], list[scoring.Triple]]:
+        """What to score, by the protocol and the metrics that are missing."""
+        parts: dict[tuple[str, tuple[str, ...]], dict[str, scoring.Triple]] = {}
+        pairs = {scene.name: scene.pair for scene in self._plan.scenes}
+        for (protocol, pair, entrant), digest in self._keys.items():
+            known = self.found[digest].scores
+            missing = tuple(name for name in self._plan.evaluators[protocol].metrics if name not in known)
+            if missing:
+                triple = scoring.Triple(digest, self._fused[entrant, pair].path, pairs[pair].ir, pairs[pair].vis)
+                parts.setdefault((protocol, missing), {})[digest] = triple
+        return {part: list(triples.values()) for part, triples in parts.items()}
+
+    def _keep(self, outcome: scoring.Outcome, seconds: float) -> None:
+        if outcome.error is None:
+            scored = Scored(outcome.scores, seconds, tuple(map(str, outcome.warnings)))
+            self.found[outcome.name] = self._cache.keep_scores(outcome.name, scored)
+            return
+        for (_, pair, entrant), digest in self._keys.items():
+            if digest == outcome.name:
+                self.holes.append(Hole(entrant, pair, str(outcome.error)))
+
+
+def _costs(entrant: Entrant, plan: Plan, fused: Mapping[tuple[str, str], Fused]) -> dict[str, object]:
+    """The row of an entrant in the table of costs."""
+    known = [
+        (scene, fused[entrant.name, scene.name].cost) for scene in plan.scenes if (entrant.name, scene.name) in fused
+    ]
+    times = [cost.seconds for _, cost in known if cost.counts]
+    memory = [cost.memory for _, cost in known if cost.memory is not None]
+    counted = [(cost.operations, scene.size) for scene, cost in known if cost.operations is not None]
+    # Of a function only those operations are known that PyTorch does.
+    if isinstance(entrant, Own):
+        counted = [(operations, size) for operations, size in counted if operations]
+    operations, size = counted[0] if counted else (None, None)
+    return {
+        "entrant": entrant.name,
+        "kind": {Method: "method", Own: "function", Guest: "guest"}[type(entrant)],
+        "seconds": sum(times) / len(times) if times else float("nan"),
+        "timed": len(times),
+        "memory": float(max(memory)) if memory else float("nan"),
+        "parameters": float(entrant.parameters) if isinstance(entrant, Method) else float("nan"),
+        "operations": float("nan") if operations is None else float(operations),
+        "size": f"{size[1]}x{size[0]}" if size else "",
+    }

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from irfuse import images, samples
+from irfuse.benchmark import Result, run
+from irfuse.images import Array
+
+METRICS = ["en", "qabf", "mse", "qsf"]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Crops of the sample pairs, and in `guest` their visible images, darkened, but for the first."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for name in ("ir", "vis", "guest"):
+        (folder / name).mkdir()
+    for number, pair in enumerate(samples.pairs()):
+        ir, vis = (images.read(path)[100:164, 100:180] for path in (pair.ir, pair.vis))
+        images.write(folder / "ir" / f"{pair.name}.png", ir)
+        images.write(folder / "vis" / f"{pair.name}.png", vis)
+        if number:
+            images.write(folder / "guest" / f"{pair.name}.png", vis // 2)
+    return folder
+
+
+def inverted(ir: Array, vis: Array) -> Array:
+    """A method of one's own that gives floats, and fails on one pair."""
+    if vis.ndim == 2 and vis[0, 0] == 133:
+        raise ValueError("this is TNO 01")
+    return np.asarray(1 - vis.astype(np.float64) / 255)
+
+
+@pytest.fixture(scope="session")
+def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """Two methods of irfuse, a function and a guest; the latter two have a hole each."""
+    with pytest.warns(UserWarning, match="guest lacks 1 of 5 images: msrs_00037N"):
+        return run(
+            folder,
+            ["average", "maximum"],
+            functions={"own_<b>": inverted},
+            fused={"guest": folder / "guest"},
+            metrics=METRICS,
+            cache=tmp_path_factory.mktemp("cache"),
+        )

@@ -1,0 +1,231 @@
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytest import MonkeyPatch
+
+from irfuse import api, benchmark, images
+from irfuse.benchmark import Result, plan, running
+from irfuse.errors import PairError, ParameterError, SpecError, StoppedError
+from irfuse.files import sha256
+from irfuse.fuser import Fuser
+from irfuse.images import Array
+from irfuse.pairs import Pair
+
+from .conftest import METRICS, inverted
+
+
+def test_scores_are_those_of_evaluate(result: Result, folder: Path) -> None:
+    assert list(result.scores.columns) == ["entrant", "pair", "protocol", "metric", "value"]
+    assert (result.entrants, len(result.pairs)) == (("average", "maximum", "own_<b>", "guest"), 5)
+    assert (result.protocols, result.metrics("canonical")) == (["canonical"], METRICS)
+    pair = result.pairs[1]
+    ir, vis = images.read(pair.ir), images.read(pair.vis)
+    expected = {
+        "average": Fuser("average")(ir, vis),
+        "own_<b>": inverted(ir, vis),
+        "guest": images.read(folder / "guest" / f"{pair.name}.png"),
+    }
+    for entrant, fused in expected.items():
+        for metric, value in api.evaluate(fused, ir, vis, METRICS).items():
+            assert result.table("canonical", metric).loc[pair.name, entrant] == pytest.approx(value, rel=1e-12)
+
+
+def test_holes_are_named(result: Result) -> None:
+    assert [(hole.entrant, hole.pair, hole.reason) for hole in result.holes] == [
+        ("own_<b>", "tno_01", "ValueError: this is TNO 01"),
+        ("guest", "msrs_00037N", "its folder has no such image"),
+    ]
+    table = result.table("canonical", "en")
+    assert table.isna().sum().sum() == 2
+    assert math.isnan(table.loc["tno_01", "own_<b>"])
+    assert list(table.index) == [pair.name for pair in result.pairs]
+
+
+def test_costs(result: Result) -> None:
+    costs = result.costs.set_index("entrant")
+    assert list(costs["kind"]) == ["method", "method", "function", "guest"]
+    assert list(costs["timed"]) == [4, 4, 3, 0]
+    assert costs.loc["average", "seconds"] > 0
+    assert costs.loc["average", "parameters"] == 0
+    assert math.isnan(costs.loc["guest", "seconds"])
+    assert math.isnan(costs.loc["own_<b>", "parameters"])
+
+
+def test_operations_and_parameters_of_a_network(folder: Path, tmp_path: Path) -> None:
+    found = benchmark.run(folder, ["res2netfuse"], metrics=["en"], cache=tmp_path)
+    row = found.costs.iloc[0]
+    assert row["parameters"] == 101217
+    # Two multiplications and additions a weight, pixel and encoded source at least.
+    assert row["operations"] > 2 * 101217 * 64 * 80
+    assert row["size"] == "80x64"
+
+
+def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    first = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "Fuser", None)
+        patch.setattr(running.scoring, "load", None)
+        second = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
+    assert second.scores.equals(first.scores)
+    assert second.costs.equals(first.costs)
+    assert second.shares.used_again == 5
+    assert second.shares.fusing == first.shares.fusing > 0
+    more = benchmark.run(folder, ["average"], metrics=["en", "sd"], cache=tmp_path)
+    assert more.metrics("canonical") == ["en", "sd"]
+    stretched = benchmark.run(folder, ["average"], metrics=["en"], stretch=True, cache=tmp_path)
+    assert stretched.shares.used_again == 0
+    assert not stretched.scores.equals(first.scores)
+
+
+def test_damaged_images_are_made_anew(folder: Path, tmp_path: Path) -> None:
+    first = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
+    damaged = first.fused["average", "tno_01"]
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    second = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
+    assert second.shares.used_again == 4
+    assert second.scores.equals(first.scores)
+
+
+def test_equal_images_are_scored_once(folder: Path, tmp_path: Path) -> None:
+    def visible(ir: Array, vis: Array) -> Array:
+        return vis
+
+    found = benchmark.run(folder, functions={"a": visible, "b": visible}, metrics=["en"], cache=tmp_path)
+    assert len(found.scores) == 10
+    assert len(list((tmp_path / "scores").rglob("*.json"))) == 5
+
+
+SLOW = """
+import sys, time
+from irfuse import benchmark
+from irfuse.fuser import Fuser
+call = Fuser.__call__
+def slow(self, ir, vis):
+    print("fusing", flush=True)
+    time.sleep(0.2)
+    return call(self, ir, vis)
+Fuser.__call__ = slow
+result = benchmark.run(sys.argv[1], ["average", "maximum"], metrics=["en"], cache=sys.argv[2])
+print(result.shares.used_again, len(result.scores))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs signals")
+def test_a_killed_run_goes_on(folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SLOW, str(folder), str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for _ in range(4):
+        assert process.stdout.readline() == "fusing\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    found = benchmark.run(folder, ["average", "maximum"], metrics=["en"], cache=tmp_path)
+    # Three are whole for sure; the fourth was being made.
+    assert found.shares.used_again in (3, 4)
+    assert (len(found.scores), found.holes) == (10, ())
+
+
+def test_an_interrupt_loses_nothing(folder: Path, tmp_path: Path) -> None:
+    def stop(done: int, total: int, note: str) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(StoppedError, match="the same again goes on"):
+        benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path, on_fuse=stop)
+    assert benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path).shares.used_again == 3
+
+
+def test_progress(folder: Path, tmp_path: Path) -> None:
+    steps: list[tuple[str, int, int, str]] = []
+    benchmark.run(
+        folder,
+        ["average", "maximum"],
+        metrics=["en"],
+        cache=tmp_path,
+        on_fuse=lambda *step: steps.append(("fuse", *step)),
+        on_score=lambda *step: steps.append(("score", *step)),
+    )
+    assert steps[0] == ("fuse", 1, 10, "average: msrs_00037N")
+    assert [step[:3] for step in steps[9:11]] == [("fuse", 10, 10), ("score", 1, 10)]
+    assert steps[-1][:3] == ("score", 10, 10)
+
+
+def test_several_processes_and_protocols(folder: Path, tmp_path: Path) -> None:
+    found = benchmark.run(
+        folder, ["average"], metrics=["qabf", "en"], protocols=["canonical", "vifb"], jobs=2, cache=tmp_path
+    )
+    assert found.protocols == ["canonical", "vifb"]
+    assert len(found.scores) == 20
+    again = benchmark.run(folder, ["average"], metrics=["en"], protocols=["vifb"], cache=tmp_path)
+    assert again.table("vifb", "en").equals(found.table("vifb", "en"))
+
+
+def test_pairs_that_weights_know_are_marked(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    known = sha256(folder / "vis" / "tno_01.png")
+    monkeypatch.setattr(plan.weights, "header", lambda path: {"method": "res2netfuse", "images": [{"sha256": known}]})
+    spec = "res2netfuse:strategy=mean"
+    with pytest.warns(UserWarning, match=f"{spec} was trained on 1 of the 5 pairs: tno_01"):
+        found = benchmark.run(folder, [spec, "average"], metrics=["en"], cache=tmp_path)
+    assert found.trained == {(spec, "tno_01")}
+
+
+def test_nothing_starts_with_something_wrong(folder: Path, tmp_path: Path, rng: np.random.Generator) -> None:
+    def refused(error: type[Exception], message: str, *arguments: object, **more: object) -> None:
+        with pytest.raises(error, match=message):
+            benchmark.run(*arguments, cache=tmp_path / "cache", **({"metrics": ["en"]} | more))  # type: ignore
+
+    pair = Pair("a", folder / "ir" / "tno_01.png", folder / "vis" / "tno_01.png")
+    noise = rng.integers(0, 255, (20, 30), np.uint8)
+    (tmp_path / "small").mkdir()
+    images.write(tmp_path / "small" / "tno_01.png", noise)
+    images.write(tmp_path / "noise.png", noise)
+    refused(ParameterError, "nothing to compare", folder)
+    refused(ParameterError, "two entrants are named average", folder, ["average", "average"])
+    refused(ParameterError, "two entrants are named x", folder, functions={"x": inverted}, fused={"x": folder})
+    refused(SpecError, "unknown method", folder, ["none"])
+    refused(ParameterError, "is no metric", folder, ["average"], metrics=["none"])
+    refused(ParameterError, "unknown protocol", folder, ["average"], protocols=["none"])
+    refused(ParameterError, "jobs cannot be 0", folder, ["average"], jobs=0)
+    refused(PairError, "two pairs are named a", [pair, pair], ["average"])
+    refused(PairError, "there is no pair", [], ["average"])
+    refused(PairError, "b: the sizes differ", [pair, Pair("b", tmp_path / "noise.png", pair.vis)], ["average"])
+    refused(PairError, "guest: there is no folder", folder, fused={"guest": tmp_path / "none"})
+    refused(
+        PairError, "guest: .*tno_01.png is of 30x20, its pair of 80x64", folder, fused={"guest": tmp_path / "small"}
+    )
+    refused(
+        ValueError, "msrs_00037N: the smaller side has 64 pixels, and ms_ssim", folder, ["average"], metrics=["ms_ssim"]
+    )
+    assert not (tmp_path / "cache").exists()
+
+
+def test_missing_partners_are_said_first(folder: Path, tmp_path: Path) -> None:
+    for role in ("ir", "vis"):
+        (tmp_path / role).mkdir()
+        for name in ("tno_01", "tno_12")[: 1 if role == "ir" else 2]:
+            (tmp_path / role / f"{name}.png").write_bytes((folder / role / f"{name}.png").read_bytes())
+    with pytest.warns(UserWarning, match=r"no partner: .*tno_12\.png"):
+        found = benchmark.run(tmp_path, ["average"], metrics=["en"], cache=tmp_path / "cache")
+    assert len(found.pairs) == 1
+    assert "no partner" in found.remarks[0]
+    assert math.isnan(found.costs.loc[0, "seconds"])
+
+
+def test_undefined_scores_are_remarked(folder: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        found = benchmark.run(folder, functions={"vis": lambda ir, vis: vis}, metrics=["scd"], cache=tmp_path)
+        assert len(found.scores) == 5
+        assert found.scores["value"].isna().all()
+        assert len(found.remarks) == 5
+        assert "vis: tno_01: scd: undefined" in found.remarks[2]
+
+
+def test_shares(result: Result) -> None:
+    shares = result.shares
+    assert sum(map(shares.percent, (shares.fusing, shares.scoring, shares.rest))) == pytest.approx(100)
