@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import torch
 
-from irfuse.metrics import METRICS, MetricInfo
+from irfuse.metrics import METRICS, Direction
+from irfuse.metrics.no_reference import PREFIX, load
 from irfuse.pairs import Pair
+from irfuse.tables import Column
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,18 @@ class Result:
         return table.reindex(index=[pair.name for pair in self.pairs], columns=list(self.entrants))
 
 
-def info(metric: str) -> MetricInfo | None:
-    """What is known of a metric; None of one of another package."""
-    return next((info for info in METRICS if info.name == metric), None)
+def direction(metric: str) -> Direction:
+    """Which values of a metric are better."""
+    if metric.startswith(PREFIX):
+        return "lower" if getattr(load(metric, torch.device("cpu")), "lower_better", False) else "higher"
+    return next(info.direction for info in METRICS if info.name == metric)
+
+
+def column(metric: str) -> Column:
+    """A metric as the head of a table's column.
+
+    >>> column("qabf")
+    Column(name='qabf', symbol='Q^AB/F', arrow='↑')
+    """
+    symbol = next((info.symbol for info in METRICS if info.name == metric), metric)
+    return Column(metric, symbol, {"higher": "↑", "lower": "↓", "zero": "→0"}[direction(metric)])

@@ -79,8 +79,8 @@ def run(
     >>> from irfuse import samples
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     result = run(samples.pairs()[:2], ["average", "maximum"], metrics=["en", "qabf"], cache=folder)
-    >>> result.scores.groupby(["entrant", "metric"])["value"].mean().round(1).to_dict()[("maximum", "qabf")]
-    0.4
+    >>> result.table("canonical", "qabf").mean().round(1).to_dict()
+    {'average': 0.4, 'maximum': 0.7}
     """
     start = time.perf_counter()
     if jobs < 1:

@@ -1,0 +1,317 @@
+"""The figures of a report, as figures of matplotlib; nothing is shown on a screen, and nothing global is changed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from irfuse.benchmark import statistics
+from irfuse.benchmark.result import Result, column, direction
+from irfuse.benchmark.statistics import Comparison
+from irfuse.errors import ParameterError
+from irfuse.images import Array
+
+_GREY, _LINE, _FILL, _MARK = "0.45", "#1f4e79", "#c9dcee", "#b3391f"
+_FONT = 8
+_PANELS, _TILES = 4, 6
+"""Panels of box plots, and pictures of a sheet, beside each other."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of an image to look at closely.
+
+    Attributes:
+        x, y: of its upper left corner, in pixels.
+        width, height: in pixels.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Region":
+        """Read ``x,y,width,height``.
+
+        Raises:
+            ParameterError: these are not four numbers, or the region is empty.
+
+        >>> Region.parse("200,100,64,48")
+        Region(x=200, y=100, width=64, height=48)
+        """
+        try:
+            x, y, width, height = (int(part) for part in text.split(","))
+        except ValueError:
+            raise ParameterError(f"region cannot be {text!r}; x,y,width,height in pixels is needed") from None
+        if x < 0 or y < 0 or width < 1 or height < 1:
+            raise ParameterError(f"region cannot be {text!r}; it must lie in the image and hold a pixel")
+        return cls(x, y, width, height)
+
+    def inside(self, height: int, width: int) -> "Region":
+        """The region, moved and shrunk as far as it must be to lie in an image of that size."""
+        across, down = min(self.width, width), min(self.height, height)
+        return Region(min(self.x, width - across), min(self.y, height - down), across, down)
+
+
+def boxes(result: Result, protocol: str) -> Figure:
+    """A panel a metric: the median, quartiles and spread of each entrant's scores over the pairs; a diamond the mean.
+
+    The entrant with the best mean is coloured.
+    """
+    metrics = result.metrics(protocol)
+    across = min(_PANELS, len(metrics))
+    down = -(-len(metrics) // across)
+    longest = max(map(len, result.entrants))
+    height = 0.9 + 0.19 * len(result.entrants)
+    figure = Figure(figsize=(0.8 + 0.06 * longest + 2.1 * across, height * down), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False, sharey=True)
+    for panel, metric in zip(panels.flat, metrics, strict=False):
+        _box(panel, result.table(protocol, metric), metric)
+    for panel in panels.flat[len(metrics) :]:
+        panel.set_axis_off()
+    return figure
+
+
+def _box(panel: Axes, table: pd.DataFrame, metric: str) -> None:
+    finite = table.where(np.isfinite(table))
+    drawn = panel.boxplot(
+        [finite[entrant].dropna() for entrant in finite],
+        orientation="horizontal",
+        tick_labels=list(finite),
+        widths=0.6,
+        showmeans=True,
+        patch_artist=True,
+        medianprops={"color": _LINE, "linewidth": 1.2},
+        meanprops={"marker": "D", "markersize": 2.5, "markerfacecolor": "black", "markeredgecolor": "black"},
+        boxprops={"facecolor": "white", "edgecolor": _LINE, "linewidth": 0.8},
+        whiskerprops={"color": _LINE, "linewidth": 0.8},
+        capprops={"color": _LINE, "linewidth": 0.8},
+        flierprops={"marker": "o", "markersize": 2, "markeredgecolor": _GREY},
+    )
+    means = _goodness(finite.mean().to_numpy(), metric)
+    for box, good in zip(drawn["boxes"], means, strict=True):
+        if good == np.nanmax(means):
+            box.set_facecolor(_FILL)
+    head = column(metric)
+    panel.set_title(f"{head.symbol} {head.arrow}", fontsize=_FONT)
+    panel.invert_yaxis()
+    panel.tick_params(labelsize=_FONT - 1, length=2)
+    panel.grid(axis="x", linewidth=0.3)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def heat_map(result: Result, protocol: str) -> Figure:
+    """Entrants by metrics: the mean in figures, the mean rank in colour, the best entrants by mean rank on top."""
+    metrics = result.metrics(protocol)
+    summary = statistics.summary(result, protocol)
+    ranks = summary.pivot(index="entrant", columns="metric", values="mean_rank")
+    means = summary.pivot(index="entrant", columns="metric", values="mean")
+    order = list(statistics.overall(result, protocol).mean_ranks.sort_values().index)
+    ranks, means = (table.reindex(index=order, columns=metrics) for table in (ranks, means))
+    longest = max(map(len, order))
+    figure = Figure(
+        figsize=(1.2 + 0.07 * longest + 0.5 * len(metrics), 1.1 + 0.24 * len(order)),
+        layout="constrained",
+    )
+    panel = figure.subplots()
+    # Ranks of which few differ much would all be of one colour on a scale from 1 to their number.
+    colors = colormaps["YlGnBu_r"].with_extremes(bad="0.9")
+    shown = panel.imshow(ranks.to_numpy(dtype=float), cmap=colors, aspect="auto", vmin=1, vmax=max(2, len(order)))
+    panel.set_xticks(range(len(metrics)), [f"{column(m).symbol} {column(m).arrow}" for m in metrics])
+    panel.set_yticks(range(len(order)), order)
+    panel.tick_params(labelsize=_FONT, length=0)
+    panel.tick_params(axis="x", labelrotation=60, top=True, labeltop=True, bottom=False, labelbottom=False)
+    for label in panel.get_xticklabels():
+        label.set(rotation_mode="anchor", ha="left")
+    for row, entrant in enumerate(order):
+        for number, metric in enumerate(metrics):
+            rank = ranks.loc[entrant, metric]
+            dark = not math.isnan(rank) and (rank - 1) / max(1, len(order) - 1) < 0.45
+            text = _short(means.loc[entrant, metric])
+            panel.text(number, row, text, ha="center", va="center", fontsize=6, color="white" if dark else "black")
+    bar = figure.colorbar(shown, ax=panel, shrink=0.9, pad=0.01)
+    bar.set_label("mean rank (1 is best)", fontsize=_FONT)
+    bar.ax.tick_params(labelsize=_FONT - 1)
+    return figure
+
+
+def speed(result: Result, protocol: str) -> Figure | None:
+    """Seconds a pair against the mean rank over all metrics; None if nothing was timed."""
+    times = result.costs.set_index("entrant")["seconds"].dropna()
+    mean_ranks = statistics.overall(result, protocol).mean_ranks.dropna()
+    shown = [entrant for entrant in result.entrants if entrant in times.index and entrant in mean_ranks.index]
+    if not shown:
+        return None
+    figure = Figure(figsize=(5.2, 3.4), layout="constrained")
+    panel = figure.subplots()
+    panel.scatter(times[shown], mean_ranks[shown], s=22, color=_LINE, zorder=3)
+    panel.set_xscale("log")
+    low, high = times[shown].min(), times[shown].max()
+    middle = math.sqrt(low * high)
+    for entrant in shown:
+        right = times[entrant] <= middle
+        panel.annotate(
+            entrant,
+            (times[entrant], mean_ranks[entrant]),
+            (5 if right else -5, 3),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            fontsize=_FONT - 1,
+        )
+    panel.set_xlim(low / 2, high * 2)
+    panel.invert_yaxis()
+    panel.margins(y=0.12)
+    panel.set_xlabel(f"seconds a pair, {result.machine}", fontsize=_FONT)
+    panel.set_ylabel("mean rank over all metrics (1 is best)", fontsize=_FONT)
+    panel.tick_params(labelsize=_FONT - 1)
+    panel.grid(linewidth=0.3, which="both", zorder=0)
+    panel.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def critical_difference(comparison: Comparison) -> Figure | None:
+    """Demsar's diagram: entrants on the axis of mean ranks, bars across those that Nemenyi's test does not tell apart.
+
+    None if there is too little to compare.
+    """
+    ordered = comparison.mean_ranks.dropna().sort_values()
+    if math.isnan(comparison.difference) or ordered.empty:
+        return None
+    count = len(ordered)
+    left = (count + 1) // 2
+    groups = comparison.groups()
+    bars = 0.28 * len(groups)
+    depth = bars + 0.5 + 0.42 * left
+    figure = Figure(figsize=(7.2, 0.9 + 0.55 * depth), layout="constrained")
+    panel = figure.subplots()
+    panel.set_axis_off()
+    panel.set_xlim(1 - 0.35 * count, count + 0.35 * count)
+    panel.set_ylim(-depth, 1.25)
+    panel.plot([1, count], [0, 0], color="black", linewidth=1)
+    for rank in range(1, count + 1):
+        panel.plot([rank, rank], [0, 0.12], color="black", linewidth=1)
+        panel.text(rank, 0.18, str(rank), ha="center", va="bottom", fontsize=_FONT)
+    panel.plot([1, 1 + comparison.difference], [0.85, 0.85], color=_MARK, linewidth=2, solid_capstyle="butt")
+    panel.text(
+        1,
+        0.92,
+        f"critical difference {comparison.difference:.2f} ({comparison.pairs} pairs, "
+        f"Friedman p {'< 0.001' if comparison.p < 0.001 else f'= {comparison.p:.3f}'})",
+        fontsize=_FONT - 1,
+        va="bottom",
+        color=_MARK,
+    )
+    for number, (entrant, rank) in enumerate(ordered.items()):
+        on_left = number < left
+        line = number if on_left else count - 1 - number
+        y = -(bars + 0.45 + 0.42 * line)
+        end = 1 - 0.05 * count if on_left else count + 0.05 * count
+        panel.plot([rank, rank, end], [0, y, y], color=_GREY, linewidth=0.8)
+        text = f"{entrant}  {rank:.2f}" if on_left else f"{rank:.2f}  {entrant}"
+        where = end - 0.01 * count if on_left else end + 0.01 * count
+        panel.text(where, y, text, ha="right" if on_left else "left", va="center", fontsize=_FONT)
+    for number, group in enumerate(groups):
+        y = -0.22 - 0.28 * number
+        ends = ordered[group[0]] - 0.02 * count / 4, ordered[group[-1]] + 0.02 * count / 4
+        panel.plot(ends, [y, y], color=_LINE, linewidth=3.5, solid_capstyle="butt")
+    return figure
+
+
+def sheet(pictures: Sequence[tuple[str, Array]], region: Region) -> Figure:
+    """Images of one scene beside each other, each with the same region enlarged in its lower left corner.
+
+    Args:
+        pictures: (caption, image) as :func:`irfuse.images.read` returns images; all of one size.
+        region: to enlarge; it is moved into the images.
+    """
+    height, width = pictures[0][1].shape[:2]
+    region = region.inside(height, width)
+    # A region near the lower left corner would lie under its own enlargement.
+    to_right = region.x + region.width / 2 < width / 2 and region.y + region.height / 2 > height / 2
+    across = min(_TILES if len(pictures) > 2 * _TILES else 5, len(pictures))
+    down = -(-len(pictures) // across)
+    tile = 1.7
+    figure = Figure(figsize=(tile * across, (tile * height / width + 0.2) * down))
+    panels = figure.subplots(down, across, squeeze=False)
+    figure.subplots_adjust(0.004, 0.004, 0.996, 1 - 0.2 / figure.get_figheight(), 0.025, 0.2 / (tile * height / width))
+    for panel in panels.flat[len(pictures) :]:
+        panel.set_axis_off()
+    for panel, (caption, image) in zip(panels.flat, pictures, strict=False):
+        picture = _shown(image)
+        panel.imshow(picture, interpolation="antialiased")
+        panel.set_title(caption, fontsize=_fitting(caption), pad=2)
+        _frame(panel, "0.2", 0.4)
+        panel.add_patch(
+            Rectangle((region.x - 0.5, region.y - 0.5), region.width, region.height, fill=False, ec="#ffd400", lw=0.8)
+        )
+        share = min(0.45, 0.45 * height / width * region.width / region.height)
+        tall = share * width / height * region.height / region.width
+        inset = panel.inset_axes((1 - share if to_right else 0.0, 0.0, share, tall))
+        rows, columns = slice(region.y, region.y + region.height), slice(region.x, region.x + region.width)
+        inset.imshow(picture[rows, columns], interpolation="nearest", aspect="auto")
+        _frame(inset, "#ffd400", 1.0)
+    return figure
+
+
+def telling_region(images: Sequence[Array]) -> Region:
+    """Where images of one scene differ most: a quarter of their width and height.
+
+    Args:
+        images: as :func:`irfuse.images.read` returns them; all of one size.
+    """
+    height, width = images[0].shape[:2]
+    across, down = max(1, width // 4), max(1, height // 4)
+    lumas = np.stack([_shown(image).astype(np.float64).mean(axis=2) for image in images])
+    # Sums of the variance over all windows, from its integral.
+    summed = np.pad(lumas.var(axis=0), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    windows = summed[down:, across:] - summed[:-down, across:] - summed[down:, :-across] + summed[:-down, :-across]
+    y, x = np.unravel_index(windows.argmax(), windows.shape)
+    return Region(int(x), int(y), across, down)
+
+
+def _shown(image: Array) -> NDArray[np.uint8]:
+    """An image as RGB of 8 bits, (H, W, 3)."""
+    if np.issubdtype(image.dtype, np.floating):
+        image = np.rint(image.clip(0, 1) * 255).astype(np.uint8)
+    if image.dtype == np.uint16:
+        image = (image // 257).astype(np.uint8)
+    image = image[..., None] if image.ndim == 2 else image
+    return np.asarray(image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2))
+
+
+def _frame(panel: Axes, color: str, width: float) -> None:
+    panel.set_xticks([])
+    panel.set_yticks([])
+    for spine in panel.spines.values():
+        spine.set(color=color, linewidth=width)
+
+
+def _fitting(caption: str) -> float:
+    """A size of letters in which a caption is not wider than its picture."""
+    return max(4.5, min(7.5, 7.5 * 24 / max(1, len(caption))))
+
+
+def _goodness(values: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
+    """Values of which the highest is the best."""
+    better = direction(metric)
+    return values if better == "higher" else -values if better == "lower" else -np.abs(values)
+
+
+def _short(value: float) -> str:
+    """A number of three digits.
+
+    >>> _short(0.4567), _short(12.345), _short(1234.5)
+    ('0.46', '12.3', '1234')
+    """
+    if not math.isfinite(value):
+        return "-" if math.isnan(value) else "inf"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"

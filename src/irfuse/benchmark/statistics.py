@@ -1,0 +1,188 @@
+"""Whether differences are more than noise: ranks, the tests of Friedman and Nemenyi, and Wilcoxon's with Holm's.
+
+J. Demsar: "Statistical comparisons of classifiers over multiple data sets", Journal of Machine Learning Research 7,
+2006, recommends them; here the pairs of images are the data sets. A table has a row a pair and a column an entrant.
+Ranks and tests leave out pairs for which an entrant has no score, so that all are compared on the same ones.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from irfuse.benchmark.result import Result, direction
+from irfuse.errors import ParameterError
+from irfuse.metrics import Direction
+
+LEVEL = 0.05
+"""The probability to find a difference where there is none."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Entrants compared by their ranks.
+
+    Attributes:
+        mean_ranks: by entrant; 1 would be the best on each pair.
+        pairs: how many have scores of all entrants.
+        p: of Friedman's test, that the entrants do not differ; NaN for fewer than three of them or two pairs.
+        difference: the critical one of Nemenyi: mean ranks that differ by less may do so by chance. NaN likewise.
+    """
+
+    mean_ranks: pd.Series
+    pairs: int
+    p: float
+    difference: float
+
+    def groups(self) -> list[list[str]]:
+        """The largest sets of two entrants or more whose mean ranks differ by no more than the critical difference.
+
+        All are one group where Friedman's test finds no difference.
+        """
+        ordered = self.mean_ranks.dropna().sort_values()
+        if len(ordered) < 2 or math.isnan(self.difference):
+            return []
+        if not self.p < LEVEL:
+            return [list(ordered.index)]
+        groups: list[list[str]] = []
+        end = 0
+        for first, rank in enumerate(ordered):
+            last = int((ordered <= rank + self.difference).sum())
+            if last > end and last - first > 1:
+                groups.append(list(ordered.index[first:last]))
+            end = max(end, last)
+        return groups
+
+
+def ranks(table: pd.DataFrame, better: Direction) -> pd.DataFrame:
+    """The ranks of the entrants on each pair that all have a score for: 1 is best, equals share the mean of theirs.
+
+    >>> table = pd.DataFrame({"a": [0.5, 0.7], "b": [0.4, 0.7]}, index=["01", "02"])
+    >>> ranks(table, "higher").to_numpy().tolist()
+    [[1.0, 2.0], [1.5, 1.5]]
+    """
+    whole = table.dropna()
+    whole = whole.abs() if better == "zero" else whole
+    return whole.rank(axis=1, ascending=better != "higher")
+
+
+def compare(ranked: pd.DataFrame) -> Comparison:
+    """Compare entrants by their ranks, or by anything of which less is better."""
+    again = ranks(ranked, "lower")
+    pairs, entrants = again.shape
+    mean_ranks = again.mean() if pairs else pd.Series(math.nan, index=ranked.columns)
+    if entrants < 3 or pairs < 2:
+        return Comparison(mean_ranks, pairs, math.nan, math.nan)
+    equal = (again.nunique(axis=1) == 1).all()
+    p = 1.0 if equal else float(stats.friedmanchisquare(*again.to_numpy().T).pvalue)
+    return Comparison(mean_ranks, pairs, p, critical_difference(entrants, pairs))
+
+
+def critical_difference(entrants: int, pairs: int, level: float = LEVEL) -> float:
+    """Nemenyi's: mean ranks that differ by at least this are taken to differ.
+
+    The quantile of the studentised range with infinite degrees of freedom over the square root of 2, times
+    sqrt(k (k + 1) / (6 n)) for k entrants and n pairs.
+
+    Raises:
+        ParameterError: there are fewer than two entrants, or no pair.
+
+    >>> round(critical_difference(4, 14), 3)
+    1.254
+    """
+    if entrants < 2 or pairs < 1:
+        raise ParameterError("two entrants and a pair are needed to compare")
+    quantile = float(stats.studentized_range.ppf(1 - level, entrants, math.inf)) / math.sqrt(2)
+    return quantile * math.sqrt(entrants * (entrants + 1) / (6 * pairs))
+
+
+def wilcoxon(table: pd.DataFrame, better: Direction) -> pd.DataFrame:
+    """Wilcoxon's signed-rank test of each two entrants, two-sided, on the pairs that all have a score for.
+
+    Returns:
+        A row for each two: ``better`` and ``worse`` (by the median of the differences; by the mean where that is zero),
+        ``p``, and ``p_holm``, which allows for how many tests there are.
+    """
+    whole = table.dropna().abs() if better == "zero" else table.dropna()
+    whole = whole[np.isfinite(whole).all(axis=1)]
+    if better != "higher":
+        whole = -whole
+    rows = []
+    for first, second in combinations(whole.columns, 2):
+        difference = (whole[first] - whole[second]).to_numpy()
+        p = float(stats.wilcoxon(difference).pvalue) if difference.any() else 1.0
+        ahead = float(np.median(difference)) or float(difference.mean()) if len(difference) else 0.0
+        rows.append((first, second, p) if ahead >= 0 else (second, first, p))
+    found = pd.DataFrame(rows, columns=["better", "worse", "p"])
+    found["p_holm"] = holm(found["p"].to_numpy(dtype=float))
+    return found
+
+
+def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The p-values of several tests, (N,), adjusted by Holm's step-down method.
+
+    >>> holm(np.array([0.01, 0.04, 0.03, 0.005])).round(3).tolist()
+    [0.03, 0.06, 0.06, 0.02]
+    """
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1)
+    return adjusted
+
+
+def summary(result: Result, protocol: str) -> pd.DataFrame:
+    """Per entrant and metric: ``entrant``, ``metric``, ``mean``, ``deviation``, ``count``, ``mean_rank``.
+
+    The mean and the sample deviation are of all pairs that the entrant has a score for, `count` of them; the mean rank
+    is of the pairs that all entrants have one for.
+    """
+    parts = []
+    for metric in result.metrics(protocol):
+        table = result.table(protocol, metric)
+        part = pd.DataFrame(
+            {
+                "mean": table.mean(),
+                "deviation": [_deviation(table[entrant].dropna()) for entrant in table],
+                "count": table.count(),
+                "mean_rank": compare(ranks(table, direction(metric))).mean_ranks,
+            }
+        )
+        parts.append(part.rename_axis("entrant").reset_index().assign(metric=metric))
+    columns = ["entrant", "metric", "mean", "deviation", "count", "mean_rank"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def comparisons(result: Result, protocol: str) -> dict[str, Comparison]:
+    """The comparison of the entrants by each metric."""
+    return {
+        metric: compare(ranks(result.table(protocol, metric), direction(metric))) for metric in result.metrics(protocol)
+    }
+
+
+def overall(result: Result, protocol: str) -> Comparison:
+    """The comparison by all metrics at once: on each pair, entrants are ranked by the mean of their ranks.
+
+    Metrics of which an entrant has no score at all are left out. They are not independent of each other, which does not
+    matter here: the pairs are what is counted.
+    """
+    tables = [ranks(result.table(protocol, metric), direction(metric)) for metric in result.metrics(protocol)]
+    return compare(_mean_over([table for table in tables if len(table)], result.entrants))
+
+
+def _mean_over(tables: Sequence[pd.DataFrame], entrants: Sequence[str]) -> pd.DataFrame:
+    """The mean of tables, on the pairs that all of them have."""
+    if not tables:
+        return pd.DataFrame(columns=list(entrants), dtype=float)
+    stacked = pd.concat(tables, keys=range(len(tables)))
+    grouped = stacked.groupby(level=1, sort=False)
+    return grouped.mean()[grouped.size() == len(tables)]
+
+
+def _deviation(values: pd.Series) -> float:
+    return float(values.std()) if len(values) > 1 and np.isfinite(values).all() else math.nan
