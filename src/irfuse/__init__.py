@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from irfuse import benchmark as benchmark
     from irfuse.api import evaluate as evaluate
     from irfuse.api import evaluate_batch as evaluate_batch
     from irfuse.api import fuse as fuse
@@ -36,11 +37,15 @@ _HOMES = {
     "list_protocols": "irfuse.api",
 }
 
+_ROOMS = ("benchmark",)
+"""Packages that a call of theirs, such as ``irfuse.benchmark.run``, imports."""
+
 __all__ = [
     "Fuser",
     "IrfuseError",
     "Levels",
     "Percentiles",
+    "benchmark",
     "evaluate",
     "evaluate_batch",
     "fuse",
@@ -52,16 +57,18 @@ __version__ = version("irfuse")
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _HOMES and name not in _ROOMS:
         raise AttributeError(f"module 'irfuse' has no attribute {name!r}")
     try:
-        return getattr(import_module(_HOMES[name]), name)
+        return import_module(f"irfuse.{name}") if name in _ROOMS else getattr(import_module(_HOMES[name]), name)
     except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
         from irfuse.errors import MissingDependencyError
 
-        raise MissingDependencyError('PyTorch is not installed: pip install "irfuse[torch]"') from None
+        if error.name == "torch":
+            raise MissingDependencyError('PyTorch is not installed: pip install "irfuse[torch]"') from None
+        if name in _ROOMS:
+            raise MissingDependencyError(f'{error.name} is not installed: pip install "irfuse[bench]"') from None
+        raise
 
 
 def __dir__() -> list[str]:

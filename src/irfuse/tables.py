@@ -108,7 +108,7 @@ def to_latex(table: Table) -> str:
         values = [table.mean(column.name), *[table.deviation(column.name)] * several]
         numbers = [r"$\infty$" if value == math.inf else digits(value) for value in values]
         lines.append(
-            " & ".join([f"{_latex(column.symbol)} {arrows[column.arrow]}{table.remark(column.name)}", *numbers])
+            " & ".join([f"{in_latex(column.symbol)} {arrows[column.arrow]}{table.remark(column.name)}", *numbers])
             + r" \\"
         )
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
@@ -118,10 +118,10 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _latex(symbol: str) -> str:
+def in_latex(symbol: str) -> str:
     """Sub- and superscripts in LaTeX's way; a symbol without stays as it is.
 
-    >>> _latex("Q^AB/F"), _latex("SSIM")
+    >>> in_latex("Q^AB/F"), in_latex("SSIM")
     ('$\\\\mathrm{Q}^{\\\\mathrm{AB/F}}$', 'SSIM')
     """
     for mark in ("_", "^"):

@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from irfuse.benchmark import statistics
@@ -17,6 +18,7 @@ from irfuse.benchmark.result import Result, column, direction
 from irfuse.benchmark.statistics import Comparison
 from irfuse.errors import ParameterError
 from irfuse.images import Array
+from irfuse.tables import in_latex
 
 _GREY, _LINE, _FILL, _MARK = "0.45", "#1f4e79", "#c9dcee", "#b3391f"
 _FONT = 8
@@ -76,6 +78,9 @@ def boxes(result: Result, protocol: str) -> Figure:
     panels = figure.subplots(down, across, squeeze=False, sharey=True)
     for panel, metric in zip(panels.flat, metrics, strict=False):
         _box(panel, result.table(protocol, metric), metric)
+    # The panels share this axis.
+    panels[0, 0].set_yticks(range(1, len(result.entrants) + 1), list(map(_plain, result.entrants)))
+    panels[0, 0].set_ylim(len(result.entrants) + 0.6, 0.4)
     for panel in panels.flat[len(metrics) :]:
         panel.set_axis_off()
     return figure
@@ -86,7 +91,7 @@ def _box(panel: Axes, table: pd.DataFrame, metric: str) -> None:
     drawn = panel.boxplot(
         [finite[entrant].dropna() for entrant in finite],
         orientation="horizontal",
-        tick_labels=list(finite),
+        manage_ticks=False,
         widths=0.6,
         showmeans=True,
         patch_artist=True,
@@ -101,9 +106,7 @@ def _box(panel: Axes, table: pd.DataFrame, metric: str) -> None:
     for box, good in zip(drawn["boxes"], means, strict=True):
         if good == np.nanmax(means):
             box.set_facecolor(_FILL)
-    head = column(metric)
-    panel.set_title(f"{head.symbol} {head.arrow}", fontsize=_FONT)
-    panel.invert_yaxis()
+    panel.set_title(_head(metric), fontsize=_FONT)
     panel.tick_params(labelsize=_FONT - 1, length=2)
     panel.grid(axis="x", linewidth=0.3)
     panel.spines[["top", "right"]].set_visible(False)
@@ -126,12 +129,17 @@ def heat_map(result: Result, protocol: str) -> Figure:
     # Ranks of which few differ much would all be of one colour on a scale from 1 to their number.
     colors = colormaps["YlGnBu_r"].with_extremes(bad="0.9")
     shown = panel.imshow(ranks.to_numpy(dtype=float), cmap=colors, aspect="auto", vmin=1, vmax=max(2, len(order)))
-    panel.set_xticks(range(len(metrics)), [f"{column(m).symbol} {column(m).arrow}" for m in metrics])
-    panel.set_yticks(range(len(order)), order)
+    panel.set_xticks(range(len(metrics)), [in_latex(column(metric).symbol) for metric in metrics])
+    panel.set_yticks(range(len(order)), list(map(_plain, order)))
     panel.tick_params(labelsize=_FONT, length=0)
-    panel.tick_params(axis="x", labelrotation=60, top=True, labeltop=True, bottom=False, labelbottom=False)
+    panel.tick_params(axis="x", labelrotation=60, top=True, labeltop=True, bottom=False, labelbottom=False, pad=11)
     for label in panel.get_xticklabels():
         label.set(rotation_mode="anchor", ha="left")
+    for number, metric in enumerate(metrics):
+        # Not among the labels, which are turned.
+        panel.annotate(
+            column(metric).arrow, (number, -0.5), (0, 2), textcoords="offset points", ha="center", fontsize=_FONT
+        )
     for row, entrant in enumerate(order):
         for number, metric in enumerate(metrics):
             rank = ranks.loc[entrant, metric]
@@ -160,7 +168,7 @@ def speed(result: Result, protocol: str) -> Figure | None:
     for entrant in shown:
         right = times[entrant] <= middle
         panel.annotate(
-            entrant,
+            _plain(entrant),
             (times[entrant], mean_ranks[entrant]),
             (5 if right else -5, 3),
             textcoords="offset points",
@@ -168,6 +176,9 @@ def speed(result: Result, protocol: str) -> Figure | None:
             fontsize=_FONT - 1,
         )
     panel.set_xlim(low / 2, high * 2)
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 30 * low else (1,)))
+    panel.xaxis.set_major_formatter(lambda value, place: f"{value:g}")
+    panel.xaxis.set_minor_formatter(NullFormatter())
     panel.invert_yaxis()
     panel.margins(y=0.12)
     panel.set_xlabel(f"seconds a pair, {result.machine}", fontsize=_FONT)
@@ -216,7 +227,8 @@ def critical_difference(comparison: Comparison) -> Figure | None:
         y = -(bars + 0.45 + 0.42 * line)
         end = 1 - 0.05 * count if on_left else count + 0.05 * count
         panel.plot([rank, rank, end], [0, y, y], color=_GREY, linewidth=0.8)
-        text = f"{entrant}  {rank:.2f}" if on_left else f"{rank:.2f}  {entrant}"
+        name = _plain(entrant)
+        text = f"{name}  {rank:.2f}" if on_left else f"{rank:.2f}  {name}"
         where = end - 0.01 * count if on_left else end + 0.01 * count
         panel.text(where, y, text, ha="right" if on_left else "left", va="center", fontsize=_FONT)
     for number, group in enumerate(groups):
@@ -237,8 +249,8 @@ def sheet(pictures: Sequence[tuple[str, Array]], region: Region) -> Figure:
     region = region.inside(height, width)
     # A region near the lower left corner would lie under its own enlargement.
     to_right = region.x + region.width / 2 < width / 2 and region.y + region.height / 2 > height / 2
-    across = min(_TILES if len(pictures) > 2 * _TILES else 5, len(pictures))
-    down = -(-len(pictures) // across)
+    down = -(-len(pictures) // _TILES)
+    across = -(-len(pictures) // down)
     tile = 1.7
     figure = Figure(figsize=(tile * across, (tile * height / width + 0.2) * down))
     panels = figure.subplots(down, across, squeeze=False)
@@ -248,7 +260,7 @@ def sheet(pictures: Sequence[tuple[str, Array]], region: Region) -> Figure:
     for panel, (caption, image) in zip(panels.flat, pictures, strict=False):
         picture = _shown(image)
         panel.imshow(picture, interpolation="antialiased")
-        panel.set_title(caption, fontsize=_fitting(caption), pad=2)
+        panel.set_title(_plain(caption), fontsize=_fitting(caption), pad=2)
         _frame(panel, "0.2", 0.4)
         panel.add_patch(
             Rectangle((region.x - 0.5, region.y - 0.5), region.width, region.height, fill=False, ec="#ffd400", lw=0.8)
@@ -288,6 +300,16 @@ def _shown(image: Array) -> NDArray[np.uint8]:
     return np.asarray(image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2))
 
 
+def _plain(name: str) -> str:
+    """A name in which matplotlib sees no formula."""
+    return name.replace("$", r"\$")
+
+
+def _head(metric: str) -> str:
+    head = column(metric)
+    return f"{in_latex(head.symbol)} {head.arrow}"
+
+
 def _frame(panel: Axes, color: str, width: float) -> None:
     panel.set_xticks([])
     panel.set_yticks([])
@@ -311,7 +333,11 @@ def _short(value: float) -> str:
 
     >>> _short(0.4567), _short(12.345), _short(1234.5)
     ('0.46', '12.3', '1234')
+    >>> _short(0.0312)
+    '0.031'
     """
     if not math.isfinite(value):
         return "-" if math.isnan(value) else "inf"
+    if 0 < abs(value) < 0.1:
+        return f"{value:.3f}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"

@@ -165,6 +165,29 @@ def make(
     )
 
 
+def guests(text: str) -> dict[str, Path]:
+    """The folders of fused images that ``NAME=FOLDER`` means, or a folder alone, by their names in tables.
+
+    A folder alone goes by its own name; if it holds no image but folders, each of these goes by its own.
+
+    Raises:
+        PairError: there is no such folder, or nothing in it.
+    """
+    name, equals, place = text.partition("=")
+    folder = Path(place if equals else text)
+    if not folder.is_dir():
+        raise PairError(f"{text}: there is no folder {folder}; give NAME=FOLDER, or a folder of such folders")
+    if equals:
+        return {name.strip(): folder}
+    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    if any(images.is_image(path) for path in entries):
+        return {folder.resolve().name: folder}
+    found = {path.name: path for path in entries if path.is_dir()}
+    if not found:
+        raise PairError(f"{folder}: holds neither images nor folders of them")
+    return found
+
+
 def is_trained_on(entrant: Entrant, scene: Scene) -> bool:
     """Whether an image of a pair is one that the entrant's weights were trained on, as far as these say it."""
     return isinstance(entrant, Method) and bool(entrant.learnt_from & {scene.ir_sha256, scene.vis_sha256})

@@ -15,7 +15,7 @@ from irfuse.tables import Column
 
 @dataclass(frozen=True)
 class Hole:
-    """An entrant without a score for a pair, and why."""
+    """A pair that an entrant failed on, or whose fused image cannot be scored, and why."""
 
     entrant: str
     pair: str
@@ -60,9 +60,9 @@ class Result:
             (of how many pairs), ``memory`` (peak, bytes), ``parameters``, ``operations`` and ``size``, the image
             width x height that these are of. NaN where it is not known.
         fused: the files of the fused images, by entrant and pair.
-        holes: what has no score, and why.
+        holes: what failed, and why. What a guest's folder lacks is among the remarks.
         trained: (entrant, pair) where an image of the pair is one that the entrant's weights were trained on.
-        remarks: what looked wrong.
+        remarks: what one should know of the data and of the scores.
         shares: where the time went.
         machine: on which the times were measured, in words.
         settings: what else the figures depend on, by name.

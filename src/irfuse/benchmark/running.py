@@ -80,7 +80,7 @@ def run(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     result = run(samples.pairs()[:2], ["average", "maximum"], metrics=["en", "qabf"], cache=folder)
     >>> result.table("canonical", "qabf").mean().round(1).to_dict()
-    {'average': 0.4, 'maximum': 0.7}
+    {'average': 0.3, 'maximum': 0.7}
     """
     start = time.perf_counter()
     if jobs < 1:
@@ -133,6 +133,9 @@ class _Fusing:
     def __init__(self, plan: Plan, cache: Cache, how: _How, device: str, on_step: Progress) -> None:
         self._plan, self._cache, self._how, self._device, self._on_step = plan, cache, how, device, on_step
         self._settled = 0
+        self._total = sum(
+            len(entrant.fused) if isinstance(entrant, Guest) else len(plan.scenes) for entrant in plan.entrants
+        )
         self.fused: dict[tuple[str, str], Fused] = {}
         self.holes: list[Hole] = []
         self.used_again = 0
@@ -143,10 +146,9 @@ class _Fusing:
         """Fuse all pairs by one entrant."""
         if isinstance(entrant, Guest):
             for scene in self._plan.scenes:
-                path = entrant.fused.get(scene.name)
-                if path is None:
-                    self._leave_hole(entrant, scene, "its folder has no such image")
-                else:
+                # What its folder lacks, a remark of the plan has said.
+                if scene.name in entrant.fused:
+                    path = entrant.fused[scene.name]
                     self._settle(entrant, scene, Fused(path, sha256(path), _NOTHING))
             return
         rest = [scene for scene in self._plan.scenes if not self._is_there(entrant, scene)]

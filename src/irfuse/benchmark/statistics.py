@@ -112,12 +112,16 @@ def wilcoxon(table: pd.DataFrame, better: Direction) -> pd.DataFrame:
     whole = whole[np.isfinite(whole).all(axis=1)]
     if better != "higher":
         whole = -whole
+    couples = list(combinations(whole.columns, 2))
+    differences = np.array([whole[first] - whole[second] for first, second in couples]).reshape(len(couples), -1)
+    p = np.ones(len(couples))
+    differ = differences.any(axis=1)
+    if differ.any():
+        p[differ] = stats.wilcoxon(differences[differ], axis=1).pvalue
     rows = []
-    for first, second in combinations(whole.columns, 2):
-        difference = (whole[first] - whole[second]).to_numpy()
-        p = float(stats.wilcoxon(difference).pvalue) if difference.any() else 1.0
-        ahead = float(np.median(difference)) or float(difference.mean()) if len(difference) else 0.0
-        rows.append((first, second, p) if ahead >= 0 else (second, first, p))
+    for (first, second), difference, one in zip(couples, differences, p, strict=True):
+        ahead = (np.median(difference) or difference.mean()) if len(difference) else 0.0
+        rows.append((first, second, one) if ahead >= 0 else (second, first, one))
     found = pd.DataFrame(rows, columns=["better", "worse", "p"])
     found["p_holm"] = holm(found["p"].to_numpy(dtype=float))
     return found

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from irfuse import __version__
+from irfuse.cli.benchmark import benchmark
 from irfuse.cli.console import errors
 from irfuse.cli.demo import demo
 from irfuse.cli.evaluate import evaluate
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(fuse)
 app.command()(evaluate)
+app.command()(benchmark)
 app.command()(demo)
 app.command()(methods)
 app.command()(metrics)
@@ -64,9 +66,10 @@ def main() -> None:
         )
         sys.exit(130 if isinstance(error, StoppedError) else 2)
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "matplotlib"):
+        extras = {"torch": "torch", "matplotlib": "train", "pandas": "bench", "scipy": "bench", "jinja2": "bench"}
+        if error.name not in extras:
             raise
-        extra = {"torch": "torch", "matplotlib": "train"}[error.name]
+        extra = extras[error.name]
         errors.print(
             f'irfuse: {error.name} is not installed: pip install "irfuse\\[{extra}]"', style="red", soft_wrap=True
         )

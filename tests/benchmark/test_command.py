@@ -1,0 +1,91 @@
+"""`irfuse benchmark`, as a user meets it."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from irfuse.benchmark import plan, report
+from irfuse.cli import main
+from irfuse.errors import PairError
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["irfuse", "benchmark", *map(str, arguments)])
+        try:
+            main()
+            status = 0
+        except SystemExit as exit_:
+            status = int(exit_.code or 0)
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+def test_report(run: Run, folder: Path, tmp_path: Path) -> None:
+    options = ["-k", "en, qabf", "-k", "sd", "-p", "canonical", "-p", "vifb", "-j", "1", "--show", "tno_16"]
+    methods = ["-m", "average", "-m", "laplacian-pyramid"]
+    guest = ["--fused", f"dark={folder / 'guest'}"]
+    status, printed, said = run(folder, "-o", tmp_path / "r", *methods, *guest, *options, "--region", "5,5,20,20")
+    assert status == 0, said
+    assert "warning: dark lacks 1 of 5 images: msrs_00037N" in said
+    lines = printed.splitlines()
+    assert lines[0].split() == ["mean", "rank", "over", "all", "metrics", "canonical", "vifb"]
+    assert {line.split()[0] for line in lines[1:4]} == {"average", "laplacian-pyramid", "dark"}
+    assert lines[-1] == str(tmp_path / "r" / "report.html")
+    assert {"canonical.tex", "vifb.tex"} <= {path.name for path in (tmp_path / "r").iterdir()}
+    assert (tmp_path / "r" / "figures" / "sheet-tno_16.pdf").is_file()
+    assert (tmp_path / "cache" / "irfuse" / "benchmark" / "fused").is_dir()
+
+
+def test_folders_of_guests(folder: Path, tmp_path: Path) -> None:
+    for name in ("A", "B"):
+        shutil.copytree(folder / "guest", tmp_path / "guests" / name)
+    assert plan.guests(str(tmp_path / "guests")) == {name: tmp_path / "guests" / name for name in "AB"}
+    assert plan.guests(str(tmp_path / "guests" / "A")) == {"A": tmp_path / "guests" / "A"}
+    assert plan.guests(f"x={tmp_path}") == {"x": tmp_path}
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PairError, match="holds neither images nor folders"):
+        plan.guests(str(tmp_path / "empty"))
+
+
+def test_wrong_input_is_said_in_one_line(run: Run, folder: Path, tmp_path: Path) -> None:
+    out = ("-o", tmp_path / "r")
+    for arguments, message in {
+        (folder, *out): "nothing to compare",
+        ("nowhere", *out, "-m", "average"): "no named set of pairs (pairs272, pairs44, tno21,",
+        (folder, *out, "-k", "en", "-m", "averag"): "did you mean 'average'?",
+        (folder, *out, "-m", "average", "--region", "1,2"): "x,y,width,height in pixels is needed",
+        (folder, *out, "-m", "average", "--show", "x"): "there is no pair 'x' to show",
+        (folder, *out, "-m", "average", "--fused", "a=none"): "there is no folder none",
+        (folder, *out, "--fused", "a=.", "--fused", "a=."): "two entrants are named a",
+    }.items():
+        status, _, said = run(*arguments)
+        assert (status, said.count("\n")) == (2, 1), said
+        assert message in said
+
+
+def test_failures_are_named_and_change_the_status(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from irfuse.methods.maximum import Maximum
+
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(Maximum, "forward", fail)
+    monkeypatch.setattr(report, "write", lambda result, out, **more: out / "report.html")
+    status, printed, said = run(folder, "-o", tmp_path / "r", "-m", "average", "-m", "maximum", "-k", "en", "-j", "1")
+    assert status == 1
+    assert said.count("failed: maximum: ") == 5
+    assert "RuntimeError: out of order" in said
+    assert printed.splitlines()[-1] == str(tmp_path / "r" / "report.html")

@@ -1,0 +1,146 @@
+import base64
+import csv
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from irfuse import images
+from irfuse.benchmark import Region, Result, grid, report, write
+from irfuse.errors import ParameterError
+
+
+@pytest.fixture(scope="module")
+def written(result: Result, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(result, tmp_path_factory.mktemp("report"), shown=["tno_12"], region=Region(0, 0, 500, 10))
+
+
+class Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.open: list[str] = []
+        self.said = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+        self.sources += [value or "" for name, value in attributes if name in ("src", "href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.said += data
+
+
+def test_page_holds_all(written: Path) -> None:
+    page = Page(written.read_text(encoding="utf-8"))
+    assert page.open == []
+    assert len(page.sources) == 5
+    for source in page.sources:
+        assert source.startswith("data:image/png;base64,")
+        images.decode(base64.b64decode(source.partition(",")[2]), "figure")
+    words = " ".join(page.said.split())
+    for expected in (
+        "own_<b>, tno_01: ValueError: this is TNO 01",
+        "guest lacks 1 of 5 images: msrs_00037N",
+        "In parentheses: of how many pairs",
+        "Where the time went Fusing",
+    ):
+        assert expected in words
+
+
+def test_files(written: Path, result: Result) -> None:
+    names = {path.name for path in written.parent.iterdir()}
+    tables = {"scores.csv", "summary.csv", "tests.csv", "wilcoxon.csv", "costs.csv", "canonical.tex", "canonical.md"}
+    assert names == tables | {"report.html", "figures"}
+    figures = {"canonical-boxes", "canonical-heat-map", "canonical-critical-difference", "canonical-speed"}
+    drawn = {path.name for path in (written.parent / "figures").iterdir()}
+    assert drawn == {f"{name}.{kind}" for name in figures | {"sheet-tno_12"} for kind in ("pdf", "png")}
+    read = pd.read_csv(written.parent / "scores.csv")
+    assert read["value"].to_numpy() == pytest.approx(result.scores["value"].to_numpy(), nan_ok=True)
+    with (written.parent / "tests.csv").open() as file:
+        assert [row["metric"] for row in csv.DictReader(file)] == [*result.metrics("canonical"), "all metrics"]
+
+
+def test_marks(result: Result) -> None:
+    made = grid.make(result, "canonical")
+    assert [column.name for column in made.columns] == result.metrics("canonical")
+    cells = {row.entrant: dict(zip(result.metrics("canonical"), row.cells, strict=True)) for row in made.rows}
+    means = {
+        metric: result.table("canonical", metric)[["average", "maximum"]].mean() for metric in ("en", "mse", "qsf")
+    }
+    assert cells[means["en"].idxmax()]["en"].mark == "best"
+    assert cells[means["mse"].idxmin()]["mse"].mark == "best"
+    assert cells[means["mse"].idxmax()]["mse"].mark == "second"
+    assert cells[means["qsf"].abs().idxmin()]["qsf"].mark == "best"
+    # Means over fewer pairs do not compare.
+    for entrant in ("guest", "own_<b>"):
+        assert {(cell.mark, cell.count) for cell in cells[entrant].values()} == {("", "(4)")}
+
+
+def test_what_prints_alike_is_marked_alike() -> None:
+    means = pd.Series({"a": 0.50001, "b": 0.50002, "c": 0.4, "d": 0.3})
+    assert grid._marks(means, "qabf") == {"0.5000": "best", "0.4000": "second"}
+    assert grid._marks(means, "mse") == {"0.3000": "best", "0.4000": "second"}
+    assert grid._marks(means[:1], "mse") == {}
+
+
+def test_latex(written: Path, result: Result) -> None:
+    text = (written.parent / "canonical.tex").read_text()
+    assert text.startswith("% Mean and standard deviation over 5 pairs")
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert len(rows) == 5
+    assert {line.count("&") for line in rows} == {5}
+    assert rows[0].startswith(r"Method & EN $\uparrow$ & $\mathrm{Q}^{\mathrm{AB/F}}$ $\uparrow$ & MSE $\downarrow$")
+    assert r"own\_<b>" in text
+    assert text.count(r"\textbf{") == text.count(r"\underline{") == 4
+    assert text.count("{") == text.count("}")
+
+
+def test_latex_of_many_metrics_is_split(result: Result) -> None:
+    made = grid.make(result, "canonical")
+    wide = replace(made, columns=made.columns * 2, rows=tuple(replace(row, cells=row.cells * 2) for row in made.rows))
+    text = grid.to_latex(wide)
+    assert re.findall(r"\\begin\{tabular\}\{(\w+)\}", text) == ["lrrrrrr", "lrrr"]
+    assert text.count("& Rank") == 1
+
+
+def test_markdown(written: Path) -> None:
+    lines = (written.parent / "canonical.md").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "| method | `en` ↑ | `qabf` ↑ | `mse` ↓ | `qsf` →0 | rank |"
+    assert {line.count("|") for line in lines[:6]} == {7}
+    assert lines[4].startswith("| `own_<b>` |")
+
+
+def test_trained_entrants_are_marked(result: Result) -> None:
+    made = grid.make(replace(result, trained=frozenset({("maximum", "tno_01")})), "canonical")
+    assert [row.trained for row in made.rows] == [False, True, False, False]
+    assert "† Trained on some of these pairs." in made.notes()
+    assert "| `maximum` † |" in grid.to_markdown(made)
+    assert r"maximum$^\dagger$" in grid.to_latex(made)
+
+
+def test_one_metric_two_entrants_one_pair(result: Result, tmp_path: Path) -> None:
+    scores = result.scores
+    chosen = scores["entrant"].isin(["average", "maximum"]) & (scores["metric"] == "en") & (scores["pair"] == "tno_01")
+    few = replace(result, entrants=("average", "maximum"), scores=scores[chosen], pairs=result.pairs[2:3])
+    text = write(few, tmp_path, shown=[]).read_text(encoding="utf-8")
+    assert "Too few entrants or pairs for a test" in text
+    assert not (tmp_path / "figures" / "canonical-critical-difference.png").exists()
+    # The same result gives the same page.
+    assert write(few, tmp_path, shown=[]).read_text(encoding="utf-8") == text
+
+
+def test_refusals(result: Result, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="there is no pair 'none' to show"):
+        write(result, tmp_path, shown=["none"])
+    with pytest.raises(ParameterError, match=r"nothing was scored.*TNO 01"):
+        write(replace(result, scores=result.scores[:0]), tmp_path)
+    assert report.check_shown([str(number) for number in range(9)], None) == ["0", "3", "6"]
+    assert report.check_shown(["a"], None) == ["a"]
