@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -227,3 +228,12 @@ def test_undefined_scores_are_remarked(folder: Path, tmp_path: Path) -> None:
 def test_shares(result: Result) -> None:
     shares = result.shares
     assert sum(map(shares.percent, (shares.fusing, shares.scoring, shares.rest))) == pytest.approx(100)
+
+
+def test_example_of_the_page(folder: Path, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    example: dict[str, Any] = {"__name__": "example"}
+    exec(page.partition("```python\n")[2].partition("```")[0], example)
+    grey = [Pair(name, folder / "ir" / f"{name}.png", folder / "vis" / f"{name}.png") for name in ("tno_01", "tno_12")]
+    found = benchmark.run(grey, ["average"], functions={"mine": example["mine"]}, metrics=["en"], cache=tmp_path)
+    assert (len(found.scores), found.holes) == (4, ())
