@@ -32,17 +32,17 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_report(run: Run, folder: Path, tmp_path: Path) -> None:
-    options = ["-k", "en, qabf", "-k", "sd", "-p", "canonical", "-p", "vifb", "-j", "1", "--show", "tno_16"]
+    options = ["-k", "en, qabf", "-k", "sd", "-p", "vifb", "-j", "1", "--show", "tno_16"]
     methods = ["-m", "average", "-m", "laplacian-pyramid"]
     guest = ["--fused", f"dark={folder / 'guest'}"]
     status, printed, said = run(folder, "-o", tmp_path / "r", *methods, *guest, *options, "--region", "5,5,20,20")
     assert status == 0, said
     assert "warning: dark lacks 1 of 5 images: msrs_00037N" in said
     lines = printed.splitlines()
-    assert lines[0].split() == ["mean", "rank", "over", "all", "metrics", "canonical", "vifb"]
+    assert lines[0].split() == ["mean", "rank", "over", "all", "metrics", "vifb"]
     assert {line.split()[0] for line in lines[1:4]} == {"average", "laplacian-pyramid", "dark"}
     assert lines[-1] == str(tmp_path / "r" / "report.html")
-    assert {"canonical.tex", "vifb.tex"} <= {path.name for path in (tmp_path / "r").iterdir()}
+    assert {"vifb.tex", "vifb.md", "scores.csv"} <= {path.name for path in (tmp_path / "r").iterdir()}
     assert (tmp_path / "r" / "figures" / "sheet-tno_16.pdf").is_file()
     assert (tmp_path / "cache" / "irfuse" / "benchmark" / "fused").is_dir()
 

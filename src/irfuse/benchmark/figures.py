@@ -22,8 +22,8 @@ from irfuse.tables import in_latex
 
 _GREY, _LINE, _FILL, _MARK = "0.45", "#1f4e79", "#c9dcee", "#b3391f"
 _FONT = 8
-_PANELS, _TILES = 4, 6
-"""Panels of box plots, and pictures of a sheet, beside each other."""
+_PANELS, _TILES, _BESIDE = 4, 6, 16
+"""Panels of box plots, pictures of a sheet, and metrics of a heat map, that fit beside each other."""
 
 
 @dataclass(frozen=True)
@@ -107,45 +107,58 @@ def _box(panel: Axes, table: pd.DataFrame, metric: str) -> None:
         if good == np.nanmax(means):
             box.set_facecolor(_FILL)
     panel.set_title(_head(metric), fontsize=_FONT)
+    panel.locator_params(axis="x", nbins=5)
     panel.tick_params(labelsize=_FONT - 1, length=2)
     panel.grid(axis="x", linewidth=0.3)
     panel.spines[["top", "right"]].set_visible(False)
 
 
 def heat_map(result: Result, protocol: str) -> Figure:
-    """Entrants by metrics: the mean in figures, the mean rank in colour, the best entrants by mean rank on top."""
+    """Entrants by metrics: the mean in figures, the mean rank in colour, the best entrants by mean rank first.
+
+    Many metrics stand below each other and the entrants beside, few the other way round.
+    """
     metrics = result.metrics(protocol)
     summary = statistics.summary(result, protocol)
-    ranks = summary.pivot(index="entrant", columns="metric", values="mean_rank")
-    means = summary.pivot(index="entrant", columns="metric", values="mean")
     order = list(statistics.overall(result, protocol).mean_ranks.sort_values().index)
-    ranks, means = (table.reindex(index=order, columns=metrics) for table in (ranks, means))
+    ranks, means = (
+        summary.pivot(index="entrant", columns="metric", values=values).reindex(index=order, columns=metrics)
+        for values in ("mean_rank", "mean")
+    )
+    turned = len(metrics) > max(_BESIDE, len(order))
+    if turned:
+        ranks, means = ranks.T, means.T
     longest = max(map(len, order))
+    height, width = ranks.shape
     figure = Figure(
-        figsize=(1.2 + 0.07 * longest + 0.5 * len(metrics), 1.1 + 0.24 * len(order)),
+        figsize=(1.2 + (0.9 if turned else 0.07 * longest) + 0.5 * width, 0.24 * height + 0.4 + 0.06 * longest),
         layout="constrained",
     )
     panel = figure.subplots()
-    # Ranks of which few differ much would all be of one colour on a scale from 1 to their number.
     colors = colormaps["YlGnBu_r"].with_extremes(bad="0.9")
     shown = panel.imshow(ranks.to_numpy(dtype=float), cmap=colors, aspect="auto", vmin=1, vmax=max(2, len(order)))
-    panel.set_xticks(range(len(metrics)), [in_latex(column(metric).symbol) for metric in metrics])
-    panel.set_yticks(range(len(order)), list(map(_plain, order)))
+    names = list(map(_plain, order))
     panel.tick_params(labelsize=_FONT, length=0)
-    panel.tick_params(axis="x", labelrotation=60, top=True, labeltop=True, bottom=False, labelbottom=False, pad=11)
+    panel.tick_params(axis="x", labelrotation=60, top=True, labeltop=True, bottom=False, labelbottom=False)
+    if turned:
+        panel.set_yticks(range(height), [_head(metric) for metric in metrics])
+        panel.set_xticks(range(width), names)
+    else:
+        panel.set_yticks(range(height), names)
+        panel.set_xticks(range(width), [in_latex(column(metric).symbol) for metric in metrics])
+        panel.tick_params(axis="x", pad=11)
+        for number, metric in enumerate(metrics):
+            # Not among the labels, which are turned.
+            panel.annotate(
+                column(metric).arrow, (number, -0.5), (0, 2), textcoords="offset points", ha="center", fontsize=_FONT
+            )
     for label in panel.get_xticklabels():
         label.set(rotation_mode="anchor", ha="left")
-    for number, metric in enumerate(metrics):
-        # Not among the labels, which are turned.
-        panel.annotate(
-            column(metric).arrow, (number, -0.5), (0, 2), textcoords="offset points", ha="center", fontsize=_FONT
-        )
-    for row, entrant in enumerate(order):
-        for number, metric in enumerate(metrics):
-            rank = ranks.loc[entrant, metric]
-            dark = not math.isnan(rank) and (rank - 1) / max(1, len(order) - 1) < 0.45
-            text = _short(means.loc[entrant, metric])
-            panel.text(number, row, text, ha="center", va="center", fontsize=6, color="white" if dark else "black")
+    for (row, place), mean in np.ndenumerate(means.to_numpy(dtype=float)):
+        rank = ranks.iat[row, place]
+        dark = not math.isnan(rank) and (rank - 1) / max(1, len(order) - 1) < 0.45
+        text = _short(mean)
+        panel.text(place, row, text, ha="center", va="center", fontsize=6, color="white" if dark else "black")
     bar = figure.colorbar(shown, ax=panel, shrink=0.9, pad=0.01)
     bar.set_label("mean rank (1 is best)", fontsize=_FONT)
     bar.ax.tick_params(labelsize=_FONT - 1)

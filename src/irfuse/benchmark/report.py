@@ -202,6 +202,8 @@ def _save(figure: Figure, path: Path) -> str:
         for kind, more in {"pdf": {"CreationDate": None}, "png": {}}.items():
             data = io.BytesIO()
             figure.savefig(data, format=kind, dpi=_DPI, metadata=more)
+            # What is laid out stays so; it takes long where there are many panels.
+            figure.set_layout_engine("none")
             write_atomic(path.with_name(f"{path.name}.{kind}"), data.getvalue())
             written[kind] = data.getvalue()
     return "data:image/png;base64," + base64.b64encode(written["png"]).decode()

@@ -15,6 +15,7 @@ from irfuse.cli.evaluate import evaluate
 from irfuse.cli.fuse import fuse
 from irfuse.cli.methods import methods
 from irfuse.cli.metrics import metrics, protocols
+from irfuse.cli.reproduce import reproduce
 from irfuse.cli.train import train
 from irfuse.cli.weights import weights
 from irfuse.errors import IrfuseError, StoppedError
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(fuse)
 app.command()(evaluate)
 app.command()(benchmark)
+app.command()(reproduce)
 app.command()(demo)
 app.command()(methods)
 app.command()(metrics)

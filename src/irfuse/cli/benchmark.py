@@ -1,6 +1,5 @@
 """`irfuse benchmark`."""
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,11 +7,11 @@ import typer
 from rich.table import Table
 
 from irfuse import datasets
-from irfuse.cli.console import errors, output, printed_warnings, progress
+from irfuse.cli.console import errors, output, printed_warnings
 from irfuse.cli.options import DeviceOption, PercentilesOption, RangeOption, StretchOption, thermal
+from irfuse.cli.stages import Stages
 from irfuse.errors import ParameterError
 from irfuse.files import make_folder
-from irfuse.progress import Progress
 
 if TYPE_CHECKING:
     from irfuse.benchmark import Result
@@ -79,7 +78,7 @@ def benchmark(
     if show:
         report.check_shown([pair.name for pair in datasets.pairs(data).pairs], show)
     make_folder(out)
-    with printed_warnings(), _Stages() as stages:
+    with printed_warnings(), Stages() as stages:
         result = run(
             data,
             method or [],
@@ -101,33 +100,6 @@ def benchmark(
     output.print(str(page), markup=False)
     if result.holes:
         raise typer.Exit(1)
-
-
-class _Stages:
-    """Progress bars of which one is shown at a time: when a stage begins, the one before it ends."""
-
-    def __init__(self) -> None:
-        self._shown = ExitStack()
-        self._current = ""
-
-    def __enter__(self) -> "_Stages":
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        self._shown.close()
-
-    def stage(self, title: str, unit: str) -> Progress:
-        """What tells how far the stage is, once it begins."""
-        bar: list[Progress] = []
-
-        def on_step(done: int, total: int, note: str) -> None:
-            if self._current != title:
-                self._shown.close()
-                self._current = title
-                bar[:] = [self._shown.enter_context(progress(title, unit))]
-            bar[0](done, total, note)
-
-        return on_step
 
 
 def _names(texts: list[str] | None) -> list[str] | None:

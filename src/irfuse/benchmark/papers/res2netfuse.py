@@ -1,0 +1,55 @@
+"""X. Song and others: Res2NetFuse, arXiv:2112.14540."""
+
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading
+
+_READINGS = {
+    "SSIM_a": Reading("ssim_a", "li"),
+    "Qabf": Reading("qabf", "li"),
+    "FMI_dct": Reading("fmi_dct", "li"),
+    "FMI_w": Reading("fmi_wavelet", "li"),
+    "SCD": Reading("scd", "li"),
+    "MS_SSIM": Reading("ms_ssim", "li"),
+}
+_DATA = "20 TNO pairs, mean"
+
+
+def _both(row: str, spec: str) -> tuple[Ours, Ours]:
+    return Ours(row, spec, stretch=True), Ours(row, spec)
+
+
+RES2NETFUSE = Paper(
+    "res2netfuse",
+    (
+        PaperTable(
+            "Table II",
+            _DATA,
+            "tno20",
+            _READINGS,
+            (
+                *_both("proposed, 80000 images, l1-norm", "res2netfuse:strategy=l1-norm,weights=many"),
+                *_both("proposed, 80000 images, mean", "res2netfuse:strategy=mean,weights=many"),
+                *_both("proposed, 1 image, l1-norm", "res2netfuse:strategy=l1-norm,weights=single"),
+                *_both("proposed, 1 image, mean", "res2netfuse:strategy=mean,weights=single"),
+            ),
+            notes=("irfuse's weights `many` were trained on 330 images, not on 80,000.",),
+        ),
+        PaperTable(
+            "Table IV",
+            _DATA,
+            "tno20",
+            _READINGS,
+            (
+                *_both("proposed l1-norm", "res2netfuse:strategy=l1-norm,weights=single"),
+                *_both("proposed mean", "res2netfuse:strategy=mean,weights=single"),
+            ),
+        ),
+    ),
+    (
+        "Which 20 TNO pairs: 01 to 20 of the 21 that Li and Wu use.",
+        "Which code of the metrics: Li and Wu's (`li`), in which MS_SSIM is MEF-SSIM at three scales.",
+        "Stretched or not: the published code stretches each fused image before it is saved; both are run.",
+        "Which single image: the paper's is not known; that of `single` is image 05 of Kodak.",
+        "Table III is of reconstruction, not of fusion, on 20 COCO images of the paper's own choice; irfuse's own "
+        "figures stand in the model cards.",
+    ),
+)

@@ -1,0 +1,33 @@
+"""L. Zhang, H. Li, R. Zhu, P. Du: "An infrared and visible image fusion algorithm based on ResNet-152", 2022."""
+
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading
+
+_READINGS = {
+    "FMI_pixel": Reading("fmi_edge", "li"),
+    "FMI_dct": Reading("fmi_dct", "li"),
+    "FMI_w": Reading("fmi_wavelet", "li"),
+    "Nabf": Reading("nabf", "li"),
+    "SSIM": Reading("ssim", "li"),
+}
+_SPECS = (
+    "resnet152",
+    "resnet152:variant=code",
+    "resnet152:backbone=resnet50",
+    "resnet152:variant=code,backbone=resnet50",
+)
+
+
+def _table(letter: str, name: str) -> PaperTable:
+    ours = tuple(Ours("proposed", spec) for spec in _SPECS)
+    return PaperTable("Table 1", f"{letter} (TNO {name})", "tno21", _READINGS, ours, only=(name,))
+
+
+RESNET152 = Paper(
+    "resnet152",
+    tuple(_table(*image) for image in (("a", "01"), ("b", "12"), ("c", "13"), ("d", "16"), ("e", "08"))),
+    (
+        "Which code of the metrics: Li and Wu's (`li`), whose FMI_pixel is of edges.",
+        "Which variant: the paper's text and the authors' published code differ; both are run.",
+        "Which network: where ResNet-152's weights cannot be had, ResNet-50 stands in.",
+    ),
+)

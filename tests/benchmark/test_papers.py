@@ -1,0 +1,125 @@
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from irfuse import datasets, images
+from irfuse.benchmark import reproduction
+from irfuse.benchmark.papers import PAPERS, base, find
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading, printed
+from irfuse.cli import main
+from irfuse.errors import ParameterError, WeightsError
+from irfuse.methods import Spec, parameters
+from irfuse.methods import find as find_method
+from irfuse.metrics.protocols import find as find_protocol
+from irfuse.pairs import Pair, Pairing
+
+TABLES = [(paper, table) for paper in PAPERS for table in paper.tables]
+
+
+@pytest.mark.parametrize(("paper", "table"), TABLES, ids=lambda item: getattr(item, "data", ""))
+def test_tables_fit_the_numbers(paper: Paper, table: PaperTable) -> None:
+    numbers = printed(paper.method, table)
+    assert len(numbers) > 1
+    assert set(table.readings) <= set(numbers.columns)
+    for ours in table.ours:
+        assert ours.row in numbers.index
+        spec = Spec.parse(ours.spec)
+        assert spec.name == paper.method
+        assert {name for name, _ in spec.parameters} <= set(parameters(find_method(spec.name)))
+    for reading in table.readings.values():
+        assert reading.metric in find_protocol(reading.protocol).readings
+    assert table.pairs in {known.name for known in datasets.BENCHMARK_SETS}
+
+
+def test_numbers_are_as_printed() -> None:
+    numbers = printed("encoder-decoder", find("encoder-decoder").tables[0])
+    assert numbers.loc["proposed", "Qw"] == "0.75285"
+    assert numbers.loc["DLF", "Qe"] == "0.62082"
+    assert list(numbers.columns) == ["Qw", "Qe", "Qe*Qw"]
+    assert base._numbers().notna().all().all()
+    assert len(base._numbers()) == 464
+
+
+def test_all_of_a_papers_fusion_tables_are_there() -> None:
+    numbers = base._numbers()
+    for paper in PAPERS:
+        known = set(
+            numbers.loc[numbers["method"] == paper.method, ["table", "data"]].itertuples(index=False, name=None)
+        )
+        left_out = {("Table III", "20 COCO images, reconstruction, mean")} & known
+        assert {(table.table, table.data) for table in paper.tables} == known - left_out
+
+
+TABLE = PaperTable(
+    "Table 1",
+    "ten TNO pairs, 256x256, mean",
+    "tno21",
+    {"H": Reading("en", "canonical"), "Qcb": Reading("qcb", "liu")},
+    (Ours("proposed", "average"), Ours("DIDFuse", "maximum", stretch=True)),
+    only=("tno_01", "tno_12"),
+    size=(32, 40),
+    notes=("A note.",),
+)
+
+
+@pytest.fixture
+def grey(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = tuple(
+        Pair(name, folder / "ir" / f"{name}.png", folder / "vis" / f"{name}.png")
+        for name in ("tno_01", "tno_12", "tno_16")
+    )
+    monkeypatch.setattr(reproduction.datasets, "pairs", lambda name: Pairing(pairs))
+
+
+@pytest.mark.usefixtures("grey")
+def test_reproduction(tmp_path: Path) -> None:
+    text = reproduction.reproduce(Paper("nst", (TABLE,), ("On all.",)), cache=tmp_path)
+    lines = text.splitlines()
+    assert lines[:4] == ["## nst", "", "- On all.", ""]
+    assert "| *as irfuse reads it* | - | `qcb` (`liu`) |" in text
+    assert "| paper: proposed | 0.5686 | 0.5739 |" in text
+    (average,) = (line for line in lines if line.startswith('| irfuse: `average`, for "proposed", 2 pairs | - |'))
+    entropy = float(average.split(" | ")[7])
+    differences = lines[lines.index(average) + 1].split(" | ")
+    assert differences[0] == "| difference to the paper"
+    assert float(differences[7]) == pytest.approx(entropy - 7.1461, abs=1e-9)
+    assert 'maximum`, stretched, for "DIDFuse"' in text
+    assert text.endswith("\n- A note.\n")
+    scaled = [images.read(path) for path in (tmp_path / "scaled").rglob("*.png")]
+    assert [image.shape for image in scaled] == [(32, 40)] * 4
+
+
+@pytest.mark.usefixtures("grey")
+def test_what_cannot_be_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **more: object) -> None:
+        raise WeightsError("the file is not on this machine")
+
+    monkeypatch.setattr(reproduction, "run", fail)
+    text = reproduction.reproduce(Paper("nst", (replace(TABLE, size=None),)), cache=tmp_path)
+    assert '| irfuse: `average`, for "proposed": not run: the file is not on this machine |' in text
+
+
+@pytest.mark.usefixtures("grey")
+def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    paper = Paper("nst", (replace(TABLE, ours=TABLE.ours[:1], size=None),))
+    monkeypatch.setattr("irfuse.benchmark.papers.PAPERS", (paper,))
+    target = tmp_path / "reproduction.md"
+    arguments = ["irfuse", "reproduce", "-j", "1", "--cache", str(tmp_path / "cache")]
+    monkeypatch.setattr(sys, "argv", [*arguments, "-o", str(target)])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    text = target.read_text(encoding="utf-8")
+    assert text.startswith("# The papers' tables, run again\n")
+    monkeypatch.setattr(sys, "argv", [*arguments, "nst"])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{target}\n## nst\n")
+    assert text.rstrip().endswith(printed.partition("\n")[2].rstrip())
+
+
+def test_no_paper() -> None:
+    with pytest.raises(ParameterError, match="choose one of res2netfuse, encoder-decoder"):
+        find("average")
