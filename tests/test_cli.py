@@ -311,7 +311,7 @@ def test_train_on_pairs(run: Run, folders: Path, tmp_path: Path) -> None:
         (("--ir", ir), "both --ir and --vis, or --pairs"),
         (("--ir", ir, "--vis", vis, "--pairs", folders), "both --ir and --vis, or --pairs"),
         (("--pairs", folders), "3 pairs are too few to hold some out"),
-        (("--pairs", "nothing"), "no named set of pairs (pairs272, pairs44)"),
+        (("--pairs", "nothing"), "no named set of pairs (pairs272, pairs44, tno21"),
     ):
         status, _, complaints = run("train", "encoder-decoder", *arguments, "-o", tmp_path / "n.safetensors")
         assert status == 2

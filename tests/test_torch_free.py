@@ -45,9 +45,20 @@ def test_python_call_names_the_missing_package() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("methods",), ("demo", "-o", "/nowhere"), ("train", "res2netfuse", "--images", ".", "-o", "x.safetensors")],
+    [
+        ("methods",),
+        ("demo", "-o", "/nowhere"),
+        ("train", "res2netfuse", "--images", ".", "-o", "x.safetensors"),
+    ],
 )
 def test_command_names_the_missing_package(arguments: tuple[str, ...]) -> None:
     done = python(WITHOUT_TORCH + "import irfuse.cli; irfuse.cli.main()", *arguments)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("package", ["pandas", "matplotlib", "scipy", "jinja2"])
+def test_benchmark_names_the_missing_package(package: str) -> None:
+    without = f"import sys; sys.modules[{package!r}] = None; "
+    done = python(without + "import irfuse; irfuse.benchmark")
+    assert f'{package} is not installed: pip install "irfuse[bench]"' in done.stderr.splitlines()[-1]
