@@ -1,5 +1,6 @@
 import base64
 import csv
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -142,3 +143,22 @@ def test_refusals(result: Result, tmp_path: Path) -> None:
         write(replace(result, scores=result.scores[:0]), tmp_path)
     assert report.check_shown([str(number) for number in range(9)], None) == ["0", "3", "6"]
     assert report.check_shown(["a"], None) == ["a"]
+
+
+def test_entrants_and_metrics_without_any_score(result: Result, tmp_path: Path) -> None:
+    scores = result.scores[result.scores["entrant"] != "guest"].copy()
+    scores.loc[scores["metric"] == "en", "value"] = math.nan
+    scores.loc[(scores["metric"] == "mse") & (scores["pair"] == "tno_12"), "value"] = math.inf
+    poor = replace(result, scores=scores)
+    text = write(poor, tmp_path, shown=["tno_12"]).read_text(encoding="utf-8")
+    made = grid.make(poor, "canonical")
+    cells = {row.entrant: row.cells for row in made.rows}
+    assert cells["guest"] == (grid.Cell("-", "-", "", "(0)"),) * 4
+    assert cells["average"][0].mean == "-"
+    assert cells["average"][2].mean == "inf"
+    assert r"$\infty$" in grid.to_latex(made)
+    # The others are compared all the same.
+    ranks = {row.entrant: row.rank for row in made.rows}
+    assert ranks["guest"] == "-"
+    assert sum(float(ranks[name]) for name in ("average", "maximum", "own_<b>")) == pytest.approx(6, abs=0.011)
+    assert "Critical-difference diagram" in text

@@ -104,7 +104,8 @@ def _box(panel: Axes, table: pd.DataFrame, metric: str) -> None:
     )
     means = _goodness(finite.mean().to_numpy(), metric)
     for box, good in zip(drawn["boxes"], means, strict=True):
-        if good == np.nanmax(means):
+        # Of no score at all none is the best.
+        if good == np.max(means, initial=-math.inf, where=~np.isnan(means)):
             box.set_facecolor(_FILL)
     panel.set_title(_head(metric), fontsize=_FONT)
     panel.locator_params(axis="x", nbins=5)
@@ -121,6 +122,7 @@ def heat_map(result: Result, protocol: str) -> Figure:
     metrics = result.metrics(protocol)
     summary = statistics.summary(result, protocol)
     order = list(statistics.overall(result, protocol).mean_ranks.sort_values().index)
+    order += [entrant for entrant in result.entrants if entrant not in order]
     ranks, means = (
         summary.pivot(index="entrant", columns="metric", values=values).reindex(index=order, columns=metrics)
         for values in ("mean_rank", "mean")

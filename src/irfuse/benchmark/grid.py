@@ -92,7 +92,7 @@ def make(result: Result, protocol: str) -> Grid:
             entrant,
             entrant in trained,
             tuple(cells[metric][entrant] for metric in metrics),
-            "-" if math.isnan(ranks[entrant]) else f"{ranks[entrant]:.2f}",
+            "-" if math.isnan(rank := ranks.get(entrant, math.nan)) else f"{rank:.2f}",
         )
         for entrant in result.entrants
     )

@@ -62,11 +62,13 @@ class Comparison:
 def ranks(table: pd.DataFrame, better: Direction) -> pd.DataFrame:
     """The ranks of the entrants on each pair that all have a score for: 1 is best, equals share the mean of theirs.
 
+    An entrant without any score has no rank, and no say in which pairs these are.
+
     >>> table = pd.DataFrame({"a": [0.5, 0.7], "b": [0.4, 0.7]}, index=["01", "02"])
     >>> ranks(table, "higher").to_numpy().tolist()
     [[1.0, 2.0], [1.5, 1.5]]
     """
-    whole = table.dropna()
+    whole = _whole(table)
     whole = whole.abs() if better == "zero" else whole
     return whole.rank(axis=1, ascending=better != "higher")
 
@@ -108,12 +110,13 @@ def wilcoxon(table: pd.DataFrame, better: Direction) -> pd.DataFrame:
         A row for each two: ``better`` and ``worse`` (by the median of the differences; by the mean where that is zero),
         ``p``, and ``p_holm``, which allows for how many tests there are.
     """
-    whole = table.dropna().abs() if better == "zero" else table.dropna()
+    whole = _whole(table).abs() if better == "zero" else _whole(table)
     whole = whole[np.isfinite(whole).all(axis=1)]
     if better != "higher":
         whole = -whole
     couples = list(combinations(whole.columns, 2))
-    differences = np.array([whole[first] - whole[second] for first, second in couples]).reshape(len(couples), -1)
+    differences = np.array([whole[first] - whole[second] for first, second in couples])
+    differences = differences.reshape(len(couples), len(whole))
     p = np.ones(len(couples))
     differ = differences.any(axis=1)
     if differ.any():
@@ -172,18 +175,25 @@ def comparisons(result: Result, protocol: str) -> dict[str, Comparison]:
 def overall(result: Result, protocol: str) -> Comparison:
     """The comparison by all metrics at once: on each pair, entrants are ranked by the mean of their ranks.
 
-    Metrics of which an entrant has no score at all are left out. They are not independent of each other, which does not
-    matter here: the pairs are what is counted.
+    Entrants without any score are left out, and then metrics of which one has none. The metrics are not independent of
+    each other, which does not matter here: the pairs are what is counted.
     """
     tables = [ranks(result.table(protocol, metric), direction(metric)) for metric in result.metrics(protocol)]
-    return compare(_mean_over([table for table in tables if len(table)], result.entrants))
+    present = {entrant for table in tables for entrant in table.columns}
+    tables = [table for table in tables if len(table) and set(table.columns) == present]
+    return compare(_mean_over(tables, [entrant for entrant in result.entrants if entrant in present]))
+
+
+def _whole(table: pd.DataFrame) -> pd.DataFrame:
+    """The entrants that have a score at all, on the pairs that each of them has one for."""
+    return table.dropna(axis=1, how="all").dropna()
 
 
 def _mean_over(tables: Sequence[pd.DataFrame], entrants: Sequence[str]) -> pd.DataFrame:
     """The mean of tables, on the pairs that all of them have."""
     if not tables:
         return pd.DataFrame(columns=list(entrants), dtype=float)
-    stacked = pd.concat(tables, keys=range(len(tables)))
+    stacked = pd.concat(tables, keys=range(len(tables)))[list(entrants)]
     grouped = stacked.groupby(level=1, sort=False)
     return grouped.mean()[grouped.size() == len(tables)]
 

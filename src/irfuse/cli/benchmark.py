@@ -1,5 +1,6 @@
 """`irfuse benchmark`."""
 
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -117,9 +118,9 @@ def _print(result: "Result") -> None:
     ranks = {protocol: overall(result, protocol).mean_ranks for protocol in result.protocols}
     for protocol in result.protocols:
         table.add_column(protocol, justify="right")
-    first = ranks[result.protocols[0]]
+    first = ranks[result.protocols[0]].reindex(list(result.entrants))
     for entrant in first.sort_values().index:
-        table.add_row(str(entrant), *(_digits(ranks[protocol][entrant]) for protocol in result.protocols))
+        table.add_row(str(entrant), *(_digits(ranks[protocol].get(entrant, nan)) for protocol in result.protocols))
     output.print(table, soft_wrap=False, markup=False)
 
 
