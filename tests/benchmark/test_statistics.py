@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -104,3 +105,14 @@ def test_overall(result: Result) -> None:
     expected = (sum(tables) / len(tables)).rank(axis=1).mean()
     assert found.mean_ranks.to_numpy() == pytest.approx(expected.to_numpy())
     assert set(ours.comparisons(result, "canonical")) == {"en", "qabf", "mse", "qsf"}
+
+
+def test_summary_where_one_has_no_score(result: Result) -> None:
+    without = replace(result, scores=result.scores[result.scores["entrant"] != "average"])
+    all_, some = (
+        ours.summary(found, "canonical").set_index(["metric", "entrant"]).sort_index() for found in (result, without)
+    )
+    assert some.loc[("en", "average"), ["mean", "deviation", "mean_rank"]].isna().all()
+    for entrant in ("maximum", "own_<b>", "guest"):
+        columns = ["mean", "deviation", "count"]
+        assert list(some.loc[("en", entrant), columns]) == list(all_.loc[("en", entrant), columns])

@@ -155,12 +155,12 @@ def summary(result: Result, protocol: str) -> pd.DataFrame:
         part = pd.DataFrame(
             {
                 "mean": table.mean(),
-                "deviation": [_deviation(table[entrant].dropna()) for entrant in table],
+                "deviation": table.apply(_deviation),
                 "count": table.count(),
                 "mean_rank": compare(ranks(table, direction(metric))).mean_ranks,
             }
         )
-        parts.append(part.rename_axis("entrant").reset_index().assign(metric=metric))
+        parts.append(part.reindex(table.columns).rename_axis("entrant").reset_index().assign(metric=metric))
     columns = ["entrant", "metric", "mean", "deviation", "count", "mean_rank"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
@@ -198,5 +198,6 @@ def _mean_over(tables: Sequence[pd.DataFrame], entrants: Sequence[str]) -> pd.Da
     return grouped.mean()[grouped.size() == len(tables)]
 
 
-def _deviation(values: pd.Series) -> float:
+def _deviation(scores: pd.Series) -> float:
+    values = scores.dropna()
     return float(values.std()) if len(values) > 1 and np.isfinite(values).all() else math.nan
