@@ -11,8 +11,8 @@ import pytest
 from pytest import MonkeyPatch
 
 from irfuse import api, benchmark, images
-from irfuse.benchmark import Result, plan, running
-from irfuse.errors import PairError, ParameterError, SpecError, StoppedError
+from irfuse.benchmark import Result, cache, plan, running
+from irfuse.errors import OutputError, PairError, ParameterError, SpecError, StoppedError
 from irfuse.files import sha256
 from irfuse.fuser import Fuser
 from irfuse.images import Array
@@ -237,3 +237,12 @@ def test_example_of_the_page(folder: Path, tmp_path: Path) -> None:
     grey = [Pair(name, folder / "ir" / f"{name}.png", folder / "vis" / f"{name}.png") for name in ("tno_01", "tno_12")]
     found = benchmark.run(grey, ["average"], functions={"mine": example["mine"]}, metrics=["en"], cache=tmp_path)
     assert (len(found.scores), found.holes) == (4, ())
+
+
+def test_a_full_disk_stops_the_run(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OutputError("cannot write: no space left on device")
+
+    monkeypatch.setattr(cache, "write_atomic", full)
+    with pytest.raises(OutputError, match="no space left"):
+        benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)

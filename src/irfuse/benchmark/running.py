@@ -16,7 +16,7 @@ from irfuse.benchmark.costs import Meter
 from irfuse.benchmark.plan import Entrant, Function, Guest, Method, Own, Plan, Scene
 from irfuse.benchmark.result import Hole, Result, Shares
 from irfuse.device import machine, resolve
-from irfuse.errors import IrfuseError, ParameterError, StoppedError, SuspiciousPairWarning
+from irfuse.errors import IrfuseError, OutputError, ParameterError, StoppedError, SuspiciousPairWarning
 from irfuse.evaluation import Evaluator
 from irfuse.files import sha256
 from irfuse.fuser import Fuser
@@ -156,8 +156,11 @@ class _Fusing:
             meter = Meter(resolve(self._device))
             function = self._function(entrant)
             for scene in rest:
+                fused = None
                 with self._failures_named(entrant, scene):
-                    self._settle(entrant, scene, self._fuse(entrant, scene, function, meter))
+                    fused = self._fuse(entrant, scene, function, meter)
+                if fused is not None:
+                    self._settle(entrant, scene, fused)
 
     def remarks(self) -> list[str]:
         return [f"{entrant}: {pair}: {said}" for (entrant, pair), f in self.fused.items() for said in f.remarks]
@@ -194,9 +197,12 @@ class _Fusing:
 
     @contextmanager
     def _failures_named(self, entrant: Entrant, scene: Scene) -> Iterator[None]:
-        # Whatever a method does to a pair, even something unforeseen, must not cost the others.
+        # Whatever a method does to a pair, even something unforeseen, must not cost the others. Where nothing can be
+        # kept, they would be lost, too.
         try:
             yield
+        except OutputError:
+            raise
         except Exception as error:
             reason = str(error) if isinstance(error, IrfuseError) else f"{type(error).__name__}: {error}"
             self._leave_hole(entrant, scene, " ".join(reason.split()))

@@ -1,0 +1,35 @@
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from irfuse.benchmark.costs import Meter
+from irfuse.benchmark.plan import Function
+from irfuse.images import Array
+
+SIDE = 64
+
+
+def needs(megabytes: int) -> Function:
+    """A method that fills so much memory, and multiplies two matrices."""
+
+    def fuse(ir: Array, vis: Array) -> Array:
+        np.ones(megabytes << 20, np.uint8).sum()
+        torch.ones(SIDE, SIDE) @ torch.ones(SIDE, SIDE)
+        return vis
+
+    return fuse
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell the peak")
+def test_memory_is_the_methods_own_whatever_came_before() -> None:
+    image = np.zeros((8, 8), np.uint8)
+    for megabytes in (200, 60):
+        meter = Meter(torch.device("cpu"))
+        first, second = (meter.measure(needs(megabytes), image, image)[1] for _ in range(2))
+        assert (first.memory, first.counts, second.counts) == (None, False, True)
+        assert second.memory is not None
+        assert megabytes <= second.memory >> 20 <= megabytes + 30
+        assert (first.operations, second.operations) == (2 * SIDE**3, None)
+        assert second.seconds > 0
