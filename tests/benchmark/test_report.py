@@ -47,6 +47,7 @@ def test_page_holds_all(written: Path) -> None:
         assert source.startswith("data:image/png;base64,")
         images.decode(base64.b64decode(source.partition(",")[2]), "figure")
     words = " ".join(page.said.split())
+    assert "<th>Q<sup>AB/F</sup> ↑</th>" in written.read_text(encoding="utf-8")
     for expected in (
         "own_<b>, tno_01: ValueError: this is TNO 01",
         "guest lacks 1 of 5 images: msrs_00037N",

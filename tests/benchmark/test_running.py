@@ -246,3 +246,9 @@ def test_a_full_disk_stops_the_run(folder: Path, tmp_path: Path, monkeypatch: Mo
     monkeypatch.setattr(cache, "write_atomic", full)
     with pytest.raises(OutputError, match="no space left"):
         benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
+
+
+def test_named_sets_say_whom_to_cite() -> None:
+    assert "A. Toet" in running._citation("tno20")
+    assert "free for research with citation" in running._citation("tno20")
+    assert running._citation("somewhere/else") == ""

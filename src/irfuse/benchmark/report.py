@@ -24,7 +24,8 @@ from irfuse.tables import digits
 
 _SHOWN = 3
 """Pairs that are shown unless their names are given."""
-_DPI = 150
+_DPI = {"pdf": 300, "png": 150}
+"""Of pictures; all else in a PDF has no pixels."""
 _MEGABYTE = 10**6
 
 
@@ -201,7 +202,7 @@ def _save(figure: Figure, path: Path) -> str:
     with matplotlib.rc_context({"pdf.fonttype": 42}):
         for kind, more in {"pdf": {"CreationDate": None}, "png": {}}.items():
             data = io.BytesIO()
-            figure.savefig(data, format=kind, dpi=_DPI, metadata=more)
+            figure.savefig(data, format=kind, dpi=_DPI[kind], metadata=more)
             # What is laid out stays so; it takes long where there are many panels.
             figure.set_layout_engine("none")
             write_atomic(path.with_name(f"{path.name}.{kind}"), data.getvalue())

@@ -52,6 +52,7 @@ class Result:
 
     Attributes:
         data: what the pairs are called.
+        citation: whom to cite for them, and their licence, where they are a named set; else empty.
         pairs: in their order.
         entrants: their names, in the order given.
         scores: a row a score: ``entrant``, ``pair``, ``protocol``, ``metric``, ``value``. NaN where it is undefined;
@@ -69,6 +70,7 @@ class Result:
     """
 
     data: str
+    citation: str
     pairs: tuple[Pair, ...]
     entrants: tuple[str, ...]
     scores: pd.DataFrame

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from irfuse import __version__, images, scoring
+from irfuse import __version__, datasets, images, scoring
 from irfuse.benchmark import plan as plans
 from irfuse.benchmark.cache import Cache, Cost, Fused, Scored, default_folder, key
 from irfuse.benchmark.costs import Meter
@@ -98,11 +98,13 @@ def run(
         scored.run(jobs, on_score)
     except KeyboardInterrupt:
         raise StoppedError("stopped; nothing is lost: the same again goes on") from None
+    kind = "" if isinstance(thermal, Levels) else " (percentiles)"
     fusing = sum(image.cost.seconds for image in done.fused.values())
     scoring_ = sum(found.seconds for found in scored.found.values())
     rest = time.perf_counter() - start - done.seconds - scored.seconds
     return Result(
         data=plan.data,
+        citation=_citation(plan.data),
         pairs=tuple(scene.pair for scene in plan.scenes),
         entrants=tuple(entrant.name for entrant in plan.entrants),
         scores=scored.table(),
@@ -121,7 +123,7 @@ def run(
         settings={
             "irfuse": __version__,
             "stretch": "yes" if stretch else "no",
-            "thermal": str(thermal),
+            "16-bit infrared": f"from {thermal.low:g} to {thermal.high:g}{kind}",
             "device": place.type,
         },
     )
@@ -293,6 +295,12 @@ class _Scoring:
         for (_, pair, entrant), digest in self._keys.items():
             if digest == outcome.name:
                 self.holes.append(Hole(entrant, pair, str(outcome.error)))
+
+
+def _citation(data: str) -> str:
+    """Whom to cite for a named set, and under which licence it is; empty for other data."""
+    sets = {known.name: known for known in (*datasets.PAIR_SETS, *datasets.BENCHMARK_SETS)}
+    return f"{sets[data].citation} (licence: {sets[data].licence})" if data in sets else ""
 
 
 def _costs(entrant: Entrant, plan: Plan, fused: Mapping[tuple[str, str], Fused]) -> dict[str, object]:
