@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from irfuse import images
 from irfuse.benchmark import Region, Result, grid, report, write
@@ -133,8 +134,20 @@ def test_one_metric_two_entrants_one_pair(result: Result, tmp_path: Path) -> Non
     chosen = scores["entrant"].isin(["average", "maximum"]) & (scores["metric"] == "en") & (scores["pair"] == "tno_01")
     few = replace(result, entrants=("average", "maximum"), scores=scores[chosen], pairs=result.pairs[2:3])
     text = write(few, tmp_path, shown=[]).read_text(encoding="utf-8")
-    assert "Too few entrants or pairs for a test" in text
+    assert "Too few entrants or pairs for the tests" in text
     assert not (tmp_path / "figures" / "canonical-critical-difference.png").exists()
+
+
+def test_two_entrants_are_compared_by_wilcoxons_test(result: Result) -> None:
+    two = result.scores[result.scores["entrant"].isin(["average", "maximum"])]
+    few = replace(result, entrants=("average", "maximum"), scores=two)
+    tests = {row[0]: row[1:] for row in report._tests(few, "canonical")}
+    table = few.table("canonical", "mse")
+    p = stats.wilcoxon(table["average"], table["maximum"]).pvalue
+    better = str(table.median().idxmin())
+    other = "average" if better == "maximum" else "maximum"
+    assert tests["mse"] == (f"{p:.4f}", "-", "5", better, other)
+    assert tests["all metrics"][:2] == ("-", "-")
 
 
 def test_refusals(result: Result, tmp_path: Path) -> None:

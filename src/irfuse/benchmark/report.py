@@ -118,20 +118,35 @@ def _section(result: Result, protocol: str, folder: Path) -> _Section:
 
 
 def _tests(result: Result, protocol: str) -> tuple[tuple[str, ...], ...]:
-    """Per metric: its name, Friedman's p, the critical difference, the pairs, the best, and what may be as good."""
+    """Per metric: its name, p, the critical difference, the pairs, the best, and what may be as good.
+
+    p is Friedman's, or Wilcoxon's where two are compared.
+    """
     rows = []
     for name, comparison in _comparisons(result, protocol).items():
         ordered = comparison.mean_ranks.dropna().sort_values()
-        best = str(ordered.index[0]) if len(ordered) else "-"
-        if math.isnan(comparison.difference):
-            alike, p, difference = "-", "-", "-"
-        else:
+        best, alike, p, difference = "-", "-", math.nan, "-"
+        if len(ordered):
+            best = str(ordered.index[0])
+        if not math.isnan(comparison.difference):
             first = next((group for group in comparison.groups() if best in group), [best])
             alike = ", ".join(entrant for entrant in first if entrant != best) or "none"
-            p = "< 0.0001" if comparison.p < 1e-4 else f"{comparison.p:.4f}"
-            difference = f"{comparison.difference:.2f}"
-        rows.append((name, p, difference, str(comparison.pairs), best, alike))
+            p, difference = comparison.p, f"{comparison.difference:.2f}"
+        elif len(ordered) == 2 and comparison.pairs > 1 and name in result.metrics(protocol):
+            found = statistics.wilcoxon(result.table(protocol, name), direction(name)).iloc[0]
+            best, p = found["better"], float(found["p"])
+            alike = "none" if p < statistics.LEVEL else found["worse"]
+        rows.append((name, _probability(p), difference, str(comparison.pairs), best, alike))
     return tuple(rows)
+
+
+def _probability(p: float) -> str:
+    """A p-value as it is printed.
+
+    >>> _probability(0.031), _probability(1e-9), _probability(math.nan)
+    ('0.0310', '< 0.0001', '-')
+    """
+    return "-" if math.isnan(p) else "< 0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
 def _comparisons(result: Result, protocol: str) -> dict[str, Comparison]:
