@@ -6,33 +6,52 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import torch
 
 from irfuse import datasets, images
+from irfuse.benchmark import plan
 from irfuse.benchmark.cache import default_folder, key
-from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, printed
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ReconstructionTable, printed
 from irfuse.benchmark.running import run
+from irfuse.device import resolve
 from irfuse.errors import PairError, WeightsError
 from irfuse.files import make_folder, sha256
+from irfuse.methods import build
+from irfuse.methods.res2netfuse import Res2NetFuse
 from irfuse.pairs import Pair
 from irfuse.progress import Progress, silent
 from irfuse.tables import digits
+from irfuse.training.data import read_grey
+from irfuse.training.validation import reconstruction
 
 
 @dataclass(frozen=True)
 class Row:
-    """What irfuse gets for a row of a paper's table.
+    """What irfuse gets.
 
     Attributes:
-        ours: what was run.
-        values: means by the paper's metrics; NaN where one is undefined, empty if it could not be run.
-        pairs: how many the means are over.
-        reason: why it could not be run.
+        name: what was run, in Markdown.
+        of: the paper's row that it is compared with, as in ``papers.csv``; empty if none.
+        values: means by the paper's metrics; NaN where one is undefined.
+        reason: why it could not be run; empty if it was.
     """
 
-    ours: Ours
+    name: str
+    of: str
     values: Mapping[str, float]
-    pairs: int
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class _How:
+    """How to run, as :func:`irfuse.benchmark.run` takes it."""
+
+    device: str
+    jobs: int
+    cache: Path
+    on_fetch: Progress
+    on_fuse: Progress
+    on_score: Progress
 
 
 def reproduce(
@@ -58,24 +77,18 @@ def reproduce(
         IrfuseError: the data is not there, and what else :func:`irfuse.benchmark.run` raises.
     """
     folder = default_folder() if cache is None else Path(cache)
+    how = _How(device, jobs, folder, on_fetch, on_fuse, on_score)
     parts = [f"## {paper.method}", *([_listed(paper.notes)] if paper.notes else [])]
     for table in paper.tables:
-        pairs = _pairs(table, folder)
-        rows = []
-        for ours in table.ours:
-            try:
-                values, count = _means(table, ours, pairs, device, jobs, folder, (on_fetch, on_fuse, on_score))
-                rows.append(Row(ours, values, count))
-            except WeightsError as error:
-                rows.append(Row(ours, {}, 0, str(error)))
+        rows = _rebuilt(table, device) if isinstance(table, ReconstructionTable) else _fused(table, how)
         parts.append(to_markdown(paper.method, table, rows))
     return "\n\n".join(parts) + "\n"
 
 
-def to_markdown(method: str, table: PaperTable, rows: Sequence[Row]) -> str:
+def to_markdown(method: str, table: PaperTable | ReconstructionTable, rows: Sequence[Row]) -> str:
     """A table of a paper, its rows as they are printed, with irfuse's rows and the differences below."""
     numbers = printed(method, table)
-    metrics = list(numbers.columns)
+    metrics = list(numbers.columns) or list(table.readings)
     lines = [
         "| | " + " | ".join(metrics) + " |",
         "|---|" + "---:|" * len(metrics),
@@ -85,52 +98,103 @@ def to_markdown(method: str, table: PaperTable, rows: Sequence[Row]) -> str:
         values = [numbers.loc[name, metric] for metric in metrics]
         lines.append(f"| paper: {name} | " + " | ".join("-" if value != value else value for value in values) + " |")
     for row in rows:
-        name = f'`{row.ours.spec}`{", stretched" if row.ours.stretch else ""}, for "{row.ours.row}"'
         if row.reason:
-            lines.append(f"| irfuse: {name}: not run: {row.reason} |" + " |" * len(metrics))
+            lines.append(f"| irfuse: {row.name}: not run: {row.reason} |" + " |" * len(metrics))
             continue
         ours = [row.values.get(metric, math.nan) for metric in metrics]
-        theirs = [float(numbers.loc[row.ours.row, metric]) for metric in metrics]
-        over = f", {row.pairs} pairs" if row.pairs > 1 else ""
-        lines.append(f"| irfuse: {name}{over} | " + " | ".join(map(digits, ours)) + " |")
-        differences = [_signed(mine - other) for mine, other in zip(ours, theirs, strict=True)]
-        lines.append("| difference to the paper | " + " | ".join(differences) + " |")
+        lines.append(f"| irfuse: {row.name} | " + " | ".join(map(digits, ours)) + " |")
+        if row.of:
+            theirs = [float(numbers.loc[row.of, metric]) for metric in metrics]
+            differences = [_signed(mine - other) for mine, other in zip(ours, theirs, strict=True)]
+            lines.append("| difference to the paper | " + " | ".join(differences) + " |")
     text = f"### {table.table}: {table.data}\n\n" + "\n".join(lines)
     return f"{text}\n\n{_listed(table.notes)}" if table.notes else text
 
 
+def _fused(table: PaperTable, how: _How) -> list[Row]:
+    """The rows of a table on fused images."""
+    pairs = _pairs(table, how.cache)
+    rows = []
+    for ours in table.ours:
+        name = _named(ours)
+        try:
+            ((_, values, counted),) = _means(table, pairs, how, spec=ours.spec, stretch=ours.stretch)
+        except WeightsError as error:
+            rows.append(Row(name, ours.row, {}, str(error)))
+        else:
+            rows.append(Row(name + counted, ours.row, values))
+    if table.guests:
+        guests = plan.guests(str(datasets.folder(table.guests) / table.guests))
+        for entrant, values, counted in _means(table, pairs, how, fused=guests):
+            rows.append(Row(f"fused images of {entrant}{counted}", "", values))
+    return rows
+
+
+def _rebuilt(table: ReconstructionTable, device: str) -> list[Row]:
+    """The rows of a table on rebuilt images."""
+    pictures = [read_grey(path) for path in datasets.images(table.images)]
+    place = resolve(device)
+    rows = []
+    for ours in table.ours:
+        method = build(ours.spec)
+        assert isinstance(method, Res2NetFuse)
+        with torch.inference_mode():
+            scores = reconstruction(method.network.to(place), pictures, place)
+        values = {symbol: scores[metric] for symbol, metric in table.readings.items()}
+        rows.append(Row(_named(ours), ours.row, values))
+    return rows
+
+
+def _named(ours: Ours) -> str:
+    """What is run, and for which row of the paper."""
+    return f"`{ours.spec}`" + ", stretched" * ours.stretch + (f', for "{ours.row}"' if ours.row else "")
+
+
 def _means(
     table: PaperTable,
-    ours: Ours,
     pairs: Sequence[Pair],
-    device: str,
-    jobs: int,
-    folder: Path,
-    progress: tuple[Progress, Progress, Progress],
-) -> tuple[dict[str, float], int]:
-    """The means of what irfuse gets, by the paper's metrics, and over how many pairs they all are."""
-    values: dict[str, float] = {}
-    counts = []
+    how: _How,
+    *,
+    spec: str = "",
+    fused: Mapping[str, Path] | None = None,
+    stretch: bool = False,
+) -> list[tuple[str, dict[str, float], str]]:
+    """Per entrant: its name, its means by the paper's metrics, and over how many pairs they are, in words."""
+    values: dict[str, dict[str, float]] = {}
+    counts: dict[str, int] = {}
     for protocol in dict.fromkeys(reading.protocol for reading in table.readings.values()):
         chosen = {symbol: reading.metric for symbol, reading in table.readings.items() if reading.protocol == protocol}
         result = run(
             pairs,
-            [ours.spec],
+            [spec] if spec else [],
+            fused=fused,
             protocols=[protocol],
             metrics=list(chosen.values()),
-            stretch=ours.stretch,
-            device=device,
-            jobs=jobs,
-            cache=folder,
-            on_fetch=progress[0],
-            on_fuse=progress[1],
-            on_score=progress[2],
+            stretch=stretch,
+            device=how.device,
+            jobs=how.jobs,
+            cache=how.cache,
+            on_fetch=how.on_fetch,
+            on_fuse=how.on_fuse,
+            on_score=how.on_score,
         )
         for symbol, metric in chosen.items():
-            scores = result.table(protocol, metric)[ours.spec].dropna()
-            values[symbol] = float(scores.mean())
-            counts.append(len(scores))
-    return values, min(counts)
+            scores = result.table(protocol, metric)
+            for entrant in result.entrants:
+                values.setdefault(entrant, {})[symbol] = float(scores[entrant].mean())
+                counts[entrant] = min(counts.get(entrant, len(pairs)), int(scores[entrant].count()))
+    return [(entrant, means, _counted(counts[entrant], len(pairs))) for entrant, means in values.items()]
+
+
+def _counted(count: int, pairs: int) -> str:
+    """Over how many pairs a mean is.
+
+    >>> _counted(21, 21), _counted(20, 21), _counted(1, 1)
+    (', 21 pairs', ', 20 of 21 pairs', '')
+    """
+    if count < pairs:
+        return f", {count} of {pairs} pairs"
+    return f", {pairs} pairs" if pairs > 1 else ""
 
 
 def _pairs(table: PaperTable, folder: Path) -> list[Pair]:

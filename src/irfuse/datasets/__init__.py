@@ -57,9 +57,7 @@ class ImageSet:
         Raises:
             DatasetError: ``IRFUSE_DATA`` is not set, or a file is missing or is another one.
         """
-        if "IRFUSE_DATA" not in os.environ:
-            raise DatasetError(f"{self.name}: set IRFUSE_DATA to the folder that holds the data, or name image files")
-        root = Path(os.environ["IRFUSE_DATA"])
+        root = folder(self.name)
         lines = (_FOLDER / f"{self.name}.txt").read_text(encoding="utf-8").splitlines()
         listed = [line.split("  ", maxsplit=1) for line in lines]
         for digest, name in listed:
@@ -124,6 +122,20 @@ BENCHMARK_SETS = (
     ImageSet("msrs55", "55 pairs of MSRS by day and night, in colour", _MSRS, "MIT"),
 )
 """Pairs to compare methods on."""
+
+
+def folder(name: str) -> Path:
+    """The folder that holds the data of named sets.
+
+    Args:
+        name: what is needed of it.
+
+    Raises:
+        DatasetError: ``IRFUSE_DATA`` is not set.
+    """
+    if "IRFUSE_DATA" not in os.environ:
+        raise DatasetError(f"{name}: set IRFUSE_DATA to the folder that holds the data, or name image files")
+    return Path(os.environ["IRFUSE_DATA"])
 
 
 def images(source: str) -> list[Path]:

@@ -3,6 +3,7 @@
 ``papers.csv`` holds every number of their tables: method, table, data, row, metric, value.
 """
 
+from irfuse.benchmark.papers.attention_ensemble import ATTENTION_ENSEMBLE
 from irfuse.benchmark.papers.base import Paper
 from irfuse.benchmark.papers.encoder_decoder import ENCODER_DECODER
 from irfuse.benchmark.papers.nst import NST
@@ -10,7 +11,7 @@ from irfuse.benchmark.papers.res2netfuse import RES2NETFUSE
 from irfuse.benchmark.papers.resnet152 import RESNET152
 from irfuse.errors import ParameterError
 
-PAPERS: tuple[Paper, ...] = (RES2NETFUSE, ENCODER_DECODER, RESNET152, NST)
+PAPERS: tuple[Paper, ...] = (NST, ENCODER_DECODER, RESNET152, ATTENTION_ENSEMBLE, RES2NETFUSE)
 
 
 def find(method: str) -> Paper:

@@ -15,7 +15,7 @@ class Ours:
     """What irfuse runs for a row of a paper's table.
 
     Attributes:
-        row: the paper's, as in ``papers.csv``.
+        row: the paper's, as in ``papers.csv``; empty where it gives no numbers.
         spec: of the method.
         stretch: whether each fused image is stretched to the whole range.
     """
@@ -45,12 +45,13 @@ class PaperTable:
     """A table of a paper.
 
     Attributes:
-        table, data: as in ``papers.csv``.
+        table, data: as in ``papers.csv``, where it has numbers.
         pairs: the named set that irfuse runs it on.
         readings: by the paper's metrics; one that is left out has no counterpart, and a note says why.
         ours: what irfuse runs.
         only: the names of the pairs; empty for all.
         size: (height, width) to which both images are scaled, by area, first.
+        guests: the folder, where data sets lie, with the fused images of methods that are scored, too.
         notes: what the paper leaves open, and how it is taken here.
     """
 
@@ -61,6 +62,27 @@ class PaperTable:
     ours: tuple[Ours, ...]
     only: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
+    guests: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReconstructionTable:
+    """A table on how well an auto-encoder rebuilds single images.
+
+    Attributes:
+        table, data: as in ``papers.csv``.
+        images: the named set that irfuse runs it on.
+        readings: by the paper's metrics, those of :func:`irfuse.training.validation.reconstruction`.
+        ours: the weights that irfuse runs ``res2netfuse`` with.
+        notes: what the paper leaves open, and how it is taken here.
+    """
+
+    table: str
+    data: str
+    images: str
+    readings: Mapping[str, str]
+    ours: tuple[Ours, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -75,12 +97,12 @@ class Paper:
     """
 
     method: str
-    tables: tuple[PaperTable, ...]
+    tables: tuple[PaperTable | ReconstructionTable, ...]
     notes: tuple[str, ...] = ()
 
 
-def printed(method: str, table: PaperTable) -> pd.DataFrame:
-    """The numbers of a paper's table as text, as they are printed: its rows by its metrics."""
+def printed(method: str, table: PaperTable | ReconstructionTable) -> pd.DataFrame:
+    """The numbers of a paper's table as text, as they are printed: its rows by its metrics; empty if it has none."""
     numbers = _numbers()
     chosen = numbers[
         (numbers["method"] == method) & (numbers["table"] == table.table) & (numbers["data"] == table.data)

@@ -1,6 +1,6 @@
 """X. Song and others: Res2NetFuse, arXiv:2112.14540."""
 
-from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading, ReconstructionTable
 
 _READINGS = {
     "SSIM_a": Reading("ssim_a", "li"),
@@ -33,6 +33,21 @@ RES2NETFUSE = Paper(
             ),
             notes=("irfuse's weights `many` were trained on 330 images, not on 80,000.",),
         ),
+        ReconstructionTable(
+            "Table III",
+            "20 COCO images, reconstruction, mean",
+            "coco20",
+            {"MSE": "mse", "SSIM": "ssim", "PSNR": "psnr"},
+            (
+                Ours("proposed, 1 image", "res2netfuse:weights=single"),
+                Ours("proposed, 80000 images", "res2netfuse:weights=many"),
+            ),
+            notes=(
+                "Which 20 COCO images: not said; here the last 20 of 50 that were at hand.",
+                "Rebuilt images are rounded to 8 bits; PSNR is the mean of the images' own. The paper's PSNR for "
+                "80,000 images, 46.5 dB, is more than its MSE gives, 43.0 dB.",
+            ),
+        ),
         PaperTable(
             "Table IV",
             _DATA,
@@ -49,7 +64,5 @@ RES2NETFUSE = Paper(
         "Which code of the metrics: Li and Wu's (`li`), in which MS_SSIM is MEF-SSIM at three scales.",
         "Stretched or not: the published code stretches each fused image before it is saved; both are run.",
         "Which single image: the paper's is not known; that of `single` is image 05 of Kodak.",
-        "Table III is of reconstruction, not of fusion, on 20 COCO images of the paper's own choice; irfuse's own "
-        "figures stand in the model cards.",
     ),
 )
