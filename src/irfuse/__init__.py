@@ -37,7 +37,7 @@ _HOMES = {
     "list_protocols": "irfuse.api",
 }
 
-_ROOMS = ("benchmark",)
+_PACKAGES = ("benchmark",)
 """Packages that a call of theirs, such as ``irfuse.benchmark.run``, imports."""
 
 __all__ = [
@@ -57,16 +57,16 @@ __version__ = version("irfuse")
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES and name not in _ROOMS:
+    if name not in _HOMES and name not in _PACKAGES:
         raise AttributeError(f"module 'irfuse' has no attribute {name!r}")
     try:
-        return import_module(f"irfuse.{name}") if name in _ROOMS else getattr(import_module(_HOMES[name]), name)
+        return import_module(f"irfuse.{name}") if name in _PACKAGES else getattr(import_module(_HOMES[name]), name)
     except ModuleNotFoundError as error:
         from irfuse.errors import MissingDependencyError
 
         if error.name == "torch":
             raise MissingDependencyError('PyTorch is not installed: pip install "irfuse[torch]"') from None
-        if name in _ROOMS:
+        if name in _PACKAGES:
             raise MissingDependencyError(f'{error.name} is not installed: pip install "irfuse[bench]"') from None
         raise
 

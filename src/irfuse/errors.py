@@ -58,4 +58,21 @@ class DatasetError(IrfuseError):
 
 
 class UndefinedScoreWarning(UserWarning):
-    """A score that is undefined for the images given, and therefore NaN."""
+    """Scores that are undefined for the images given, and therefore NaN.
+
+    Attributes:
+        metrics: their names.
+        cause: what about the images makes them so.
+    """
+
+    def __init__(self, message: str, metrics: tuple[str, ...] = (), cause: str = "") -> None:
+        # All are arguments of the base, so that it travels between processes.
+        super().__init__(message, metrics, cause)
+        self.metrics, self.cause = metrics, cause
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class BenchmarkWarning(UserWarning):
+    """What should be known before a benchmark starts, such as pairs that a method was trained on."""

@@ -14,11 +14,12 @@ from irfuse.color import luma
 from irfuse.device import resolve
 from irfuse.errors import ImageError, PairError, ParameterError, SuspiciousPairWarning, UndefinedScoreWarning
 from irfuse.levels import Levels, Percentiles, full_scale
-from irfuse.metrics import METRICS, MetricInfo
+from irfuse.metrics import METRICS, Direction, MetricInfo
 from irfuse.metrics.no_reference import PREFIX, load, score
 from irfuse.metrics.protocols import find
 from irfuse.metrics.protocols.base import Reading
 from irfuse.sharing import Memory, sharing
+from irfuse.tables import ARROWS, Column
 
 _UNIT = NDArray[np.float64]
 """An image without alpha, (H, W, 1) or (H, W, 3), 8-bit levels over 255."""
@@ -144,10 +145,33 @@ class Sources:
                         scores[name] = _score(protocol.readings[name], *images)
         finally:
             memory.forget()
-        undefined = [name for name, value in scores.items() if value != value]
+        undefined = tuple(name for name, value in scores.items() if value != value)
         if undefined:
-            warnings.warn(f"{', '.join(undefined)}: undefined: {_cause(*images)}", UndefinedScoreWarning, stacklevel=2)
+            cause = _cause(*images)
+            message = f"{', '.join(undefined)}: undefined: {cause}"
+            warnings.warn(UndefinedScoreWarning(message, undefined, cause), stacklevel=2)
         return scores
+
+
+def direction(metric: str) -> Direction:
+    """Which values of a metric are better.
+
+    >>> direction("qabf"), direction("nabf"), direction("qsf")
+    ('higher', 'lower', 'zero')
+    """
+    if metric.startswith(PREFIX):
+        return "lower" if getattr(load(metric, torch.device("cpu")), "lower_better", False) else "higher"
+    return next(info.direction for info in METRICS if info.name == metric)
+
+
+def column(metric: str) -> Column:
+    """A metric as the head of a table's column.
+
+    >>> column("qabf")
+    Column(name='qabf', symbol='Q^AB/F', arrow='↑')
+    """
+    symbol = next((info.symbol for info in METRICS if info.name == metric), metric)
+    return Column(metric, symbol, ARROWS[direction(metric)])
 
 
 def _score(reading: Reading, fused: Tensor, ir: Tensor, vis: Tensor) -> float:

@@ -71,6 +71,21 @@ def make_folder(path: Path) -> None:
         raise OutputError(f"cannot write into the folder {path}: permission denied")
 
 
+def check_folder(path: Path) -> None:
+    """Find out, before long work, whether :func:`make_folder` could make a folder, and make nothing yet.
+
+    Raises:
+        OutputError: it could not.
+    """
+    there = path.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise OutputError(f"cannot make the folder {path}: {there} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot make the folder {path}: permission denied for {there}")
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:

@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from irfuse import images
-from irfuse.errors import IrfuseError, ParameterError, StoppedError, SuspiciousPairWarning, UndefinedScoreWarning
+from irfuse.errors import (
+    ImageError,
+    IrfuseError,
+    ParameterError,
+    StoppedError,
+    SuspiciousPairWarning,
+    UndefinedScoreWarning,
+)
 from irfuse.evaluation import Evaluator
 
 Source = str | Path | NDArray[Any] | Tensor
@@ -150,6 +157,9 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
                 scores = sources.score(load(triple.fused))
             except IrfuseError as error:
                 failure = error
+            except Exception as error:
+                # A metric of pyiqa can fail in any way; the other images must not be lost for it.
+                failure = ImageError(f"{type(error).__name__}: {' '.join(str(error).split())}")
         yield Outcome(triple.name, scores, failure, (*of_sources, *found))
 
 

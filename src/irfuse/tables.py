@@ -8,6 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0"}
+"""Where a metric's better values lie."""
+ARROWS_IN_LATEX = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "→0": r"$\to 0$"}
+_SPECIAL = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+)
+
 
 @dataclass(frozen=True)
 class Column:
@@ -100,7 +108,6 @@ def to_markdown(table: Table) -> str:
 def to_latex(table: Table) -> str:
     """As :func:`to_markdown`, for LaTeX with the package booktabs."""
     several = len(table.rows) > 1
-    arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "→0": r"$\to 0$", "": ""}
     head = "Mean & Deviation" if several else "Score"
     lines = [r"\begin{tabular}{l" + "r" * (2 if several else 1) + "}", r"\toprule"]
     lines += [f"Metric ({table.protocol}) & {head} " + r"\\", r"\midrule"]
@@ -108,7 +115,9 @@ def to_latex(table: Table) -> str:
         values = [table.mean(column.name), *[table.deviation(column.name)] * several]
         numbers = [r"$\infty$" if value == math.inf else digits(value) for value in values]
         lines.append(
-            " & ".join([f"{in_latex(column.symbol)} {arrows[column.arrow]}{table.remark(column.name)}", *numbers])
+            " & ".join(
+                [f"{in_latex(column.symbol)} {ARROWS_IN_LATEX[column.arrow]}{table.remark(column.name)}", *numbers]
+            )
             + r" \\"
         )
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
@@ -118,14 +127,33 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def in_latex(symbol: str) -> str:
-    """Sub- and superscripts in LaTeX's way; a symbol without stays as it is.
+def formula(symbol: str) -> str:
+    """A metric's symbol with sub- and superscripts in TeX's way. Without any, and of pyiqa's, it is its name.
 
-    >>> in_latex("Q^AB/F"), in_latex("SSIM")
-    ('$\\\\mathrm{Q}^{\\\\mathrm{AB/F}}$', 'SSIM')
+    >>> formula("Q^AB/F"), formula("SSIM"), formula("pyiqa:a_b")
+    ('$\\\\mathrm{Q}^{\\\\mathrm{AB/F}}$', 'SSIM', 'pyiqa:a_b')
     """
-    for mark in ("_", "^"):
+    for mark in ("_", "^") if ":" not in symbol else ():
         base, found, script = symbol.partition(mark)
         if found:
             return rf"$\mathrm{{{base}}}{mark}{{\mathrm{{{script}}}}}$"
     return symbol
+
+
+def in_latex(symbol: str) -> str:
+    """A metric's symbol for LaTeX.
+
+    >>> in_latex("Q_W"), in_latex("pyiqa:a_b")
+    ('$\\\\mathrm{Q}_{\\\\mathrm{W}}$', 'pyiqa:a\\\\_b')
+    """
+    written = formula(symbol)
+    return escaped(symbol) if written == symbol else written
+
+
+def escaped(text: str) -> str:
+    """Text in which LaTeX sees no command.
+
+    >>> escaped("50 %, a_b")
+    '50 \\\\%, a\\\\_b'
+    """
+    return text.translate(_SPECIAL)

@@ -33,3 +33,12 @@ def test_memory_is_the_methods_own_whatever_came_before() -> None:
         assert megabytes - 2 <= second.memory >> 20 <= megabytes + 30
         assert (first.operations, second.operations) == (2 * SIDE**3, None)
         assert second.seconds > 0
+
+
+def test_a_first_call_that_fails_does_not_warm_up() -> None:
+    meter = Meter(torch.device("cpu"))
+    image = np.zeros((8, 8), np.uint8)
+    with pytest.raises(ZeroDivisionError):
+        meter.measure(lambda ir, vis: vis[: 1 // 0], image, image)
+    _, cost = meter.measure(needs(1), image, image)
+    assert (cost.counts, cost.operations) == (False, 2 * SIDE**3)

@@ -2,14 +2,17 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from irfuse import datasets, images
+from irfuse import datasets, images, samples
 from irfuse.benchmark import reproduction
 from irfuse.benchmark.papers import PAPERS, base, find
 from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading, ReconstructionTable, printed
 from irfuse.cli import main
 from irfuse.errors import ParameterError, WeightsError
+from irfuse.fuser import Fuser
+from irfuse.images import Array
 from irfuse.methods import Spec, parameters
 from irfuse.methods import find as find_method
 from irfuse.metrics.protocols import find as find_protocol
@@ -101,6 +104,56 @@ def test_what_cannot_be_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(reproduction, "run", fail)
     text = reproduction.reproduce(Paper("nst", (replace(TABLE, size=None),)), cache=tmp_path)
     assert '| irfuse: `average`, for "proposed": not run: the file is not on this machine |' in text
+
+
+@pytest.mark.usefixtures("grey")
+def test_pairs_that_fail_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Fuser.__call__
+
+    def fail(self: Fuser, ir: Array, vis: Array) -> Array:
+        if vis[0, 0] == 133:
+            raise ValueError("this is TNO 01")
+        return np.asarray(call(self, ir, vis))
+
+    monkeypatch.setattr(Fuser, "__call__", fail)
+    text = reproduction.reproduce(Paper("nst", (replace(TABLE, ours=TABLE.ours[:1], size=None),)), cache=tmp_path)
+    assert '| irfuse: `average`, for "proposed", 1 of 2 pairs |' in text
+    assert '- Failed: `average`, for "proposed", 1 of 2 pairs: tno_01: ValueError: this is TNO 01' in text
+
+
+def test_data_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRFUSE_DATA", str(tmp_path / "none"))
+    paper = Paper("nst", (replace(TABLE, only=()),))
+    text = reproduction.reproduce(paper, cache=tmp_path)
+    assert "| irfuse: all rows: not run: tno21: " in text
+    assert "| paper: proposed | 0.5686 | 0.5739 |" in text
+    text = reproduction.reproduce(Paper("res2netfuse", find("res2netfuse").tables[1:2]), cache=tmp_path)
+    assert "| irfuse: all rows: not run: coco20: " in text
+
+
+def test_reconstruction(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    table = find("res2netfuse").tables[1]
+    assert isinstance(table, ReconstructionTable)
+    pictures = [pair.vis for pair in samples.pairs()[:2]]
+    monkeypatch.setattr(reproduction.datasets, "images", lambda name: pictures)
+    text = reproduction.reproduce(Paper("res2netfuse", (replace(table, ours=table.ours[:1]),)), cache=tmp_path)
+    (row,) = (line for line in text.splitlines() if line.startswith("| irfuse: `res2netfuse:weights=single`"))
+    psnr = float(row.split(" | ")[3].rstrip(" |"))
+    assert psnr > 50
+    assert f"| difference to the paper | {-0.00042 + float(row.split(' | ')[1]):+.4f} |" in text
+
+
+@pytest.mark.usefixtures("grey")
+def test_guests_and_tables_without_numbers(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Points of a figure, say: rows of irfuse alone, and of fused images."""
+    monkeypatch.setenv("IRFUSE_DATA", str(folder))
+    table = PaperTable(
+        "The figure", "VIFB", "vifb7", {"Qw": Reading("qw", "ataman")}, (Ours("", "average"),), guests="guest"
+    )
+    text = reproduction.reproduce(Paper("encoder-decoder", (table,)), cache=tmp_path)
+    assert "| irfuse: `average`, 3 pairs | 0." in text
+    assert "| irfuse: fused images of guest, 3 pairs | 0." in text
+    assert "difference" not in text
 
 
 @pytest.mark.usefixtures("grey")

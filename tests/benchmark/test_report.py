@@ -6,6 +6,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
@@ -13,6 +14,7 @@ from scipy import stats
 from irfuse import images
 from irfuse.benchmark import Region, Result, grid, report, write
 from irfuse.errors import ParameterError
+from irfuse.levels import Levels, Percentiles
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +90,55 @@ def test_marks(result: Result) -> None:
 
 
 def test_what_prints_alike_is_marked_alike() -> None:
-    means = pd.Series({"a": 0.50001, "b": 0.50002, "c": 0.4, "d": 0.3})
-    assert grid._marks(means, "qabf") == {"0.5000": "best", "0.4000": "second"}
-    assert grid._marks(means, "mse") == {"0.3000": "best", "0.4000": "second"}
-    assert grid._marks(means[:1], "mse") == {}
+    leaders = pd.Series({"a": 0.50001, "b": 0.49999, "c": 0.4, "d": 0.3})
+    summary = pd.DataFrame({"mean": [*leaders, 0.5], "deviation": 0.1, "count": [5, 5, 5, 5, 4]}, index=list("abcde"))
+    made = grid._cells(summary, leaders, 5)
+    assert [made[entrant].mark for entrant in "abcde"] == ["best", "best", "second", "", ""]
+    assert {cell.mark for cell in grid._cells(summary, leaders[:1], 5).values()} == {""}
+
+
+def test_metrics_that_the_rank_leaves_out_are_named(result: Result) -> None:
+    """One that an entrant never has, and no other."""
+    scores = result.scores.copy()
+    scores.loc[(scores["metric"] == "mse") & (scores["entrant"] == "maximum"), "value"] = math.nan
+    made = grid.make(replace(result, scores=scores), "canonical")
+    assert made.unranked == ("mse",)
+    assert "The mean rank leaves out mse, which not all entrants have." in made.notes()
+    assert grid.make(result, "canonical").unranked == ()
+    tests = {row[0]: row[1] for row in report._tests(replace(result, scores=scores), "canonical")}
+    assert set(tests.values()) == {"Friedman"}
+
+
+def test_each_test_goes_by_its_name(result: Result) -> None:
+    """Where of three entrants one is never scored by a metric, two are left for Wilcoxon's."""
+    scores = result.scores[result.scores["entrant"] != "guest"].copy()
+    scores.loc[(scores["metric"] == "mse") & (scores["entrant"] == "maximum"), "value"] = math.nan
+    three = replace(result, scores=scores, entrants=result.entrants[:3])
+    tests = {row[0]: row[1] for row in report._tests(three, "canonical")}
+    assert (tests["en"], tests["mse"], tests["all metrics"]) == ("Friedman", "Wilcoxon", "Friedman")
+
+
+def test_nothing_is_left_of_an_earlier_report(result: Result, tmp_path: Path) -> None:
+    write(result, tmp_path, shown=["tno_12"])
+    (tmp_path / "mine.md").write_text("my notes")
+    two = result.scores[result.scores["entrant"].isin(["average", "maximum"])]
+    write(replace(result, entrants=("average", "maximum"), scores=two), tmp_path, shown=["tno_16"])
+    assert {path.name for path in (tmp_path / "figures").glob("*.png")} == {
+        "canonical-boxes.png",
+        "canonical-heat-map.png",
+        "canonical-speed.png",
+        "sheet-tno_16.png",
+    }
+    assert (tmp_path / "mine.md").exists()
+
+
+def test_raw_infrared_is_shown_as_methods_see_it() -> None:
+    counts = np.linspace(20000, 21000, 100).reshape(10, 10).astype(np.uint16)
+    shown = report._as_fused(counts, Percentiles(0, 100))
+    assert (shown.min(), shown.max()) == (0, 1)
+    assert report._as_fused(counts, Levels(20000, 22000)).max() == pytest.approx(0.5)
+    grey = np.zeros((2, 2), np.uint8)
+    assert report._as_fused(grey, Percentiles()) is grey
 
 
 def test_latex(written: Path, result: Result) -> None:
@@ -121,12 +168,18 @@ def test_markdown(written: Path) -> None:
     assert lines[4].startswith("| `own_<b>` |")
 
 
-def test_trained_entrants_are_marked(result: Result) -> None:
-    made = grid.make(replace(result, trained=frozenset({("maximum", "tno_01")})), "canonical")
+def test_trained_entrants_are_marked(result: Result, tmp_path: Path) -> None:
+    rows = (result.scores["entrant"] == "maximum") & (result.scores["pair"] == "tno_01")
+    knowing = replace(result, scores=result.scores.assign(trained=rows))
+    assert knowing.trained() == {("maximum", "tno_01")}
+    made = grid.make(knowing, "canonical")
     assert [row.trained for row in made.rows] == [False, True, False, False]
     assert "† Trained on some of these pairs." in made.notes()
     assert "| `maximum` † |" in grid.to_markdown(made)
     assert r"maximum$^\dagger$" in grid.to_latex(made)
+    page = write(knowing, tmp_path, shown=[]).read_text(encoding="utf-8")
+    # The table, its note, and one score a metric.
+    assert page.count("†") == 2 + 4
 
 
 def test_one_metric_two_entrants_one_pair(result: Result, tmp_path: Path) -> None:
@@ -146,8 +199,8 @@ def test_two_entrants_are_compared_by_wilcoxons_test(result: Result) -> None:
     p = stats.wilcoxon(table["average"], table["maximum"]).pvalue
     better = str(table.median().idxmin())
     other = "average" if better == "maximum" else "maximum"
-    assert tests["mse"] == (f"{p:.4f}", "-", "5", better, other)
-    assert tests["all metrics"][:2] == ("-", "-")
+    assert tests["mse"] == ("Wilcoxon", f"{p:.4f}", "-", "5", better, other)
+    assert tests["all metrics"][:3] == ("-", "-", "-")
 
 
 def test_refusals(result: Result, tmp_path: Path) -> None:

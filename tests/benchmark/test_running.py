@@ -12,17 +12,18 @@ from pytest import MonkeyPatch
 
 from irfuse import api, benchmark, images
 from irfuse.benchmark import Result, cache, plan, running
-from irfuse.errors import OutputError, PairError, ParameterError, SpecError, StoppedError
+from irfuse.errors import BenchmarkWarning, OutputError, PairError, ParameterError, SpecError, StoppedError
 from irfuse.files import sha256
 from irfuse.fuser import Fuser
 from irfuse.images import Array
+from irfuse.levels import Levels
 from irfuse.pairs import Pair
 
 from .conftest import METRICS, inverted
 
 
 def test_scores_are_those_of_evaluate(result: Result, folder: Path) -> None:
-    assert list(result.scores.columns) == ["entrant", "pair", "protocol", "metric", "value"]
+    assert list(result.scores.columns) == ["entrant", "pair", "protocol", "metric", "value", "trained"]
     assert (result.entrants, len(result.pairs)) == (("average", "maximum", "own_<b>", "guest"), 5)
     assert (result.protocols, result.metrics("canonical")) == (["canonical"], METRICS)
     pair = result.pairs[1]
@@ -75,12 +76,13 @@ def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path, monkeypatc
         second = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
     assert second.scores.equals(first.scores)
     assert second.costs.equals(first.costs)
-    assert second.shares.used_again == 5
-    assert second.shares.fusing == first.shares.fusing > 0
+    assert (second.shares.fused_again, second.shares.scored_again, second.shares.fusing) == (5, 5, 0)
+    assert (first.shares.fused_again, first.shares.scored_again) == (0, 0)
+    assert first.shares.fusing > 0
     more = benchmark.run(folder, ["average"], metrics=["en", "sd"], cache=tmp_path)
     assert more.metrics("canonical") == ["en", "sd"]
     stretched = benchmark.run(folder, ["average"], metrics=["en"], stretch=True, cache=tmp_path)
-    assert stretched.shares.used_again == 0
+    assert stretched.shares.fused_again == 0
     assert not stretched.scores.equals(first.scores)
 
 
@@ -89,7 +91,7 @@ def test_damaged_images_are_made_anew(folder: Path, tmp_path: Path) -> None:
     damaged = first.fused["average", "tno_01"]
     damaged.write_bytes(damaged.read_bytes()[:100])
     second = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
-    assert second.shares.used_again == 4
+    assert second.shares.fused_again == 4
     assert second.scores.equals(first.scores)
 
 
@@ -113,7 +115,7 @@ def slow(self, ir, vis):
     return call(self, ir, vis)
 Fuser.__call__ = slow
 result = benchmark.run(sys.argv[1], ["average", "maximum"], metrics=["en"], cache=sys.argv[2])
-print(result.shares.used_again, len(result.scores))
+print(result.shares.fused_again, len(result.scores))
 """
 
 
@@ -128,7 +130,7 @@ def test_a_killed_run_goes_on(folder: Path, tmp_path: Path) -> None:
     process.communicate()
     found = benchmark.run(folder, ["average", "maximum"], metrics=["en"], cache=tmp_path)
     # Three are whole for sure; the fourth was being made.
-    assert found.shares.used_again in (3, 4)
+    assert found.shares.fused_again in (3, 4)
     assert (len(found.scores), found.holes) == (10, ())
 
 
@@ -139,7 +141,7 @@ def test_an_interrupt_loses_nothing(folder: Path, tmp_path: Path) -> None:
 
     with pytest.raises(StoppedError, match="the same again goes on"):
         benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path, on_fuse=stop)
-    assert benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path).shares.used_again == 3
+    assert benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path).shares.fused_again == 3
 
 
 def test_progress(folder: Path, tmp_path: Path) -> None:
@@ -155,6 +157,15 @@ def test_progress(folder: Path, tmp_path: Path) -> None:
     assert steps[0] == ("fuse", 1, 10, "average: msrs_00037N")
     assert [step[:3] for step in steps[9:11]] == [("fuse", 10, 10), ("score", 1, 10)]
     assert steps[-1][:3] == ("score", 10, 10)
+    with pytest.warns(BenchmarkWarning, match="guest lacks"):
+        benchmark.run(
+            folder,
+            fused={"guest": folder / "guest"},
+            metrics=["en"],
+            cache=tmp_path,
+            on_fuse=lambda *step: steps.append(("fuse", *step)),
+        )
+    assert steps[-1][:3] == ("fuse", 4, 4)
 
 
 def test_several_protocols(folder: Path, tmp_path: Path) -> None:
@@ -166,12 +177,85 @@ def test_several_protocols(folder: Path, tmp_path: Path) -> None:
 
 
 def test_pairs_that_weights_know_are_marked(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
-    known = sha256(folder / "vis" / "tno_01.png")
-    monkeypatch.setattr(plan.weights, "header", lambda path: {"method": "res2netfuse", "images": [{"sha256": known}]})
+    known, validated = ([{"sha256": sha256(folder / "vis" / f"{name}.png")}] for name in ("tno_01", "tno_12"))
+    header = {"method": "res2netfuse", "images": known, "validation": validated}
+    monkeypatch.setattr(plan.weights, "header", lambda path: header)
     spec = "res2netfuse:strategy=mean"
-    with pytest.warns(UserWarning, match=f"{spec} was trained on 1 of the 5 pairs: tno_01"):
+    with pytest.warns(BenchmarkWarning) as said:
         found = benchmark.run(folder, [spec, "average"], metrics=["en"], cache=tmp_path)
-    assert found.trained == {(spec, "tno_01")}
+    assert [str(warning.message) for warning in said] == [
+        f"{spec} was trained on 1 of the 5 pairs: tno_01",
+        f"{spec} was validated on 1 of the 5 pairs: tno_12",
+    ]
+    assert found.trained() == {(spec, "tno_01")}
+    # Switches of a network may stand there, too.
+    header["switch"] = True
+    with pytest.warns(BenchmarkWarning):
+        assert benchmark.run(folder, [spec], metrics=["en"], cache=tmp_path).shares.fused_again == 0
+
+
+def test_what_changes_an_image_changes_its_key(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    def used_again(**settings: Any) -> int:
+        found = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path, **settings)
+        return found.shares.fused_again
+
+    assert used_again() == 0
+    assert used_again() == 5
+    assert used_again(thermal=Levels(10, 200)) == 0
+    monkeypatch.setattr(running, "machine", lambda device: "another machine")
+    assert used_again() == 0
+    monkeypatch.setattr(running, "__version__", "99")
+    assert used_again() == 0
+
+
+def test_functions_of_one_name_do_not_change_each_others_images(folder: Path, tmp_path: Path) -> None:
+    first, second = (
+        benchmark.run(
+            folder, functions={"mine": lambda ir, vis, g=grey: np.full_like(ir, g)}, metrics=["en"], cache=tmp_path
+        )
+        for grey in (0, 200)
+    )
+    assert images.read(first.fused["mine", "tno_01"]).max() == 0
+    assert images.read(second.fused["mine", "tno_01"]).min() == 200
+
+
+def test_several_processes_give_the_same(folder: Path, tmp_path: Path) -> None:
+    one, two = (
+        benchmark.run(folder, ["average", "maximum"], metrics=["en", "qabf"], jobs=jobs, cache=tmp_path / str(jobs))
+        for jobs in (1, 2)
+    )
+    assert one.scores.equals(two.scores)
+    assert two.shares.scoring > 0
+
+
+def test_a_metric_that_fails_in_an_unforeseen_way_leaves_a_hole(
+    folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
+    load = running.scoring.load
+
+    def fail(source: Any) -> Any:
+        image = load(source)
+        if Path(source).is_relative_to(tmp_path) and image.mean() < 50:
+            raise RuntimeError("out of\norder")
+        return image
+
+    monkeypatch.setattr(running.scoring, "load", fail)
+    functions = {"dark": lambda ir, vis: np.zeros_like(ir), "bright": lambda ir, vis: np.full_like(ir, 200)}
+    found = benchmark.run(folder, functions=functions, metrics=["en"], cache=tmp_path)
+    assert {(hole.entrant, hole.reason) for hole in found.holes} == {("dark", "RuntimeError: out of order")}
+    assert len(found.holes) == 5
+    assert len(found.scores) == 5
+
+
+def test_a_method_that_cannot_be_made_leaves_holes(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    def fail(*arguments: object, **more: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(running, "Fuser", fail)
+    functions = {"vis": lambda ir, vis: vis}
+    found = benchmark.run(folder, ["average"], functions=functions, metrics=["en"], cache=tmp_path)
+    assert [hole.reason for hole in found.holes] == ["RuntimeError: out of memory"] * 5
+    assert len(found.scores) == 5
 
 
 def test_nothing_starts_with_something_wrong(folder: Path, tmp_path: Path, rng: np.random.Generator) -> None:
@@ -190,6 +274,7 @@ def test_nothing_starts_with_something_wrong(folder: Path, tmp_path: Path, rng: 
     refused(SpecError, "unknown method", folder, ["none"])
     refused(ParameterError, "is no metric", folder, ["average"], metrics=["none"])
     refused(ParameterError, "unknown protocol", folder, ["average"], protocols=["none"])
+    refused(ParameterError, r"methods: a list of names is needed, such as \['average'\]", folder, "average")
     refused(ParameterError, "jobs cannot be 0", folder, ["average"], jobs=0)
     refused(PairError, "two pairs are named a", [pair, pair], ["average"])
     refused(PairError, "there is no pair", [], ["average"])
@@ -222,7 +307,9 @@ def test_undefined_scores_are_remarked(folder: Path, tmp_path: Path) -> None:
         assert len(found.scores) == 5
         assert found.scores["value"].isna().all()
         assert len(found.remarks) == 5
-        assert "vis: tno_01: scd: undefined" in found.remarks[2]
+        assert "vis: tno_01: scd: undefined: the fused image equals the visible image" in found.remarks[2]
+    # Not where it is not asked for.
+    assert benchmark.run(folder, functions={"vis": lambda ir, vis: vis}, metrics=["en"], cache=tmp_path).remarks == ()
 
 
 def test_shares(result: Result) -> None:

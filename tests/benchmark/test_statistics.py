@@ -83,6 +83,26 @@ def test_wilcoxon_and_holm(table: pd.DataFrame) -> None:
     assert list(same["p_holm"]) == [1]
 
 
+def test_wilcoxon_of_two_does_not_depend_on_a_third(table: pd.DataFrame) -> None:
+    """Neither when the third has a score equal to one of theirs, nor when differences are equal."""
+    alone = ours.wilcoxon(table[["a", "b"]], "higher").loc[0, "p"]
+    tied = table[["a", "b"]].assign(c=table["b"] + 0.01)
+    tied.loc["03", "c"] = tied.loc["03", "a"]
+    found = ours.wilcoxon(tied, "higher").set_index(["better", "worse"])
+    assert found.loc[("b", "a"), "p"] == alone
+    assert found.loc[("c", "b"), "p"] == stats.wilcoxon(tied["c"] - tied["b"]).pvalue
+
+
+def test_leaders_are_compared_on_the_same_pairs() -> None:
+    table = pd.DataFrame({"a": [1.0, 2], "b": [3.0, math.nan], "c": [-2.0, 0]}, index=["x", "y"])
+    assert list(ours.leaders(table, "higher").index) == ["a", "c"]
+    assert list(ours.leaders(table, "lower").index) == ["c", "a"]
+    assert list(ours.leaders(table, "zero").index) == ["c", "a"]
+    nowhere = pd.concat([table, pd.DataFrame({name: [math.nan] for name in "abc"}, index=["z"])])
+    assert list(ours.leaders(nowhere, "higher").index) == ["a", "c"]
+    assert ours.leaders(table[:0], "higher").empty
+
+
 def test_summary(result: Result) -> None:
     summary = ours.summary(result, "canonical").set_index(["metric", "entrant"])
     en = result.table("canonical", "en")

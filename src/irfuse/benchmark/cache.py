@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from irfuse import images
-from irfuse.files import make_folder, sha256, write_atomic
+from irfuse.files import make_folder, remove_unfinished, sha256, write_atomic
 from irfuse.images import Array
 
 
@@ -23,13 +23,17 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "irfuse" / "benchmark"
 
 
+_FORMAT = 2
+"""Of the records; what was kept in another one is made anew."""
+
+
 def key(*parts: str | bool) -> str:
     """A name for what depends on all `parts` and on nothing else.
 
     >>> key("average", "ab") == key("averagea", "b")
     False
     """
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([_FORMAT, *parts]).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -73,18 +77,18 @@ class Scored:
 
     Attributes:
         scores: by the metrics' names; NaN where one is undefined.
-        seconds: they took.
-        remarks: which are undefined and why, and what looks wrong.
+        undefined: why they are, by the names of those.
+        remarks: what looks wrong with the images.
     """
 
     scores: dict[str, float]
-    seconds: float
+    undefined: dict[str, str]
     remarks: tuple[str, ...] = ()
 
     def joined(self, other: "Scored") -> "Scored":
         """These scores and further ones."""
         remarks = dict.fromkeys((*self.remarks, *other.remarks))
-        return Scored(self.scores | other.scores, self.seconds + other.seconds, tuple(remarks))
+        return Scored(self.scores | other.scores, self.undefined | other.undefined, tuple(remarks))
 
 
 class Cache:
@@ -106,7 +110,7 @@ class Cache:
         record = _read(self._place("fused", key))
         if record is None:
             return None
-        path = self._place("fused", key).with_name(record["image"])
+        path = self.folder / "images" / record["image"]
         if not path.is_file() or sha256(path) != record["sha256"]:
             return None
         return Fused(path, record["sha256"], Cost(**record["cost"]), tuple(record["remarks"]))
@@ -118,18 +122,19 @@ class Cache:
             ImageError: it is no image, or no format holds it.
             OutputError: the folder cannot be written.
         """
-        if np.issubdtype(fused.dtype, np.floating):
-            path = self._place("fused", key).with_suffix(".tiff")
-            fused = fused.astype(np.float32)
-        else:
-            path = self._place("fused", key).with_suffix(".png")
+        floating = np.issubdtype(fused.dtype, np.floating)
+        extension = ".tiff" if floating else ".png"
+        data = images.encode(fused.astype(np.float32) if floating else fused, extension)
+        # Named by its content: nothing that another run refers to is ever overwritten by something else.
+        digest = hashlib.sha256(data).hexdigest()
+        path = self.folder / "images" / digest[:2] / f"{digest}{extension}"
         make_folder(path.parent)
-        images.write(path, fused)
-        digest = sha256(path)
+        write_atomic(path, data)
         # The record is written last: where it is, the image is whole.
+        image = path.relative_to(self.folder / "images").as_posix()
         _write(
             self._place("fused", key),
-            {"image": path.name, "sha256": digest, "cost": asdict(cost), "remarks": list(remarks)},
+            {"image": image, "sha256": digest, "cost": asdict(cost), "remarks": list(remarks)},
         )
         return Fused(path, digest, cost, remarks)
 
@@ -137,8 +142,8 @@ class Cache:
         """The scores of a key so far; empty if there are none."""
         record = _read(self._place("scores", key))
         if record is None:
-            return Scored({}, 0.0)
-        return Scored(record["scores"], record["seconds"], tuple(record["remarks"]))
+            return Scored({}, {})
+        return Scored(record["scores"], record["undefined"], tuple(record["remarks"]))
 
     def keep_scores(self, key: str, scored: Scored) -> Scored:
         """Add scores to those of a key; gives them all.
@@ -147,7 +152,6 @@ class Cache:
             OutputError: the folder cannot be written.
         """
         scored = self.scores(key).joined(scored)
-        make_folder(self._place("scores", key).parent)
         _write(self._place("scores", key), asdict(scored))
         return scored
 
@@ -164,4 +168,6 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:
+    make_folder(path.parent)
+    remove_unfinished(path.parent, {path.name})
     write_atomic(path, json.dumps(record, indent=1).encode())

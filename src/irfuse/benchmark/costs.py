@@ -33,18 +33,18 @@ class Meter:
         self._calls = 0
         _load_libraries()
         _give_back()
-        self._before = _resident("VmRSS") if device.type == "cpu" else 0
+        self._before = torch.cuda.memory_allocated(device) if device.type == "cuda" else _resident("VmRSS")
 
     def measure(self, fuse: Callable[[Array, Array], Array], ir: Array, vis: Array) -> tuple[Array, Cost]:
         """Fuse a pair. In the first call operations are counted, which takes time; it warms up anyway."""
         first = self._calls == 0
-        self._calls += 1
         self._reset_peak()
         counter = FlopCounterMode(display=False) if first else None
         start = time.perf_counter()
         with counter or nullcontext():
             fused = fuse(ir, vis)
         seconds = time.perf_counter() - start
+        self._calls += 1
         operations = counter.get_total_flops() if counter else None
         # What counting takes is not the method's memory.
         return fused, Cost(seconds, not first, None if first else self._memory(), operations)
@@ -52,17 +52,16 @@ class Meter:
     def _reset_peak(self) -> None:
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
-        elif _RESET.exists():
-            try:
-                _RESET.write_text("5")
-            except OSError:
-                # The peak is then that of the whole life of the process, which is not the method's.
-                self._before = None
+            return
+        try:
+            _RESET.write_text("5")
+        except OSError:
+            # The peak is then that of the whole life of the process, which is not the method's.
+            self._before = None
 
     def _memory(self) -> int | None:
-        if self._device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self._device)
-        peak = _resident("VmHWM")
+        on_gpu = self._device.type == "cuda"
+        peak = torch.cuda.max_memory_allocated(self._device) if on_gpu else _resident("VmHWM")
         return None if peak is None or self._before is None else max(0, peak - self._before)
 
 

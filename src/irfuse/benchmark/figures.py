@@ -14,16 +14,17 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from irfuse.benchmark import statistics
-from irfuse.benchmark.result import Result, column, direction
+from irfuse.benchmark.result import Result
 from irfuse.benchmark.statistics import Comparison
 from irfuse.errors import ParameterError
+from irfuse.evaluation import column, direction
 from irfuse.images import Array
-from irfuse.tables import in_latex
+from irfuse.tables import formula
 
 _GREY, _LINE, _FILL, _MARK = "0.45", "#1f4e79", "#c9dcee", "#b3391f"
 _FONT = 8
-_PANELS, _TILES, _BESIDE = 4, 6, 16
-"""Panels of box plots, pictures of a sheet, and metrics of a heat map, that fit beside each other."""
+_PANELS, _TILES, _BESIDE, _NUMBERED = 4, 6, 16, 16
+"""How many panels of box plots, pictures of a sheet, metrics of a heat map, and numbers of an axis fit side by side."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,10 @@ def _box(panel: Axes, table: pd.DataFrame, metric: str) -> None:
         capprops={"color": _LINE, "linewidth": 0.8},
         flierprops={"marker": "o", "markersize": 2, "markeredgecolor": _GREY},
     )
-    means = _goodness(finite.mean().to_numpy(), metric)
-    for box, good in zip(drawn["boxes"], means, strict=True):
-        # Of no score at all none is the best.
-        if good == np.max(means, initial=-math.inf, where=~np.isnan(means)):
+    leaders = statistics.leaders(table, direction(metric))
+    best = set(leaders.index[leaders == leaders.iloc[0]]) if len(leaders) else set()
+    for box, entrant in zip(drawn["boxes"], table, strict=True):
+        if entrant in best:
             box.set_facecolor(_FILL)
     panel.set_title(_head(metric), fontsize=_FONT)
     panel.locator_params(axis="x", nbins=5)
@@ -147,7 +148,7 @@ def heat_map(result: Result, protocol: str) -> Figure:
         panel.set_xticks(range(width), names)
     else:
         panel.set_yticks(range(height), names)
-        panel.set_xticks(range(width), [in_latex(column(metric).symbol) for metric in metrics])
+        panel.set_xticks(range(width), [formula(column(metric).symbol) for metric in metrics])
         panel.tick_params(axis="x", pad=11)
         for number, metric in enumerate(metrics):
             # Not among the labels, which are turned.
@@ -225,7 +226,8 @@ def critical_difference(comparison: Comparison) -> Figure | None:
     panel.plot([1, count], [0, 0], color="black", linewidth=1)
     for rank in range(1, count + 1):
         panel.plot([rank, rank], [0, 0.12], color="black", linewidth=1)
-        panel.text(rank, 0.18, str(rank), ha="center", va="bottom", fontsize=_FONT)
+        if count <= _NUMBERED or rank == 1 or rank % 5 == 0:
+            panel.text(rank, 0.18, str(rank), ha="center", va="bottom", fontsize=_FONT)
     panel.plot([1, 1 + comparison.difference], [0.85, 0.85], color=_MARK, linewidth=2, solid_capstyle="butt")
     panel.text(
         1,
@@ -322,7 +324,7 @@ def _plain(name: str) -> str:
 
 def _head(metric: str) -> str:
     head = column(metric)
-    return f"{in_latex(head.symbol)} {head.arrow}"
+    return f"{formula(head.symbol)} {head.arrow}"
 
 
 def _frame(panel: Axes, color: str, width: float) -> None:
@@ -337,12 +339,6 @@ def _fitting(caption: str) -> float:
     return max(4.5, min(7.5, 7.5 * 24 / max(1, len(caption))))
 
 
-def _goodness(values: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
-    """Values of which the highest is the best."""
-    better = direction(metric)
-    return values if better == "higher" else -values if better == "lower" else -np.abs(values)
-
-
 def _short(value: float) -> str:
     """A number of three digits.
 
@@ -352,7 +348,7 @@ def _short(value: float) -> str:
     '0.031'
     """
     if not math.isfinite(value):
-        return "-" if math.isnan(value) else "inf"
+        return "-" if math.isnan(value) else str(value)
     if 0 < abs(value) < 0.1:
         return f"{value:.3f}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"

@@ -8,17 +8,12 @@ from typing import Literal
 import pandas as pd
 
 from irfuse.benchmark import statistics
-from irfuse.benchmark.result import Result, column, direction
-from irfuse.tables import Column, digits, in_latex
+from irfuse.benchmark.result import Result
+from irfuse.evaluation import column, direction
+from irfuse.tables import ARROWS_IN_LATEX, Column, digits, escaped, in_latex
 
 _AT_ONCE = 6
 """Metrics that fit beside each other on a page."""
-_ARROWS = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "→0": r"$\to 0$"}
-_SPECIAL = str.maketrans(
-    {character: f"\\{character}" for character in "&%$#_{}"}
-    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
-)
-
 Mark = Literal["best", "second", ""]
 
 
@@ -28,7 +23,7 @@ class Cell:
 
     Attributes:
         mean, deviation: over the pairs.
-        mark: whether the mean is the best or the second of those over all pairs. What prints alike is alike.
+        mark: whether the mean is the best or the second of :func:`irfuse.benchmark.statistics.leaders`.
         count: of how many pairs, where not of all.
     """
 
@@ -57,12 +52,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Grid:
-    """Entrants by metrics."""
+    """Entrants by metrics.
+
+    Attributes:
+        protocol: under which they were scored.
+        pairs: how many there are.
+        columns, rows: the metrics, and the entrants.
+        unranked: the metrics that the mean rank leaves out.
+    """
 
     protocol: str
     pairs: int
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    unranked: tuple[str, ...]
 
     def notes(self) -> list[str]:
         """What one must know to read the table."""
@@ -71,7 +74,9 @@ class Grid:
             "second are marked, and the last column is the mean rank over all metrics."
         ]
         if any(cell.count for row in self.rows for cell in row.cells):
-            notes.append("In parentheses: of how many pairs, where not of all; such a mean is never marked.")
+            notes.append("In parentheses: of how many pairs, where not of all.")
+        if self.unranked:
+            notes.append(f"The mean rank leaves out {', '.join(self.unranked)}, which not all entrants have.")
         if any(row.trained for row in self.rows):
             notes.append("† Trained on some of these pairs.")
         return notes
@@ -82,11 +87,16 @@ def make(result: Result, protocol: str) -> Grid:
     metrics = result.metrics(protocol)
     summary = statistics.summary(result, protocol)
     cells = {
-        metric: _cells(summary[summary["metric"] == metric].set_index("entrant"), metric, len(result.pairs))
+        metric: _cells(
+            summary[summary["metric"] == metric].set_index("entrant"),
+            statistics.leaders(result.table(protocol, metric), direction(metric)),
+            len(result.pairs),
+        )
         for metric in metrics
     }
     ranks = statistics.overall(result, protocol).mean_ranks
-    trained = {entrant for entrant, _ in result.trained}
+    ranked = statistics.ranked(result, protocol)
+    trained = {entrant for entrant, _ in result.trained()}
     rows = tuple(
         Row(
             entrant,
@@ -96,7 +106,9 @@ def make(result: Result, protocol: str) -> Grid:
         )
         for entrant in result.entrants
     )
-    return Grid(protocol, len(result.pairs), tuple(map(column, metrics)), rows)
+    return Grid(
+        protocol, len(result.pairs), tuple(map(column, metrics)), rows, tuple(m for m in metrics if m not in ranked)
+    )
 
 
 def to_latex(grid: Grid) -> str:
@@ -105,12 +117,12 @@ def to_latex(grid: Grid) -> str:
     for start in range(0, len(grid.columns), _AT_ONCE):
         shown = slice(start, start + _AT_ONCE)
         last = start + _AT_ONCE >= len(grid.columns)
-        heads = [f"{_symbol(column.symbol)} {_ARROWS[column.arrow]}" for column in grid.columns[shown]]
+        heads = [f"{in_latex(column.symbol)} {ARROWS_IN_LATEX[column.arrow]}" for column in grid.columns[shown]]
         lines = [r"\begin{tabular}{l" + "r" * (len(heads) + last) + "}", r"\toprule"]
         lines += [" & ".join(["Method", *heads, *["Rank"] * last]) + r" \\", r"\midrule"]
         for row in grid.rows:
-            name = row.entrant.translate(_SPECIAL) + r"$^\dagger$" * row.trained
-            lines.append(" & ".join([name, *map(_in_latex, row.cells[shown]), *[row.rank] * last]) + r" \\")
+            name = escaped(row.entrant) + r"$^\dagger$" * row.trained
+            lines.append(" & ".join([name, *map(_cell_in_latex, row.cells[shown]), *[row.rank] * last]) + r" \\")
         parts.append("\n".join([*lines, r"\bottomrule", r"\end{tabular}"]))
     notes = "\n".join(f"% {note.replace('†', 'dagger:')}" for note in grid.notes())
     return f"{notes}\n" + "\n\n".join(parts) + "\n"
@@ -126,34 +138,21 @@ def to_markdown(grid: Grid) -> str:
     return "\n".join([*lines, "", *grid.notes()]) + "\n"
 
 
-def _cells(summary: pd.DataFrame, metric: str, pairs: int) -> dict[str, Cell]:
+def _cells(summary: pd.DataFrame, leaders: pd.Series, pairs: int) -> dict[str, Cell]:
     """The cells of one metric by entrant."""
-    printed = {entrant: digits(mean) for entrant, mean in summary["mean"].items()}
-    marks = _marks(summary.loc[summary["count"] == pairs, "mean"], metric)
-    return {
-        entrant: Cell(
-            printed[entrant],
-            digits(summary.loc[entrant, "deviation"]),
-            marks.get(printed[entrant], "") if summary.loc[entrant, "count"] == pairs else "",
-            "" if summary.loc[entrant, "count"] == pairs else f"({summary.loc[entrant, 'count']})",
-        )
-        for entrant in printed
-    }
+    # What prints alike is marked alike; where there is nothing to compare, nothing is.
+    distinct = list(dict.fromkeys(map(digits, leaders))) if len(leaders) > 1 else []
+    marks: dict[str, Mark] = dict(zip(distinct, ("best", "second"), strict=False))
+    cells = {}
+    for entrant, row in summary.iterrows():
+        mean = digits(row["mean"])
+        mark = marks.get(mean, "") if entrant in leaders.index else ""
+        count = "" if row["count"] == pairs else f"({row['count']})"
+        cells[str(entrant)] = Cell(mean, digits(row["deviation"]), mark, count)
+    return cells
 
 
-def _marks(means: pd.Series, metric: str) -> dict[str, Mark]:
-    """The printed means that are the best and the second; none where there is nothing to compare."""
-    if len(means) < 2:
-        return {}
-    better = direction(metric)
-    ordered = means.abs().sort_values() if better == "zero" else means.sort_values(ascending=better == "lower")
-    # Once each, in their order.
-    distinct = list(dict.fromkeys(digits(means[entrant]) for entrant in ordered.index))
-    marks: tuple[Mark, ...] = ("best", "second")
-    return dict(zip(distinct, marks, strict=False))
-
-
-def _in_latex(cell: Cell) -> str:
+def _cell_in_latex(cell: Cell) -> str:
     mean = cell.mean.replace("inf", r"$\infty$")
     command = {"best": r"\textbf{%s}", "second": r"\underline{%s}", "": "%s"}[cell.mark]
     deviation = "" if cell.deviation == "-" else rf"\,{{\scriptsize$\pm${cell.deviation}}}"
@@ -164,15 +163,6 @@ def _in_markdown(cell: Cell) -> str:
     mark = {"best": "**", "second": "*", "": ""}[cell.mark]
     deviation = "" if cell.deviation == "-" else f" ± {cell.deviation}"
     return f"{mark}{cell.mean}{mark}{deviation}" + f" {cell.count}" * bool(cell.count)
-
-
-def _symbol(symbol: str) -> str:
-    """A metric's symbol; what is not one of irfuse's may hold anything.
-
-    >>> _symbol("Q_W"), _symbol("pyiqa:a_b")
-    ('$\\\\mathrm{Q}_{\\\\mathrm{W}}$', 'pyiqa:a\\\\_b')
-    """
-    return symbol.translate(_SPECIAL) if ":" in symbol else in_latex(symbol)
 
 
 def _code(name: str) -> str:

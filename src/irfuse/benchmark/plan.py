@@ -2,9 +2,11 @@
 
 import hashlib
 import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -28,15 +30,16 @@ class Method:
 
     Attributes:
         spec: which is its name in tables.
-        digest: of all that it learnt, in hexadecimal.
-        parameters: how many numbers that is.
-        learnt_from: the SHA-256 of the image files that its weights were trained on.
+        digest: of its weights and of what their header says, in hexadecimal.
+        parameters: how many numbers it has learnt.
+        trained_on, validated_on: the SHA-256 of image files, as far as its weights name them.
     """
 
     spec: str
     digest: str
     parameters: int
-    learnt_from: frozenset[str]
+    trained_on: frozenset[str]
+    validated_on: frozenset[str]
 
     @property
     def name(self) -> str:
@@ -103,7 +106,7 @@ class Plan:
     scenes: tuple[Scene, ...]
     entrants: tuple[Entrant, ...]
     evaluators: Mapping[str, Evaluator]
-    remarks: tuple[str, ...] = field(default=())
+    remarks: tuple[str, ...] = ()
 
 
 def make(
@@ -130,9 +133,10 @@ def make(
     Raises:
         IrfuseError: one of these is wrong, or does not go with the others; the message says what to do.
     """
+    for what, given in (("methods", methods), ("protocols", protocols), ("metrics", metrics)):
+        if isinstance(given, str):
+            raise ParameterError(f"{what}: a list of names is needed, such as [{given!r}]")
     _check_names([*methods, *functions, *fused])
-    if isinstance(protocols, str):
-        raise ParameterError(f"protocols: a list of names is needed, such as [{protocols!r}]")
     evaluators = {name: Evaluator(metrics, name, thermal=thermal) for name in protocols}
     if not evaluators:
         raise ParameterError("no protocol is named")
@@ -151,9 +155,10 @@ def make(
         remarks += remark
     entrants: list[Entrant] = [_method(spec, on_fetch) for spec in methods]
     for entrant in entrants:
-        known = [scene.name for scene in scenes if is_trained_on(entrant, scene)]
-        if known:
-            remarks.append(f"{entrant.name} was trained on {len(known)} of the {len(scenes)} pairs: {_some(known)}")
+        for verb, knows in (("trained", is_trained_on), ("validated", is_validated_on)):
+            known = [scene.name for scene in scenes if knows(entrant, scene)]
+            if known:
+                remarks.append(f"{entrant.name} was {verb} on {len(known)} of the {len(scenes)} pairs: {_some(known)}")
     entrants += (Own(name, function) for name, function in functions.items())
     entrants += guests
     return Plan(
@@ -173,9 +178,9 @@ def guests(text: str) -> dict[str, Path]:
     Raises:
         PairError: there is no such folder, or nothing in it.
     """
-    name, equals, place = text.partition("=")
+    name, equals, place = ("", "", "") if Path(text).is_dir() else text.partition("=")
     folder = Path(place if equals else text)
-    if not folder.is_dir():
+    if not folder.is_dir() or (equals and not place):
         raise PairError(f"{text}: there is no folder {folder}; give NAME=FOLDER, or a folder of such folders")
     if equals:
         return {name.strip(): folder}
@@ -190,7 +195,12 @@ def guests(text: str) -> dict[str, Path]:
 
 def is_trained_on(entrant: Entrant, scene: Scene) -> bool:
     """Whether an image of a pair is one that the entrant's weights were trained on, as far as these say it."""
-    return isinstance(entrant, Method) and bool(entrant.learnt_from & {scene.ir_sha256, scene.vis_sha256})
+    return isinstance(entrant, Method) and bool(entrant.trained_on & {scene.ir_sha256, scene.vis_sha256})
+
+
+def is_validated_on(entrant: Entrant, scene: Scene) -> bool:
+    """Whether an image of a pair is one that the entrant's training was validated on, likewise."""
+    return isinstance(entrant, Method) and bool(entrant.validated_on & {scene.ir_sha256, scene.vis_sha256})
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -243,34 +253,39 @@ def _guest(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[Guest, lis
                 f"{name}: {path} is of {width}x{height}, its pair of {scene.size[1]}x{scene.size[0]}; make it anew, "
                 "or remove it to leave a hole"
             )
-    remarks = [f"{name} lacks {len(matched.missing)} of {len(scenes)} images: {_some(matched.missing)}"]
-    return Guest(name, matched.fused), remarks if matched.missing else []
+    if not matched.missing:
+        return Guest(name, matched.fused), []
+    remark = f"{name} lacks {len(matched.missing)} of {len(scenes)} images: {_some(matched.missing)}"
+    return Guest(name, matched.fused), [remark]
 
 
 def _method(spec: str, on_fetch: Progress) -> Method:
     built = build(spec, on_fetch=on_fetch)
     count = sum(parameter.numel() for parameter in built.parameters())
-    return Method(spec, _digest(built), count, _learnt_from(spec))
+    header = _header(spec)
+    trained, validated = (
+        frozenset(image["sha256"] for image in header.get(role, [])) for role in ("images", "validation")
+    )
+    return Method(spec, _digest(built, header), count, trained, validated)
 
 
-def _digest(network: nn.Module) -> str:
-    """The SHA-256 of all that a network holds, wherever it came from."""
-    digest = hashlib.sha256()
+def _digest(network: nn.Module, header: dict[str, Any]) -> str:
+    """The SHA-256 of all that a network holds, wherever it came from, and of the header, which may hold switches."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()
 
 
-def _learnt_from(spec: str) -> frozenset[str]:
-    """The hashes of images that stand in the header of a spec's weights; none where the method has no such file."""
+def _header(spec: str) -> dict[str, Any]:
+    """The header of a spec's weights; empty where the method has no such file."""
     parsed = Spec.parse(spec)
     method = find(parsed.name)
     if "weights" not in parameters(method):
-        return frozenset()
+        return {}
     default = inspect.signature(method.__init__).parameters["weights"].default
-    header = weights.header(weights.find(parsed.name, dict(parsed.parameters).get("weights", default)))
-    return frozenset(image["sha256"] for image in header.get("images", []))
+    return weights.header(weights.find(parsed.name, dict(parsed.parameters).get("weights", default)))
 
 
 def _some(names: Sequence[str]) -> str:

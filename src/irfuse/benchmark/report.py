@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
@@ -16,16 +17,21 @@ from irfuse import images
 from irfuse.benchmark import figures, grid, statistics
 from irfuse.benchmark.figures import Region
 from irfuse.benchmark.grid import Grid
-from irfuse.benchmark.result import Result, column, direction
+from irfuse.benchmark.result import Result
 from irfuse.benchmark.statistics import Comparison
 from irfuse.errors import ParameterError
+from irfuse.evaluation import column, direction
 from irfuse.files import make_folder, write_atomic
+from irfuse.images import Array
+from irfuse.levels import Levels, Percentiles
+from irfuse.metrics.protocols import PROTOCOLS
 from irfuse.tables import digits
 
 _SHOWN = 3
 """Pairs that are shown unless their names are given."""
 _DPI = {"pdf": 300, "png": 150}
 """Of pictures; all else in a PDF has no pixels."""
+_FIGURES = ("boxes", "heat-map", "critical-difference", "speed")
 _MEGABYTE = 10**6
 
 
@@ -68,6 +74,7 @@ def write(
     pairs = check_shown([pair.name for pair in result.pairs], shown)
     make_folder(folder)
     make_folder(folder / "figures")
+    _remove_earlier(folder)
     sections = {protocol: _section(result, protocol, folder) for protocol in result.protocols}
     sheets = {name: _save(_sheet(result, name, region), folder / "figures" / f"sheet-{name}") for name in pairs}
     _write_tables(result, sections, folder)
@@ -96,47 +103,62 @@ def check_shown(names: Sequence[str], shown: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(shown))
 
 
+def _remove_earlier(folder: Path) -> None:
+    """Remove those files of an earlier report that this one need not have: other protocols, pairs and figures."""
+    for protocol in PROTOCOLS:
+        for path in (folder / f"{protocol.name}.tex", folder / f"{protocol.name}.md"):
+            path.unlink(missing_ok=True)
+        for kind in _DPI:
+            for figure in _FIGURES:
+                (folder / "figures" / f"{protocol.name}-{figure}.{kind}").unlink(missing_ok=True)
+    for kind in _DPI:
+        for path in (folder / "figures").glob(f"sheet-*.{kind}"):
+            path.unlink()
+
+
 def _section(result: Result, protocol: str, folder: Path) -> _Section:
-    drawn = {
-        "boxes": figures.boxes(result, protocol),
-        "heat-map": figures.heat_map(result, protocol),
-        "critical-difference": figures.critical_difference(statistics.overall(result, protocol)),
-        "speed": figures.speed(result, protocol),
-    }
+    drawn = (
+        figures.boxes(result, protocol),
+        figures.heat_map(result, protocol),
+        figures.critical_difference(statistics.overall(result, protocol)),
+        figures.speed(result, protocol),
+    )
     saved = {
         name: _save(figure, folder / "figures" / f"{protocol}-{name}") if figure else ""
-        for name, figure in drawn.items()
+        for name, figure in zip(_FIGURES, drawn, strict=True)
     }
     values = []
+    trained = result.trained()
     for metric in result.metrics(protocol):
         table = result.table(protocol, metric)
-        rows = [
-            (str(pair), *map(digits, row)) for pair, row in zip(table.index, table.to_numpy(dtype=float), strict=True)
-        ]
+        rows = []
+        for pair, scores in table.iterrows():
+            marks = (" †" * ((entrant, pair) in trained) for entrant in table)
+            rows.append((str(pair), *(digits(score) + mark for score, mark in zip(scores, marks, strict=True))))
         values.append((f"{metric} {column(metric).arrow}", tuple(rows)))
     return _Section(grid.make(result, protocol), _tests(result, protocol), saved, tuple(values))
 
 
 def _tests(result: Result, protocol: str) -> tuple[tuple[str, ...], ...]:
-    """Per metric: its name, p, the critical difference, the pairs, the best, and what may be as good.
+    """Per metric: its name, the test, its p, the critical difference, the pairs, the best, and what may be as good.
 
-    p is Friedman's, or Wilcoxon's where two are compared.
+    The test is Friedman's, or Wilcoxon's where two are compared.
     """
     rows = []
     for name, comparison in _comparisons(result, protocol).items():
         ordered = comparison.mean_ranks.dropna().sort_values()
-        best, alike, p, difference = "-", "-", math.nan, "-"
+        test, best, alike, p, difference = "-", "-", "-", math.nan, "-"
         if len(ordered):
             best = str(ordered.index[0])
         if not math.isnan(comparison.difference):
             first = next((group for group in comparison.groups() if best in group), [best])
             alike = ", ".join(entrant for entrant in first if entrant != best) or "none"
-            p, difference = comparison.p, f"{comparison.difference:.2f}"
+            test, p, difference = "Friedman", comparison.p, f"{comparison.difference:.2f}"
         elif len(ordered) == 2 and comparison.pairs > 1 and name in result.metrics(protocol):
             found = statistics.wilcoxon(result.table(protocol, name), direction(name)).iloc[0]
-            best, p = found["better"], float(found["p"])
+            test, best, p = "Wilcoxon", found["better"], float(found["p"])
             alike = "none" if p < statistics.LEVEL else found["worse"]
-        rows.append((name, _probability(p), difference, str(comparison.pairs), best, alike))
+        rows.append((name, test, _probability(p), difference, str(comparison.pairs), best, alike))
     return tuple(rows)
 
 
@@ -182,7 +204,8 @@ def _costs(result: Result) -> list[tuple[str, ...]]:
     for cost in result.costs.itertuples():
         if cost.kind == "guest":
             continue
-        operations = "-" if math.isnan(cost.operations) else f"{cost.operations / 1e9:.1f} ({cost.size})"
+        # Of a method without products and convolutions none is counted, which does not mean that it does nothing.
+        operations = f"{cost.operations / 1e9:.1f} ({cost.size})" if cost.operations > 0 else "-"
         rows.append(
             (
                 cost.entrant,
@@ -202,12 +225,22 @@ def _sheet(result: Result, name: str, region: Region | None) -> Figure:
         for entrant in result.entrants
         if (entrant, name) in result.fused
     ]
-    sources = [("infrared", images.read(pair.ir)), ("visible", images.read(pair.vis))]
+    ir = images.read(pair.ir)
+    sources = [("infrared", _as_fused(ir, result.thermal)), ("visible", images.read(pair.vis))]
     height, width = sources[1][1].shape[:2]
     whole = [(entrant, image) for entrant, image in fused if image.shape[:2] == (height, width)]
     if region is None:
         region = figures.telling_region([image for _, image in (whole if len(whole) > 1 else sources)])
     return figures.sheet([*sources, *whole], region)
+
+
+def _as_fused(ir: Array, thermal: Levels | Percentiles) -> Array:
+    """An infrared image as methods see it: raw counts would be shown almost black."""
+    if isinstance(thermal, Percentiles):
+        if ir.dtype != np.uint16:
+            return ir
+        thermal = thermal.levels(ir)
+    return thermal.apply(ir.astype(np.float64))
 
 
 def _save(figure: Figure, path: Path) -> str:

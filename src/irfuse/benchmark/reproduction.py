@@ -14,7 +14,7 @@ from irfuse.benchmark.cache import default_folder, key
 from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ReconstructionTable, printed
 from irfuse.benchmark.running import run
 from irfuse.device import resolve
-from irfuse.errors import PairError, WeightsError
+from irfuse.errors import DatasetError, PairError, WeightsError
 from irfuse.files import make_folder, sha256
 from irfuse.methods import build
 from irfuse.methods.res2netfuse import Res2NetFuse
@@ -34,12 +34,14 @@ class Row:
         of: the paper's row that it is compared with, as in ``papers.csv``; empty if none.
         values: means by the paper's metrics; NaN where one is undefined.
         reason: why it could not be run; empty if it was.
+        holes: pairs that are not in the means, and why.
     """
 
     name: str
     of: str
     values: Mapping[str, float]
     reason: str = ""
+    holes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,17 @@ def reproduce(
         Markdown: the paper's rows, ours and the differences, with what the paper leaves open.
 
     Raises:
-        IrfuseError: the data is not there, and what else :func:`irfuse.benchmark.run` raises.
+        IrfuseError: what :func:`irfuse.benchmark.run` raises, except that data or weights are not there, which the text
+            says where the rows would be.
     """
     folder = default_folder() if cache is None else Path(cache)
     how = _How(device, jobs, folder, on_fetch, on_fuse, on_score)
     parts = [f"## {paper.method}", *([_listed(paper.notes)] if paper.notes else [])]
     for table in paper.tables:
-        rows = _rebuilt(table, device) if isinstance(table, ReconstructionTable) else _fused(table, how)
+        try:
+            rows = _rebuilt(table, device) if isinstance(table, ReconstructionTable) else _fused(table, how)
+        except (DatasetError, PairError) as error:
+            rows = [Row("all rows", "", {}, str(error))]
         parts.append(to_markdown(paper.method, table, rows))
     return "\n\n".join(parts) + "\n"
 
@@ -108,7 +114,8 @@ def to_markdown(method: str, table: PaperTable | ReconstructionTable, rows: Sequ
             differences = [_signed(mine - other) for mine, other in zip(ours, theirs, strict=True)]
             lines.append("| difference to the paper | " + " | ".join(differences) + " |")
     text = f"### {table.table}: {table.data}\n\n" + "\n".join(lines)
-    return f"{text}\n\n{_listed(table.notes)}" if table.notes else text
+    notes = [*table.notes, *(f"Failed: {row.name}: {hole}" for row in rows for hole in row.holes)]
+    return f"{text}\n\n{_listed(notes)}" if notes else text
 
 
 def _fused(table: PaperTable, how: _How) -> list[Row]:
@@ -118,15 +125,15 @@ def _fused(table: PaperTable, how: _How) -> list[Row]:
     for ours in table.ours:
         name = _named(ours)
         try:
-            ((_, values, counted),) = _means(table, pairs, how, spec=ours.spec, stretch=ours.stretch)
+            (entry,) = _means(table, pairs, how, spec=ours.spec, stretch=ours.stretch)
         except WeightsError as error:
             rows.append(Row(name, ours.row, {}, str(error)))
         else:
-            rows.append(Row(name + counted, ours.row, values))
+            rows.append(Row(name + entry.counted, ours.row, entry.values, holes=entry.holes))
     if table.guests:
         guests = plan.guests(str(datasets.folder(table.guests) / table.guests))
-        for entrant, values, counted in _means(table, pairs, how, fused=guests):
-            rows.append(Row(f"fused images of {entrant}{counted}", "", values))
+        for entry in _means(table, pairs, how, fused=guests):
+            rows.append(Row(f"fused images of {entry.entrant}{entry.counted}", "", entry.values, holes=entry.holes))
     return rows
 
 
@@ -150,6 +157,23 @@ def _named(ours: Ours) -> str:
     return f"`{ours.spec}`" + ", stretched" * ours.stretch + (f', for "{ours.row}"' if ours.row else "")
 
 
+@dataclass(frozen=True)
+class _Means:
+    """What an entrant gets.
+
+    Attributes:
+        entrant: its name.
+        values: its means by the paper's metrics.
+        counted: over how many of the pairs they all are, in words.
+        holes: the other pairs, and why.
+    """
+
+    entrant: str
+    values: dict[str, float]
+    counted: str
+    holes: tuple[str, ...]
+
+
 def _means(
     table: PaperTable,
     pairs: Sequence[Pair],
@@ -158,10 +182,10 @@ def _means(
     spec: str = "",
     fused: Mapping[str, Path] | None = None,
     stretch: bool = False,
-) -> list[tuple[str, dict[str, float], str]]:
-    """Per entrant: its name, its means by the paper's metrics, and over how many pairs they are, in words."""
+) -> list[_Means]:
     values: dict[str, dict[str, float]] = {}
     counts: dict[str, int] = {}
+    holes: dict[str, dict[str, None]] = {}
     for protocol in dict.fromkeys(reading.protocol for reading in table.readings.values()):
         chosen = {symbol: reading.metric for symbol, reading in table.readings.items() if reading.protocol == protocol}
         result = run(
@@ -178,12 +202,17 @@ def _means(
             on_fuse=how.on_fuse,
             on_score=how.on_score,
         )
+        for hole in result.holes:
+            holes.setdefault(hole.entrant, {})[f"{hole.pair}: {hole.reason}"] = None
         for symbol, metric in chosen.items():
             scores = result.table(protocol, metric)
             for entrant in result.entrants:
                 values.setdefault(entrant, {})[symbol] = float(scores[entrant].mean())
                 counts[entrant] = min(counts.get(entrant, len(pairs)), int(scores[entrant].count()))
-    return [(entrant, means, _counted(counts[entrant], len(pairs))) for entrant, means in values.items()]
+    return [
+        _Means(entrant, means, _counted(counts[entrant], len(pairs)), tuple(holes.get(entrant, ())))
+        for entrant, means in values.items()
+    ]
 
 
 def _counted(count: int, pairs: int) -> str:

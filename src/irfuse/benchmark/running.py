@@ -16,7 +16,15 @@ from irfuse.benchmark.costs import Meter
 from irfuse.benchmark.plan import Entrant, Function, Guest, Method, Own, Plan, Scene
 from irfuse.benchmark.result import Hole, Result, Shares
 from irfuse.device import machine, resolve
-from irfuse.errors import IrfuseError, OutputError, ParameterError, StoppedError, SuspiciousPairWarning
+from irfuse.errors import (
+    BenchmarkWarning,
+    IrfuseError,
+    OutputError,
+    ParameterError,
+    StoppedError,
+    SuspiciousPairWarning,
+    UndefinedScoreWarning,
+)
 from irfuse.evaluation import Evaluator
 from irfuse.files import sha256
 from irfuse.fuser import Fuser
@@ -29,12 +37,20 @@ _NOTHING = Cost(0.0, False, None, None)
 
 
 @dataclass(frozen=True)
-class _How:
-    """How to fuse; all of it is part of a fused image's key."""
+class _Settings:
+    """How methods of irfuse fuse.
+
+    Attributes:
+        stretch, thermal, device: as the Fuser takes them.
+    """
 
     stretch: bool
     thermal: Levels | Percentiles
     device: str
+
+    def key(self) -> tuple[str | bool, ...]:
+        """What a fused image and its cost depend on. The machine is among it: seconds of another one say nothing."""
+        return self.stretch, repr(self.thermal), machine(resolve(self.device))
 
 
 def run(
@@ -88,42 +104,35 @@ def run(
     place = resolve(device)
     plan = plans.make(data, methods, functions or {}, fused or {}, protocols, metrics, thermal, on_fetch)
     for remark in plan.remarks:
-        warnings.warn(remark, SuspiciousPairWarning, stacklevel=2)
+        warnings.warn(remark, BenchmarkWarning, stacklevel=2)
     store = Cache(default_folder() if cache is None else Path(cache))
     try:
-        done = _Fusing(plan, store, _How(stretch, thermal, place.type), device, on_fuse)
+        done = _Fusing(plan, store, _Settings(stretch, thermal, device), on_fuse)
         for entrant in plan.entrants:
             done.fuse(entrant)
         scored = _Scoring(plan, store, thermal, done.fused)
         scored.run(jobs, on_score)
     except KeyboardInterrupt:
         raise StoppedError("stopped; nothing is lost: the same again goes on") from None
-    kind = "" if isinstance(thermal, Levels) else " (percentiles)"
-    fusing = sum(image.cost.seconds for image in done.fused.values())
-    scoring_ = sum(found.seconds for found in scored.found.values())
+    levels = "percentiles of 16 bits" if isinstance(thermal, Percentiles) else "values"
     rest = time.perf_counter() - start - done.seconds - scored.seconds
     return Result(
         data=plan.data,
         citation=_citation(plan.data),
         pairs=tuple(scene.pair for scene in plan.scenes),
         entrants=tuple(entrant.name for entrant in plan.entrants),
-        scores=scored.table(),
+        scores=_with_trained(scored.table(), plan),
         costs=pd.DataFrame([_costs(entrant, plan, done.fused) for entrant in plan.entrants]),
         fused={names: image.path for names, image in done.fused.items()},
-        holes=(*done.holes, *scored.holes),
-        trained=frozenset(
-            (entrant.name, scene.name)
-            for entrant in plan.entrants
-            for scene in plan.scenes
-            if plans.is_trained_on(entrant, scene)
-        ),
+        holes=tuple(dict.fromkeys((*done.holes, *scored.holes))),
+        thermal=thermal,
         remarks=(*plan.remarks, *done.remarks(), *scored.remarks()),
-        shares=Shares(fusing, scoring_, rest, jobs, done.used_again),
+        shares=Shares(done.seconds, scored.seconds, rest, jobs, done.used_again, scored.used_again),
         machine=machine(place),
         settings={
             "irfuse": __version__,
             "stretch": "yes" if stretch else "no",
-            "16-bit infrared": f"from {thermal.low:g} to {thermal.high:g}{kind}",
+            "infrared": f"from {thermal.low:g} to {thermal.high:g} ({levels})",
             "device": place.type,
         },
     )
@@ -132,8 +141,8 @@ def run(
 class _Fusing:
     """The fused images of a plan, by entrant and pair, and what could not be fused."""
 
-    def __init__(self, plan: Plan, cache: Cache, how: _How, device: str, on_step: Progress) -> None:
-        self._plan, self._cache, self._how, self._device, self._on_step = plan, cache, how, device, on_step
+    def __init__(self, plan: Plan, cache: Cache, settings: _Settings, on_step: Progress) -> None:
+        self._plan, self._cache, self._settings, self._on_step = plan, cache, settings, on_step
         self._settled = 0
         self._total = sum(
             len(entrant.fused) if isinstance(entrant, Guest) else len(plan.scenes) for entrant in plan.entrants
@@ -153,40 +162,38 @@ class _Fusing:
                     path = entrant.fused[scene.name]
                     self._settle(entrant, scene, Fused(path, sha256(path), _NOTHING))
             return
-        rest = [scene for scene in self._plan.scenes if not self._is_there(entrant, scene)]
-        if rest:
-            meter = Meter(resolve(self._device))
+        rest = []
+        for scene in self._plan.scenes:
+            found = self._cache.fused(self._key(entrant, scene)) if isinstance(entrant, Method) else None
+            if found is None:
+                rest.append(scene)
+            else:
+                self.used_again += 1
+                self._settle(entrant, scene, found)
+        if not rest:
+            return
+        meter = Meter(resolve(self._settings.device))
+        with self._failures_named(entrant, rest):
             function = self._function(entrant)
             for scene in rest:
-                fused = None
-                with self._failures_named(entrant, scene):
-                    fused = self._fuse(entrant, scene, function, meter)
-                if fused is not None:
-                    self._settle(entrant, scene, fused)
+                with self._failures_named(entrant, [scene]):
+                    self._settle(entrant, scene, self._fuse(entrant, scene, function, meter))
 
     def remarks(self) -> list[str]:
         return [f"{entrant}: {pair}: {said}" for (entrant, pair), f in self.fused.items() for said in f.remarks]
 
-    def _is_there(self, entrant: Method | Own, scene: Scene) -> bool:
-        found = self._cache.fused(self._key(entrant, scene)) if isinstance(entrant, Method) else None
-        if found is None:
-            return False
-        self.used_again += 1
-        self._settle(entrant, scene, found)
-        return True
-
     def _function(self, entrant: Method | Own) -> Function:
         if isinstance(entrant, Own):
             return entrant.function
-        how = self._how
-        return Fuser(entrant.spec, device=self._device, stretch=how.stretch, thermal=how.thermal)
+        how = self._settings
+        return Fuser(entrant.spec, device=how.device, stretch=how.stretch, thermal=how.thermal)
 
     def _key(self, entrant: Method | Own, scene: Scene) -> str:
         if isinstance(entrant, Own):
-            # Overwritten in each run.
+            # The record is never looked up, and overwritten in each run.
             return key("function", entrant.name, scene.ir_sha256, scene.vis_sha256)
-        how = (self._how.stretch, repr(self._how.thermal), self._how.device)
-        return key(__version__, entrant.spec, entrant.digest, scene.ir_sha256, scene.vis_sha256, *how)
+        content = (entrant.digest, scene.ir_sha256, scene.vis_sha256)
+        return key("fused", __version__, entrant.spec, *content, *self._settings.key())
 
     def _fuse(self, entrant: Method | Own, scene: Scene, function: Function, meter: Meter) -> Fused:
         ir, vis = images.read(scene.pair.ir), images.read(scene.pair.vis)
@@ -198,7 +205,7 @@ class _Fusing:
         return self._cache.keep_fused(self._key(entrant, scene), fused, cost, remarks)
 
     @contextmanager
-    def _failures_named(self, entrant: Entrant, scene: Scene) -> Iterator[None]:
+    def _failures_named(self, entrant: Entrant, scenes: Sequence[Scene]) -> Iterator[None]:
         # Whatever a method does to a pair, even something unforeseen, must not cost the others. Where nothing can be
         # kept, they would be lost, too.
         try:
@@ -207,19 +214,17 @@ class _Fusing:
             raise
         except Exception as error:
             reason = str(error) if isinstance(error, IrfuseError) else f"{type(error).__name__}: {error}"
-            self._leave_hole(entrant, scene, " ".join(reason.split()))
+            for scene in scenes:
+                self.holes.append(Hole(entrant.name, scene.name, " ".join(reason.split())))
+                self._step(entrant, scene)
 
     def _settle(self, entrant: Entrant, scene: Scene, fused: Fused) -> None:
         self.fused[entrant.name, scene.name] = fused
         self._step(entrant, scene)
 
-    def _leave_hole(self, entrant: Entrant, scene: Scene, reason: str) -> None:
-        self.holes.append(Hole(entrant.name, scene.name, reason))
-        self._step(entrant, scene)
-
     def _step(self, entrant: Entrant, scene: Scene) -> None:
         self._settled += 1
-        self._on_step(self._settled, len(self._plan.scenes) * len(self._plan.entrants), f"{entrant.name}: {scene.name}")
+        self._on_step(self._settled, self._total, f"{entrant.name}: {scene.name}")
 
 
 class _Scoring:
@@ -231,7 +236,7 @@ class _Scoring:
         self._plan, self._cache, self._thermal, self._fused = plan, cache, thermal, fused
         self._keys = {
             (protocol, scene.name, entrant.name): key(
-                __version__, fused[names].sha256, scene.ir_sha256, scene.vis_sha256, repr(thermal), protocol
+                "scores", __version__, fused[names].sha256, scene.ir_sha256, scene.vis_sha256, repr(thermal), protocol
             )
             for protocol in plan.evaluators
             for scene in plan.scenes
@@ -240,6 +245,7 @@ class _Scoring:
         }
         self.found: dict[str, Scored] = {}
         self.holes: list[Hole] = []
+        self.used_again = 0
         self.seconds = 0.0
         """Those that this run spent on scoring."""
 
@@ -248,16 +254,15 @@ class _Scoring:
         self.found = {digest: self._cache.scores(digest) for digest in self._keys.values()}
         parts = self._parts()
         total, done = sum(map(len, parts.values())), 0
+        self.used_again = len(set(self._keys.values())) - total
+        start = time.perf_counter()
         for (protocol, metrics), triples in parts.items():
             evaluator = Evaluator(metrics, protocol, thermal=self._thermal)
-            last = time.perf_counter()
             for outcome in scoring.run(triples, evaluator, jobs=jobs):
-                now = time.perf_counter()
-                self._keep(outcome, now - last)
-                self.seconds += now - last
-                last = now
+                self._keep(outcome)
                 done += 1
                 on_step(done, total, protocol)
+        self.seconds = time.perf_counter() - start
 
     def table(self) -> pd.DataFrame:
         rows = [
@@ -269,11 +274,17 @@ class _Scoring:
         return pd.DataFrame(rows, columns=["entrant", "pair", "protocol", "metric", "value"])
 
     def remarks(self) -> list[str]:
-        return [
-            f"{entrant}: {pair}: {remark}"
-            for (_, pair, entrant), digest in self._keys.items()
-            for remark in self.found[digest].remarks
-        ]
+        """What looks wrong, and which of the metrics that were asked for are undefined."""
+        said: dict[str, None] = {}
+        for (protocol, pair, entrant), digest in self._keys.items():
+            found = self.found[digest]
+            undefined: dict[str, list[str]] = {}
+            for metric in self._plan.evaluators[protocol].metrics:
+                if metric in found.undefined:
+                    undefined.setdefault(found.undefined[metric], []).append(metric)
+            for remark in (*found.remarks, *(f"{', '.join(m)}: undefined: {why}" for why, m in undefined.items())):
+                said[f"{entrant}: {pair}: {remark}"] = None
+        return list(said)
 
     def _parts(self) -> dict[tuple[str, tuple[str, ...]], list[scoring.Triple]]:
         """What to score, by the protocol and the metrics that are missing."""
@@ -287,14 +298,29 @@ class _Scoring:
                 parts.setdefault((protocol, missing), {})[digest] = triple
         return {part: list(triples.values()) for part, triples in parts.items()}
 
-    def _keep(self, outcome: scoring.Outcome, seconds: float) -> None:
+    def _keep(self, outcome: scoring.Outcome) -> None:
         if outcome.error is None:
-            scored = Scored(outcome.scores, seconds, tuple(map(str, outcome.warnings)))
+            undefined = [warning for warning in outcome.warnings if isinstance(warning, UndefinedScoreWarning)]
+            causes = {metric: warning.cause for warning in undefined for metric in warning.metrics}
+            remarks = tuple(str(warning) for warning in outcome.warnings if warning not in undefined)
+            scored = Scored(outcome.scores, causes, remarks)
             self.found[outcome.name] = self._cache.keep_scores(outcome.name, scored)
             return
         for (_, pair, entrant), digest in self._keys.items():
             if digest == outcome.name:
                 self.holes.append(Hole(entrant, pair, str(outcome.error)))
+
+
+def _with_trained(scores: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """Scores with a column that says whether the entrant's weights were trained on an image of the pair."""
+    known = {
+        (entrant.name, scene.name)
+        for entrant in plan.entrants
+        for scene in plan.scenes
+        if plans.is_trained_on(entrant, scene)
+    }
+    trained = [names in known for names in zip(scores["entrant"], scores["pair"], strict=True)]
+    return scores.assign(trained=pd.Series(trained, dtype=bool))
 
 
 def _citation(data: str) -> str:

@@ -9,15 +9,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from irfuse.benchmark.result import Result, direction
+from irfuse.benchmark.result import Result
 from irfuse.errors import ParameterError
+from irfuse.evaluation import direction
 from irfuse.metrics import Direction
+
+Values = TypeVar("Values", pd.DataFrame, pd.Series)
 
 LEVEL = 0.05
 """The probability to find a difference where there is none."""
@@ -68,9 +72,20 @@ def ranks(table: pd.DataFrame, better: Direction) -> pd.DataFrame:
     >>> ranks(table, "higher").to_numpy().tolist()
     [[1.0, 2.0], [1.5, 1.5]]
     """
-    whole = _whole(table)
-    whole = whole.abs() if better == "zero" else whole
-    return whole.rank(axis=1, ascending=better != "higher")
+    return _goodness(_whole(table), better).rank(axis=1, ascending=False)
+
+
+def leaders(table: pd.DataFrame, better: Direction) -> pd.Series:
+    """The means of the entrants that have a score on each pair that any has one for, the best first.
+
+    Others are left out: their means are of other pairs. So are NaN.
+
+    >>> leaders(pd.DataFrame({"a": [0.5, 0.7], "b": [0.6, 0.8], "c": [0.9, math.nan]}), "higher").index.to_list()
+    ['b', 'a']
+    """
+    known = table.dropna(how="all").dropna(axis=1)
+    means = known.mean().dropna()
+    return means[_goodness(means, better).sort_values(ascending=False, kind="stable").index]
 
 
 def compare(ranked: pd.DataFrame) -> Comparison:
@@ -104,23 +119,26 @@ def critical_difference(entrants: int, pairs: int, level: float = LEVEL) -> floa
 
 
 def wilcoxon(table: pd.DataFrame, better: Direction) -> pd.DataFrame:
-    """Wilcoxon's signed-rank test of each two entrants, two-sided, on the pairs that all have a score for.
+    """Wilcoxon's signed-rank test of each two entrants, two-sided, on the pairs that all have a finite score for.
 
     Returns:
         A row for each two: ``better`` and ``worse`` (by the median of the differences; by the mean where that is zero),
         ``p``, and ``p_holm``, which allows for how many tests there are.
     """
-    whole = _whole(table).abs() if better == "zero" else _whole(table)
+    whole = _goodness(_whole(table), better)
+    # The difference of two infinite scores is none.
     whole = whole[np.isfinite(whole).all(axis=1)]
-    if better != "higher":
-        whole = -whole
     couples = list(combinations(whole.columns, 2))
     differences = np.array([whole[first] - whole[second] for first, second in couples])
     differences = differences.reshape(len(couples), len(whole))
     p = np.ones(len(couples))
-    differ = differences.any(axis=1)
-    if differ.any():
-        p[differ] = stats.wilcoxon(differences[differ], axis=1).pvalue
+    # SciPy computes exact probabilities only where no difference is zero or equal to another, in all that it is given
+    # at once.
+    plain = np.array([0 not in one and len(np.unique(np.abs(one))) == len(one) for one in differences], dtype=bool)
+    if plain.any() and len(whole):
+        p[plain] = stats.wilcoxon(differences[plain], axis=1).pvalue
+    for number in np.flatnonzero(~plain & differences.any(axis=1)):
+        p[number] = stats.wilcoxon(differences[number]).pvalue
     rows = []
     for (first, second), difference, one in zip(couples, differences, p, strict=True):
         ahead = (np.median(difference) or difference.mean()) if len(difference) else 0.0
@@ -175,13 +193,29 @@ def comparisons(result: Result, protocol: str) -> dict[str, Comparison]:
 def overall(result: Result, protocol: str) -> Comparison:
     """The comparison by all metrics at once: on each pair, entrants are ranked by the mean of their ranks.
 
-    Entrants without any score are left out, and then metrics of which one has none. The metrics are not independent of
-    each other, which does not matter here: the pairs are what is counted.
+    Entrants without any score are left out, and then metrics of which one has none; :func:`ranked` names the others.
+    The metrics are not independent of each other, which does not matter here: the pairs are what is counted.
     """
-    tables = [ranks(result.table(protocol, metric), direction(metric)) for metric in result.metrics(protocol)]
-    present = {entrant for table in tables for entrant in table.columns}
-    tables = [table for table in tables if len(table) and set(table.columns) == present]
+    tables = list(_rank_tables(result, protocol).values())
+    present = tables[0].columns if tables else []
     return compare(_mean_over(tables, [entrant for entrant in result.entrants if entrant in present]))
+
+
+def ranked(result: Result, protocol: str) -> list[str]:
+    """The metrics that the comparison by all metrics is of."""
+    return list(_rank_tables(result, protocol))
+
+
+def _rank_tables(result: Result, protocol: str) -> dict[str, pd.DataFrame]:
+    """The ranks by each metric that all entrants with scores have one of, on a pair at least."""
+    tables = {metric: ranks(result.table(protocol, metric), direction(metric)) for metric in result.metrics(protocol)}
+    present = {entrant for table in tables.values() for entrant in table.columns}
+    return {metric: table for metric, table in tables.items() if len(table) and set(table.columns) == present}
+
+
+def _goodness(values: Values, better: Direction) -> Values:
+    """Values of which the highest is the best."""
+    return values if better == "higher" else -values if better == "lower" else -values.abs()
 
 
 def _whole(table: pd.DataFrame) -> pd.DataFrame:

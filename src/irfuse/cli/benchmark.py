@@ -12,7 +12,7 @@ from irfuse.cli.console import errors, output, printed_warnings
 from irfuse.cli.options import DeviceOption, PercentilesOption, RangeOption, StretchOption, thermal
 from irfuse.cli.stages import Stages
 from irfuse.errors import ParameterError
-from irfuse.files import make_folder
+from irfuse.files import check_folder
 
 if TYPE_CHECKING:
     from irfuse.benchmark import Result
@@ -78,7 +78,7 @@ def benchmark(
         guests |= found
     if show:
         report.check_shown([pair.name for pair in datasets.pairs(data).pairs], show)
-    make_folder(out)
+    check_folder(out)
     with printed_warnings(), Stages() as stages:
         result = run(
             data,

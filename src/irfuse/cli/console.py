@@ -11,7 +11,7 @@ from rich.progress import Progress as Bar
 from rich.table import Column
 from rich.text import Text
 
-from irfuse.errors import SuspiciousPairWarning
+from irfuse.errors import BenchmarkWarning, SuspiciousPairWarning
 from irfuse.progress import Progress
 
 output = Console(highlight=False, soft_wrap=True)
@@ -45,7 +45,8 @@ def printed_warnings() -> Iterator[None]:
         errors.print(f"warning: {message}", style="yellow", markup=False)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", SuspiciousPairWarning)
+        for category in (SuspiciousPairWarning, BenchmarkWarning):
+            warnings.simplefilter("always", category)
         warnings.showwarning = show
         yield
 

@@ -59,7 +59,7 @@ def evaluate(
 
     from irfuse import scoring
     from irfuse.device import cores
-    from irfuse.evaluation import Evaluator
+    from irfuse.evaluation import Evaluator, column
 
     triples, missing = _triples(fused, ir, vis)
     levels = (
@@ -85,7 +85,7 @@ def evaluate(
             on_step(done, len(triples), outcome.name)
     if not rows:
         raise ImageError("no image could be scored")
-    table = tables.Table(protocol, [_column(name) for name in evaluator.metrics], rows)
+    table = tables.Table(protocol, [column(name) for name in evaluator.metrics], rows)
     if all(path != _STDOUT for path, _ in targets):
         _print(table)
     for path, render in targets:
@@ -132,13 +132,6 @@ def _triples(fused: Path, ir: Path, vis: Path | None) -> tuple[list["Triple"], i
     by_name = {pair.name: pair for pair in pairing.pairs}
     triples = [Triple(name, path, by_name[name].ir, by_name[name].vis) for name, path in matched.fused.items()]
     return triples, len(matched.alone)
-
-
-def _column(name: str) -> tables.Column:
-    from irfuse.metrics import METRICS
-
-    info = next((info for info in METRICS if info.name == name), None)
-    return tables.Column(name, info.symbol, info.arrow) if info else tables.Column(name, name, "")
 
 
 def _print(table: tables.Table) -> None:

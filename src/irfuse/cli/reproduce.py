@@ -8,6 +8,7 @@ import typer
 from irfuse.cli.console import output, printed_warnings
 from irfuse.cli.options import DeviceOption
 from irfuse.cli.stages import Stages
+from irfuse.errors import OutputError
 from irfuse.files import write_atomic
 
 _INTRODUCTION = """# The papers' tables, run again
@@ -36,6 +37,8 @@ def reproduce(
     from irfuse.benchmark.reproduction import reproduce
     from irfuse.device import cores
 
+    if out is not None and not out.parent.is_dir():
+        raise OutputError(f"cannot write {out}: there is no folder {out.parent}")
     parts = [_INTRODUCTION] if method is None else []
     with printed_warnings(), Stages() as stages:
         for paper in PAPERS if method is None else [find(method)]:

@@ -3,31 +3,31 @@
 from contextlib import ExitStack
 
 from irfuse.cli.console import progress
-from irfuse.progress import Progress
+from irfuse.progress import Progress, silent
 
 
 class Stages:
     """Progress bars of which one is shown at a time: when a stage begins, the one before it ends."""
 
     def __init__(self) -> None:
-        self._shown = ExitStack()
-        self._current = ""
+        self._bars = ExitStack()
+        self._title = ""
+        self._on_step: Progress = silent
 
     def __enter__(self) -> "Stages":
         return self
 
     def __exit__(self, *reason: object) -> None:
-        self._shown.close()
+        self._bars.close()
 
     def stage(self, title: str, unit: str) -> Progress:
         """What tells how far the stage is, once it begins."""
-        bar: list[Progress] = []
 
         def on_step(done: int, total: int, note: str) -> None:
-            if self._current != title:
-                self._shown.close()
-                self._current = title
-                bar[:] = [self._shown.enter_context(progress(title, unit))]
-            bar[0](done, total, note)
+            if self._title != title:
+                self._bars.close()
+                self._title = title
+                self._on_step = self._bars.enter_context(progress(title, unit))
+            self._on_step(done, total, note)
 
         return on_step

@@ -20,6 +20,7 @@ from irfuse.metrics.sharpness import ag, ei, mg, sf
 from irfuse.metrics.ssim import mef_ssim, ms_ssim, qc, qy, ssim, ssim_a
 from irfuse.metrics.statistics import cc, scd, sd
 from irfuse.metrics.vif import vif, viff
+from irfuse.tables import ARROWS
 
 Direction = Literal["higher", "lower", "zero"]
 _INFINITY = float("inf")
@@ -51,7 +52,7 @@ class MetricInfo:
     @property
     def arrow(self) -> str:
         """Where its better values lie, as tables show it."""
-        return {"higher": "↑", "lower": "↓", "zero": "→0"}[self.direction]
+        return ARROWS[self.direction]
 
 
 METRICS: tuple[MetricInfo, ...] = (
