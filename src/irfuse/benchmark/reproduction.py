@@ -24,6 +24,8 @@ from irfuse.tables import digits
 from irfuse.training.data import read_grey
 from irfuse.training.validation import reconstruction
 
+_NEAR, _FAR = 0.02, 0.1
+
 
 @dataclass(frozen=True)
 class Row:
@@ -95,6 +97,7 @@ def to_markdown(method: str, table: PaperTable | ReconstructionTable, rows: Sequ
     """A table of a paper, its rows as they are printed, with irfuse's rows and the differences below."""
     numbers = printed(method, table)
     metrics = list(numbers.columns) or list(table.readings)
+    verdicts = []
     lines = [
         "| | " + " | ".join(metrics) + " |",
         "|---|" + "---:|" * len(metrics),
@@ -105,7 +108,7 @@ def to_markdown(method: str, table: PaperTable | ReconstructionTable, rows: Sequ
         lines.append(f"| paper: {name} | " + " | ".join("-" if value != value else value for value in values) + " |")
     for row in rows:
         if row.reason:
-            lines.append(f"| irfuse: {row.name}: not run: {row.reason} |" + " |" * len(metrics))
+            lines.append(f"| irfuse: {row.name}: not run |" + " |" * len(metrics))
             continue
         ours = [row.values.get(metric, math.nan) for metric in metrics]
         lines.append(f"| irfuse: {row.name} | " + " | ".join(map(digits, ours)) + " |")
@@ -113,8 +116,11 @@ def to_markdown(method: str, table: PaperTable | ReconstructionTable, rows: Sequ
             theirs = [float(numbers.loc[row.of, metric]) for metric in metrics]
             differences = [_signed(mine - other) for mine, other in zip(ours, theirs, strict=True)]
             lines.append("| difference to the paper | " + " | ".join(differences) + " |")
+            verdicts.append(f"{row.name}: {_verdict(dict(zip(metrics, zip(ours, theirs, strict=True), strict=True)))}")
     text = f"### {table.table}: {table.data}\n\n" + "\n".join(lines)
-    notes = [*table.notes, *(f"Failed: {row.name}: {hole}" for row in rows for hole in row.holes)]
+    reasons = dict.fromkeys(f"Not run: {row.reason}" for row in rows if row.reason)
+    holes = (f"Failed: {row.name}: {hole}" for row in rows for hole in row.holes)
+    notes = [*verdicts, *table.notes, *reasons, *holes]
     return f"{text}\n\n{_listed(notes)}" if notes else text
 
 
@@ -255,6 +261,23 @@ def _signed(difference: float) -> str:
     ('+0.0100', '-2.5000', '-')
     """
     return "-" if math.isnan(difference) else f"{difference:+.4f}"
+
+
+def _verdict(values: Mapping[str, tuple[float, float]]) -> str:
+    """How near each metric's (ours, theirs) are, in words.
+
+    >>> _verdict({"Q": (0.81, 0.8), "SD": (40.0, 48.0), "SF": (11.0, 12.0), "Qe": (math.nan, 0.7)})
+    'within 2 % of the paper: Q; within 10 %: SF; further away: SD (-17 %)'
+    """
+    apart = {name: ours / theirs - 1 for name, (ours, theirs) in values.items() if not math.isnan(ours)}
+    parts = {
+        "within 2 % of the paper": [name for name, share in apart.items() if abs(share) <= _NEAR],
+        "within 10 %": [name for name, share in apart.items() if _NEAR < abs(share) <= _FAR],
+        "further away": [
+            f"{name} ({share:+.0%})".replace("%", " %") for name, share in apart.items() if abs(share) > _FAR
+        ],
+    }
+    return "; ".join(f"{words}: {', '.join(names)}" for words, names in parts.items() if names)
 
 
 def _listed(notes: Sequence[str]) -> str:

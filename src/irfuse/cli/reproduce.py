@@ -1,10 +1,12 @@
 """`irfuse reproduce`."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from irfuse import __version__
 from irfuse.cli.console import output, printed_warnings
 from irfuse.cli.options import DeviceOption
 from irfuse.cli.stages import Stages
@@ -13,8 +15,8 @@ from irfuse.files import write_atomic
 
 _INTRODUCTION = """# The papers' tables, run again
 
-Printed by `irfuse reproduce`. Rows that begin with "paper" hold the papers' own figures, those of compared methods too;
-rows that begin with "irfuse" were measured.
+Printed by `irfuse reproduce`, irfuse {version}, on {machine}, {date}. Rows that begin with "paper" hold the papers' own
+figures, those of compared methods too; rows that begin with "irfuse" were measured.
 """
 
 
@@ -35,11 +37,12 @@ def reproduce(
     """
     from irfuse.benchmark.papers import PAPERS, find
     from irfuse.benchmark.reproduction import reproduce
-    from irfuse.device import cores
+    from irfuse.device import cores, machine, resolve
 
     if out is not None and not out.parent.is_dir():
         raise OutputError(f"cannot write {out}: there is no folder {out.parent}")
-    parts = [_INTRODUCTION] if method is None else []
+    measured = {"version": __version__, "machine": machine(resolve(device)), "date": date.today()}
+    parts = [_INTRODUCTION.format(**measured)] if method is None else []
     with printed_warnings(), Stages() as stages:
         for paper in PAPERS if method is None else [find(method)]:
             parts.append(

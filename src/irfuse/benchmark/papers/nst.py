@@ -28,6 +28,9 @@ NST = Paper(
                 "images.",
                 "How they were scaled: not said; here by area.",
                 "Which code of the metrics: its Q metrics fit Liu's (`liu`), its MG is Kumar's.",
+                "The paper's text taken literally (`reading=literal,stride=2`) gives other images than it shows; the "
+                "method as irfuse reads it is explained in docs/methods/nst.md.",
+                "H, SD, MG and SF are of the contrast of the images themselves, and these are not the same.",
             ),
         ),
     ),
