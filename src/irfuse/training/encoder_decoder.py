@@ -61,14 +61,14 @@ class Recipe:
     """
 
     epochs: int = 40
-    epoch_steps: int = 150
+    epoch_steps: int = 180
     batch: int = 16
     size: int = 256
     width: int = 16
     channels: Channels = 1
     qw_weight: float = 1.0
     qe_weight: float = 1.0
-    coarse_weight: float = 0.0
+    coarse_weight: float = 0.5
     mse_weight: float = 2.0
     learning_rate: float = 1e-3
     halved_at: tuple[int, ...] = (10, 20, 30)
@@ -76,7 +76,7 @@ class Recipe:
     augmented: float = 0.1
     blur: float = 1.5
     noise: float = 0.03
-    alike: float = 0.0
+    alike: float = 0.1
     precision: Precision = "float32"
     seed: int = 0
 
