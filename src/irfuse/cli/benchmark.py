@@ -9,7 +9,15 @@ from rich.table import Table
 
 from irfuse import datasets
 from irfuse.cli.console import errors, output, printed_warnings
-from irfuse.cli.options import DeviceOption, PercentilesOption, RangeOption, StretchOption, thermal
+from irfuse.cli.options import (
+    CacheOption,
+    DeviceOption,
+    JobsOption,
+    PercentilesOption,
+    RangeOption,
+    StretchOption,
+    thermal,
+)
 from irfuse.cli.stages import Stages
 from irfuse.errors import ParameterError
 from irfuse.files import check_folder
@@ -52,12 +60,8 @@ def benchmark(
     stretch: StretchOption = False,
     thermal_range: RangeOption = None,
     thermal_percentiles: PercentilesOption = (0.1, 99.9),
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes that score; by default one a core.")
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Keeps fused images and scores. [default: irfuse/benchmark in the user's cache]")
-    ] = None,
+    jobs: JobsOption = None,
+    cache: CacheOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Compare methods on the pairs of DATA, and write a report with tables and figures.

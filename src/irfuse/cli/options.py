@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -24,6 +25,13 @@ RangeOption = Annotated[
 PercentilesOption = Annotated[
     tuple[float, float],
     typer.Option(metavar="LOW HIGH", help="Percentiles that become black and white in each 16-bit infrared image."),
+]
+
+JobsOption = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="Processes that score; by default one a core.")
+]
+CacheOption = Annotated[
+    Path | None, typer.Option(help="Keeps fused images and scores. [default: irfuse/benchmark in the user's cache]")
 ]
 
 

@@ -8,7 +8,7 @@ import typer
 
 from irfuse import __version__
 from irfuse.cli.console import output, printed_warnings
-from irfuse.cli.options import DeviceOption
+from irfuse.cli.options import CacheOption, DeviceOption, JobsOption
 from irfuse.cli.stages import Stages
 from irfuse.errors import OutputError
 from irfuse.files import write_atomic
@@ -23,12 +23,8 @@ figures, those of compared methods too; rows that begin with "irfuse" were measu
 def reproduce(
     method: Annotated[str | None, typer.Argument(help="Whose paper; all by default.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option("--output", "-o", help="Write the Markdown to this file.")] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes that score; by default one a core.")
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Keeps fused images and scores. [default: irfuse/benchmark in the user's cache]")
-    ] = None,
+    jobs: JobsOption = None,
+    cache: CacheOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Run the tables of a method's paper again, and print its rows, irfuse's own, and the differences.
