@@ -257,10 +257,10 @@ def _scaled(pair: Pair, size: tuple[int, int], folder: Path) -> Pair:
 def _signed(difference: float) -> str:
     """A difference as it is printed.
 
-    >>> _signed(0.01), _signed(-2.5), _signed(math.nan)
-    ('+0.0100', '-2.5000', '-')
+    >>> _signed(0.01), _signed(-0.00002), _signed(math.nan)
+    ('+0.0100', '-2e-05', '-')
     """
-    return "-" if math.isnan(difference) else f"{difference:+.4f}"
+    return "-" if math.isnan(difference) else ("-" if difference < 0 else "+") + digits(abs(difference))
 
 
 def _verdict(values: Mapping[str, tuple[float, float]]) -> str:

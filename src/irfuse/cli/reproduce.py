@@ -15,8 +15,9 @@ from irfuse.files import write_atomic
 
 _INTRODUCTION = """# The papers' tables, run again
 
-Printed by `irfuse reproduce`, irfuse {version}, on {machine}, {date}. Rows that begin with "paper" hold the papers' own
-figures, those of compared methods too; rows that begin with "irfuse" were measured.
+Printed by `irfuse reproduce`, irfuse {version}, on {machine}, {date}.
+Rows that begin with "paper" hold the papers' own figures, those of compared methods too; rows that begin with "irfuse"
+were measured. Below each table stand how near they are, what the paper leaves open, and how it is taken here.
 """
 
 
