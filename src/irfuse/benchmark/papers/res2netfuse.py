@@ -44,8 +44,9 @@ RES2NETFUSE = Paper(
             ),
             notes=(
                 "Which 20 COCO images: not said; here the last 20 of 50 that were at hand.",
-                "Rebuilt images are rounded to 8 bits. PSNR is the mean of the images' own, as the paper's seems to be: "
-                "its 46.5 dB for 80,000 images are more than its MSE alone would give, 43.0 dB.",
+                "Rebuilt images are rounded to 8 bits.",
+                "PSNR is the mean of the images' own, as the paper's seems to be: its 46.5 dB for 80,000 images are "
+                "more than its MSE alone would give, 43.0 dB.",
             ),
         ),
         PaperTable(
