@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
@@ -75,7 +76,9 @@ def boxes(result: Result, protocol: str) -> Figure:
     down = -(-len(metrics) // across)
     longest = max(map(len, result.entrants))
     height = 0.9 + 0.19 * len(result.entrants)
-    figure = Figure(figsize=(0.8 + 0.06 * longest + 2.1 * across, height * down), layout="constrained")
+    # The layout is made once, for PDF; on pixels letters are a little wider.
+    layout = ConstrainedLayoutEngine(w_pad=0.1)
+    figure = Figure(figsize=(0.8 + 0.06 * longest + 2.1 * across, height * down), layout=layout)
     panels = figure.subplots(down, across, squeeze=False, sharey=True)
     for panel, metric in zip(panels.flat, metrics, strict=False):
         _box(panel, result.table(protocol, metric), metric)
