@@ -164,6 +164,7 @@ def test_guests_and_tables_without_numbers(folder: Path, monkeypatch: pytest.Mon
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     paper = Paper("nst", (replace(TABLE, ours=TABLE.ours[:1], size=None),))
     monkeypatch.setattr("irfuse.benchmark.papers.PAPERS", (paper,))
+    monkeypatch.setenv("IRFUSE_DATA", str(tmp_path))
     target = tmp_path / "reproduction.md"
     arguments = ["irfuse", "reproduce", "-j", "1", "--cache", str(tmp_path / "cache")]
     monkeypatch.setattr(sys, "argv", [*arguments, "-o", str(target)])
@@ -177,6 +178,24 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     printed = capsys.readouterr().out
     assert printed.startswith(f"{target}\n## nst\n")
     assert text.rstrip().endswith(printed.partition("\n")[2].rstrip())
+
+
+def test_without_data_nothing_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "reproduction.md"
+    target.write_text("what was there")
+    monkeypatch.setattr(sys, "argv", ["irfuse", "reproduce", "-o", str(target)])
+    monkeypatch.delenv("IRFUSE_DATA", raising=False)
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    monkeypatch.setenv("IRFUSE_DATA", str(tmp_path / "none"))
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    said = capsys.readouterr().err.splitlines()
+    assert "set IRFUSE_DATA" in said[0]
+    assert "the folder that IRFUSE_DATA names is not there" in said[1]
+    assert target.read_text() == "what was there"
 
 
 def test_no_paper() -> None:

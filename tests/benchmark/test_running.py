@@ -275,6 +275,8 @@ def test_nothing_starts_with_something_wrong(folder: Path, tmp_path: Path, rng: 
     refused(ParameterError, "is no metric", folder, ["average"], metrics=["none"])
     refused(ParameterError, "unknown protocol", folder, ["average"], protocols=["none"])
     refused(ParameterError, r"methods: a list of names is needed, such as \['average'\]", folder, "average")
+    refused(ParameterError, "functions: a dict by names is needed, not list", folder, functions=[inverted])
+    refused(ParameterError, "x: int is no function of two images", folder, functions={"x": 3})
     refused(ParameterError, "jobs cannot be 0", folder, ["average"], jobs=0)
     refused(PairError, "two pairs are named a", [pair, pair], ["average"])
     refused(PairError, "there is no pair", [], ["average"])

@@ -66,6 +66,8 @@ def test_nothing_is_compared_with_too_little(table: pd.DataFrame) -> None:
     assert math.isnan(ours.compare(table[:1]).difference)
     nobody = ours.compare(table[:0])
     assert (nobody.pairs, nobody.mean_ranks.isna().all()) == (0, True)
+    unscored = pd.DataFrame(math.nan, index=["x", "y"], columns=list("abc"))
+    assert ours.compare(ours.ranks(unscored, "higher")).pairs == 0
     same = pd.DataFrame(np.ones((5, 3)), columns=list("abc"))
     assert ours.compare(same).p == 1
 

@@ -59,6 +59,7 @@ class Grid:
         pairs: how many there are.
         columns, rows: the metrics, and the entrants.
         unranked: the metrics that the mean rank leaves out.
+        compared: how many pairs that is of.
     """
 
     protocol: str
@@ -66,15 +67,18 @@ class Grid:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     unranked: tuple[str, ...]
+    compared: int
 
     def notes(self) -> list[str]:
         """What one must know to read the table."""
         notes = [
             f"Mean and standard deviation over {self.pairs} pairs, protocol {self.protocol}; the best mean and the "
-            "second are marked, and the last column is the mean rank over all metrics."
+            "second are marked.",
+            "Rank: on each pair the entrants are ranked by the mean of their ranks by each metric; it is the mean over "
+            f"the {self.compared} pairs that all have scores for.",
         ]
         if any(cell.count for row in self.rows for cell in row.cells):
-            notes.append("In parentheses: of how many pairs, where not of all.")
+            notes.append("In parentheses: of how many pairs, where not of all; means of fewer pairs are not marked.")
         if self.unranked:
             notes.append(f"The mean rank leaves out {', '.join(self.unranked)}, which not all entrants have.")
         if any(row.trained for row in self.rows):
@@ -94,7 +98,7 @@ def make(result: Result, protocol: str) -> Grid:
         )
         for metric in metrics
     }
-    ranks = statistics.overall(result, protocol).mean_ranks
+    overall = statistics.overall(result, protocol)
     ranked = statistics.ranked(result, protocol)
     trained = {entrant for entrant, _ in result.trained()}
     rows = tuple(
@@ -102,13 +106,12 @@ def make(result: Result, protocol: str) -> Grid:
             entrant,
             entrant in trained,
             tuple(cells[metric][entrant] for metric in metrics),
-            "-" if math.isnan(rank := ranks.get(entrant, math.nan)) else f"{rank:.2f}",
+            "-" if math.isnan(rank := overall.mean_ranks.get(entrant, math.nan)) else f"{rank:.2f}",
         )
         for entrant in result.entrants
     )
-    return Grid(
-        protocol, len(result.pairs), tuple(map(column, metrics)), rows, tuple(m for m in metrics if m not in ranked)
-    )
+    unranked = tuple(metric for metric in metrics if metric not in ranked)
+    return Grid(protocol, len(result.pairs), tuple(map(column, metrics)), rows, unranked, overall.pairs)
 
 
 def to_latex(grid: Grid) -> str:

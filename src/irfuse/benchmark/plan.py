@@ -136,6 +136,12 @@ def make(
     for what, given in (("methods", methods), ("protocols", protocols), ("metrics", metrics)):
         if isinstance(given, str):
             raise ParameterError(f"{what}: a list of names is needed, such as [{given!r}]")
+    for what, named in (("functions", functions), ("fused", fused)):
+        if not isinstance(named, Mapping):
+            raise ParameterError(f"{what}: a dict by names is needed, not {type(named).__name__}")
+    for name, function in functions.items():
+        if not callable(function):
+            raise ParameterError(f"{name}: {type(function).__name__} is no function of two images")
     _check_names([*methods, *functions, *fused])
     evaluators = {name: Evaluator(metrics, name, thermal=thermal) for name in protocols}
     if not evaluators:

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ def write(
     make_folder(folder / "figures")
     _remove_earlier(folder)
     sections = {protocol: _section(result, protocol, folder) for protocol in result.protocols}
-    sheets = {name: _save(_sheet(result, name, region), folder / "figures" / f"sheet-{name}") for name in pairs}
+    sheets = {name: _save(_sheet(result, name, region), folder / "figures" / _file_name(name)) for name in pairs}
     _write_tables(result, sections, folder)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -101,6 +102,15 @@ def check_shown(names: Sequence[str], shown: Sequence[str] | None) -> list[str]:
         if name not in names:
             raise ParameterError(f"there is no pair {name!r} to show (pairs: {', '.join(names)})")
     return list(dict.fromkeys(shown))
+
+
+def _file_name(pair: str) -> str:
+    r"""The name of a pair's sheet, without what LaTeX or a file system does not take.
+
+    >>> _file_name("50% <b>")
+    'sheet-50___b_'
+    """
+    return "sheet-" + re.sub(r"[^\w.-]", "_", pair)
 
 
 def _remove_earlier(folder: Path) -> None:

@@ -91,7 +91,7 @@ def leaders(table: pd.DataFrame, better: Direction) -> pd.Series:
 def compare(ranked: pd.DataFrame) -> Comparison:
     """Compare entrants by their ranks, or by anything of which less is better."""
     again = ranks(ranked, "lower")
-    pairs, entrants = again.shape
+    pairs, entrants = again.shape if len(again.columns) else (0, 0)
     mean_ranks = again.mean() if pairs else pd.Series(math.nan, index=ranked.columns)
     if entrants < 3 or pairs < 2:
         return Comparison(mean_ranks, pairs, math.nan, math.nan)

@@ -88,7 +88,7 @@ def benchmark(
             data,
             method or [],
             fused=guests,
-            protocols=protocol or ["canonical"],
+            protocols=_names(protocol) or ["canonical"],
             metrics=_names(metrics),
             stretch=stretch,
             thermal=thermal(thermal_range, thermal_percentiles),

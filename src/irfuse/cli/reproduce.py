@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from irfuse import __version__
+from irfuse import __version__, datasets
 from irfuse.cli.console import output, printed_warnings
 from irfuse.cli.options import CacheOption, DeviceOption, JobsOption
 from irfuse.cli.stages import Stages
-from irfuse.errors import OutputError
+from irfuse.errors import DatasetError, OutputError
 from irfuse.files import write_atomic
 
 _INTRODUCTION = """# The papers' tables, run again
@@ -39,6 +39,8 @@ def reproduce(
     if out is not None and not out.parent.is_dir():
         raise OutputError(f"cannot write {out}: there is no folder {out.parent}")
     measured = {"version": __version__, "machine": machine(resolve(device)), "date": date.today()}
+    if not datasets.folder("the papers").is_dir():
+        raise DatasetError(f"{datasets.folder('the papers')}: the folder that IRFUSE_DATA names is not there")
     parts = [_INTRODUCTION.format(**measured)] if method is None else []
     with printed_warnings(), Stages() as stages:
         for paper in PAPERS if method is None else [find(method)]:
