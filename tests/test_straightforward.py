@@ -1,0 +1,39 @@
+"""What the speed of irfuse is compared with computes the same images."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from irfuse import images
+from irfuse.fuser import Fuser
+from irfuse.methods import build
+from irfuse.pairs import Pair
+
+PATH = Path(__file__).parents[1] / "benchmarks" / "straightforward.py"
+TOLERANCE = 1e-5
+"""Of pixels in [0, 1]: the sums are the same, in another order."""
+
+
+@pytest.fixture(scope="module")
+def straightforward() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("straightforward", PATH)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["res2netfuse", "encoder-decoder", "attention-ensemble"])
+def test_gives_what_irfuse_gives(straightforward: ModuleType, name: str, tno_01: Pair) -> None:
+    ir, vis = (torch.from_numpy(images.read(path)[None, None] / 255).float() for path in (tno_01.ir, tno_01.vis))
+    fused = straightforward.fuse(straightforward.load(name), ir, vis)
+    expected = Fuser(build(name), device="cpu")(ir, vis)
+    torch.testing.assert_close(fused, expected, rtol=0, atol=TOLERANCE)
+
+
+def test_every_network_is_checked(straightforward: ModuleType) -> None:
+    assert list(straightforward.NETWORKS) == ["res2netfuse", "encoder-decoder", "attention-ensemble"]
