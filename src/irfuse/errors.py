@@ -33,6 +33,10 @@ class MissingDependencyError(IrfuseError, ImportError):
     """An optional package that the call needs and that is not installed."""
 
 
+class ExportError(IrfuseError):
+    """A model file that was made and does not compute what its method does, or a file that is no such model."""
+
+
 class TrainingError(IrfuseError):
     """Training that cannot start, or cannot go on."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", NDArray[Any], "Tensor")
 
 _FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "float32": 1.0, "float64": 1.0}
+_ROUNDING = 1e-4
 
 
 def full_scale(dtype: str, name: str) -> float:
@@ -29,6 +30,25 @@ def full_scale(dtype: str, name: str) -> float:
     if dtype not in _FULL_SCALE:
         raise ImageError(f"{name}: {dtype} images are not supported; use uint8, uint16, or floats in [0, 1]")
     return _FULL_SCALE[dtype]
+
+
+def check_range(low: float, high: float, name: str) -> None:
+    """Refuse floating-point values beyond [0, 1], but for rounding, which is to be clipped.
+
+    Args:
+        low, high: the smallest and the largest value.
+        name: what the error calls the image: ``infrared`` or ``visible``.
+
+    Raises:
+        ImageError: the error gives the values and the way out.
+
+    >>> check_range(0.0, 1.00001, "visible")
+    """
+    if low < -_ROUNDING or high > 1 + _ROUNDING:
+        way_out = "scale it, or give thermal levels" if name == "infrared" else "scale it"
+        raise ImageError(
+            f"{name}: floating-point values must lie in [0, 1], these go from {low:g} to {high:g}; {way_out}"
+        )
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """Sizes, in integers alone: how far to pad an image, and how to cut it into tiles."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+from irfuse.errors import PairError
 
 
 def padded(side: int, multiple: int, minimum: int) -> int:
@@ -12,6 +14,21 @@ def padded(side: int, multiple: int, minimum: int) -> int:
     (48, 2, 32)
     """
     return -(-max(side, minimum) // multiple) * multiple
+
+
+def check_equal(ir: Sequence[int], vis: Sequence[int]) -> None:
+    """Refuse a pair whose images have not the same height and width.
+
+    Raises:
+        PairError: the error gives both sizes and the way out.
+
+    >>> check_equal((480, 640), (480, 640))
+    """
+    if tuple(ir) != tuple(vis):
+        raise PairError(
+            f"the sizes differ: infrared {ir[1]}x{ir[0]}, visible {vis[1]}x{vis[0]}; register the pair first, so that "
+            "both show the same scene pixel by pixel"
+        )
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,36 @@ def parameters(method: type[Method]) -> dict[str, Any]:
     return {p.name: types[p.name] for p in keywords if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
+def value(spec: str, parameter: str) -> str | None:
+    """The value that a spec gives a parameter, as text, or the one that it has without; None if there is no such one.
+
+    Raises:
+        SpecError: there is no such method.
+
+    >>> value("res2netfuse:weights=many", "weights"), value("res2netfuse", "weights"), value("average", "weights")
+    ('many', 'single', None)
+    """
+    parsed = Spec.parse(spec)
+    signature = inspect.signature(find(parsed.name).__init__).parameters
+    given = dict(parsed.parameters)
+    return given.get(parameter, str(signature[parameter].default)) if parameter in signature else None
+
+
+def shortest(spec: str) -> str:
+    """A spec without the parameters that it gives the value that they have anyway.
+
+    Raises:
+        SpecError: there is no such method.
+
+    >>> shortest("res2netfuse:strategy=l1-norm,weights=many")
+    'res2netfuse:weights=many'
+    """
+    parsed = Spec.parse(spec)
+    name = find(parsed.name).info.name
+    others = tuple((key, text) for key, text in parsed.parameters if text != value(name, key))
+    return str(Spec(name, others))
+
+
 def _provide(backbone: str, on_fetch: Progress) -> None:
     """Fetch a backbone's weights unless they are here; the method itself verifies those that are."""
     if not fetch.places(backbone):

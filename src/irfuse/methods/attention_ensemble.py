@@ -176,6 +176,7 @@ class AttentionEnsemble(Method):
         tiling="halo",
         halo=_FRAME,
     )
+    has_graph = True
 
     def __init__(self, *, weights: str = "full") -> None:
         super().__init__()

@@ -62,11 +62,14 @@ class Method(nn.Module):
     Attributes:
         info: the method's description.
         needs_statistics: whether `forward` depends on statistics of the whole image.
+        has_graph: whether `forward` is the same sequence of tensor operations for all images, so that it can be
+            exported and other engines than PyTorch can run it.
         vis_channels: of the visible and of the fused image, C; 3 is RGB.
     """
 
     info: ClassVar[MethodInfo]
     needs_statistics: bool = False
+    has_graph: bool = False
     vis_channels: Channels = 1
 
     def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:

@@ -102,6 +102,7 @@ class EncoderDecoder(Method):
         tiling="halo",
         halo=94,
     )
+    has_graph = True
 
     def __init__(self, *, weights: str = "luma") -> None:
         super().__init__()

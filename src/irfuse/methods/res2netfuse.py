@@ -107,12 +107,14 @@ class Res2NetFuse(Method):
         tiling="halo",
         halo=_FRAME,
     )
+    has_graph = True
 
     def __init__(self, *, strategy: Strategy = "l1-norm", weights: str = "single") -> None:
         super().__init__()
         check_choice("strategy", strategy, Strategy)
         self.strategy = strategy
         self.needs_statistics = strategy == "mean"
+        self.has_graph = not self.needs_statistics
         self.network = AutoEncoder()
         weight_files.load(self.network, self.info.name, weights)
 

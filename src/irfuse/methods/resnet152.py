@@ -59,6 +59,7 @@ class ResNet152(Method):
         year=2022,
         tiling="whole",
     )
+    has_graph = True
 
     def __init__(self, *, variant: Variant = "paper", backbone: Backbone = "resnet152", norm: Norm = "l1") -> None:
         super().__init__()
@@ -68,6 +69,8 @@ class ResNet152(Method):
         self.variant = variant
         self.backbone = backbone
         self.norm = norm
+        # ONNX has no Fourier transform that exports.
+        self.has_graph = variant == "paper"
         self.network = pretrained(backbone)
 
     def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
@@ -100,11 +103,12 @@ class ResNet152(Method):
 
     def _weights(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
         """The weights of two details."""
-        height, width = ir.shape[2:]
-        together = len(ir) * height * width <= _PIXELS_IN_ONE_BATCH
+        # The batch by its shape and not by `len`, which an export would take for a constant.
+        batch, _, height, width = ir.shape
+        together = batch * height * width <= _PIXELS_IN_ONE_BATCH
         _check_memory(ir, together)
         if together:
-            activities = [(maps[: len(ir)], maps[len(ir) :]) for maps in self._activities(torch.cat([ir, vis]))]
+            activities = [(maps[:batch], maps[batch:]) for maps in self._activities(torch.cat([ir, vis]))]
         else:
             activities = list(zip(self._activities(ir), self._activities(vis), strict=True))
         shares = torch.stack(
@@ -125,7 +129,7 @@ class ResNet152(Method):
             # A detail has no mean to subtract: it is fed in the network's own scale alone.
             fed = self.network.preprocessing
             std = detail.new_tensor(fed.std).view(3, 1, 1)
-            return self.network.network.features(detail * fed.scale / std, _PLACES)
+            return self.network.network.features(detail.expand(-1, 3, -1, -1) * fed.scale / std, _PLACES)
         network = self.network.network
         last = [f"layer{layer}.{len(getattr(network, f'layer{layer}')) - 1}" for layer in (2, 3, 4)]
         channels = detail.expand(-1, 3, -1, -1)
