@@ -44,7 +44,10 @@ def main() -> None:
     pair = next(pair for pair in pairs.find(data / "roadscene").pairs if pair.name == PAIR)
     ir, vis = images.read(pair.ir), images.read(pair.vis)
     shown = {"infrared": ir, "visible": vis}
-    shown |= {label: Fuser(f"attention-ensemble:weights={file}")(ir, vis) for label, file in files.items()}
+    shown |= {
+        label: Fuser(f"attention-ensemble:weights={file}", engine="torch", precision="fp32")(ir, vis)
+        for label, file in files.items()
+    }
     for axes, (label, image) in zip(pictures.subplots(1, 4), shown.items(), strict=True):
         axes.imshow(image[DETAIL], cmap="gray", vmin=0, vmax=255)
         axes.set(title=label, xticks=[], yticks=[])

@@ -43,7 +43,7 @@ def print_paper(papers: Path) -> None:
 
 
 def write_pictures(data: Path, folder: Path) -> None:
-    fusers = [Fuser(spec) for spec in SPECS.values()]
+    fusers = [Fuser(spec, engine="torch", precision="fp32") for spec in SPECS.values()]
     rows = []
     for data_set, names in SHOWN.items():
         for pair in (pair for pair in pairs.find(data / data_set).pairs if pair.name in names):
@@ -64,7 +64,7 @@ def main() -> None:
     specs = {name: f"attention-ensemble:weights={file}" for name, file in compared.items()} or SPECS
     means: dict[tuple[str, str], list[float]] = {}
     for spec in specs.values():
-        fuser = Fuser(spec)
+        fuser = Fuser(spec, engine="torch", precision="fp32")
         triples = [Triple(name, fuser(*pair), *pair) for name, pair in sources.items()]
         for protocol in PROTOCOLS:
             metrics = [metric for metric in METRICS if metric in protocol.readings]

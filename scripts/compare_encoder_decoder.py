@@ -45,7 +45,7 @@ def main() -> None:
     columns = [f"{metric} (`{protocol}`)" for metric, protocol in READINGS]
     print(f"\n| irfuse, {len(tno)} pairs | {' | '.join(columns)} | product |\n|---|" + "---:|" * (len(columns) + 1))
     for spec in SPECS:
-        fuser = Fuser(spec)
+        fuser = Fuser(spec, engine="torch", precision="fp32")
         triples = [Triple(name, fuser(*pair), *pair) for name, pair in sources.items()]
         means = {}
         for protocol in dict.fromkeys(protocol for _, protocol in READINGS):
@@ -57,7 +57,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         chosen = [pair for pair in pairs.find(data / "vifb").pairs if pair.name in VIFB]
         rows = [[images.read(pair.ir), images.read(pair.vis)] for pair in chosen]
-        rows = [[*row, *(Fuser(spec)(*row) for spec in SPECS)] for row in rows]
+        rows = [[*row, *(Fuser(spec, engine="torch", precision="fp32")(*row) for spec in SPECS)] for row in rows]
         images.write(Path(sys.argv[1]) / "encoder-decoder.jpg", sheet.comparison(rows, ["infrared", "visible", *SPECS]))
 
 

@@ -57,7 +57,7 @@ def main() -> None:
     print("| paper, ten pairs that it does not name |" + "".join(f" {printed.get(s, '')} |" for s in PAPER_METRICS))
     shown = [list(pairs[name]) for name in SHOWN]
     for spec in SPECS:
-        fuser = Fuser(spec)
+        fuser = Fuser(spec, engine="torch", precision="fp32")
         fused = {name: fuser(*pairs[name]) for name in NAMES}
         triples = [Triple(name, fused[name], *pairs[name]) for name in NAMES]
         scores = {}

@@ -43,7 +43,7 @@ def main() -> None:
     pairs = {name: [images.read(data / "tno21" / role / f"{name}.png") for role in ("ir", "vis")] for name in NAMES}
     fused = {AUTHORS: {name: images.read(data / "resnet152_authors" / f"{name}.png") for name in NAMES}}
     for variant, spec in VARIANTS.items():
-        fuser = Fuser(spec)
+        fuser = Fuser(spec, engine="torch", precision="fp32")
         fused[f"`variant={variant}`"] = {name: fuser(*pairs[name]) for name in NAMES}
         print(f"`variant={variant}` has ResNet-50's weights of layout `{fuser.method.network.layout}`.\n")
     scores = {}

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    fuser = irfuse.Fuser("res2netfuse", device="cpu")
+    fuser = irfuse.Fuser("res2netfuse", device="cpu", engine="torch", precision="fp32")
     rows = []
     for pair in samples.pairs():
         ir, vis = images.read(pair.ir), images.read(pair.vis)

@@ -18,6 +18,7 @@ from rich.console import Console
 import irfuse
 from irfuse import __version__, images, pairs, samples
 from irfuse.cli import console, main
+from irfuse.methods import METHODS
 from irfuse.pairs import Pair
 from irfuse.weights import fetch
 
@@ -433,3 +434,57 @@ def test_a_bar_may_wait_for_the_first_step(at_once: bool, monkeypatch: pytest.Mo
     with console.progress("fetching", "MB", at_once=at_once) as on_step:
         on_step(1, 2, "resnet50")
     assert "1/2" in shown.getvalue()
+
+
+def test_engine_and_precision(run: Run, tno_01: Pair, tmp_path: Path) -> None:
+    pair = ("fuse", tno_01.ir, tno_01.vis, "-m", "encoder-decoder")
+    status, _, said = run(*pair, "-o", tmp_path / "f.png", "--engine", "torch", "--precision", "fp32")
+    assert (status, said) == (0, "engine: torch, fp32: as asked for\n")
+    status, _, said = run(*pair, "-o", tmp_path / "auto.png")
+    assert status == 0
+    assert "fp32: the fastest here" in said or "bf16: the fastest here" in said
+    fused, auto = (images.read(tmp_path / name).astype(float) for name in ("f.png", "auto.png"))
+    assert ((fused - auto) ** 2).mean() < 255**2 * 10**-5
+    status, _, said = run(*pair, "-o", tmp_path / "f.png", "--precision", "fp16", "--device", "cpu")
+    assert (status, said) == (2, "irfuse: this cpu does not compute in fp16; choose precision auto or fp32\n")
+    status, _, said = run("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "f.png", "-m", "average", "--engine", "onnx")
+    assert status == 2
+    assert "average runs on engine torch in fp32 alone: it has no network" in said
+
+
+def test_export_and_its_model(run: Run, tno_01: Pair, tmp_path: Path) -> None:
+    for package in ("onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    file = tmp_path / "new" / "fuse.onnx"
+    status, printed, _ = run("export", "encoder-decoder", "-o", file)
+    assert status == 0
+    assert printed.startswith(f"{file}: at most ")
+    pair = ("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "f.png")
+    status, _, said = run(*pair, "--model", file)
+    assert (status, said) == (0, f"engine: onnx, fp32: encoder-decoder in {file}\n")
+    status, _, said = run(*pair, "--model", file, "--engine", "torch")
+    assert (status, said) == (
+        2,
+        "irfuse: --model says it all: leave out --method, --device, --engine and --precision\n",
+    )
+    status, _, said = run(*pair, "--model", tno_01.ir)
+    assert status == 2
+    assert "ONNX Runtime cannot read it" in said
+
+
+def test_exports_that_cannot_be(run: Run, tmp_path: Path) -> None:
+    status, _, said = run("export", "average", "-o", tmp_path / "average.onnx")
+    assert (status, said) == (2, "irfuse: average cannot be exported: it has no network\n")
+    status, _, said = run("export", "res2netfuse", "-o", tmp_path / "model.pt")
+    assert status == 2
+    assert "the name of the file must end in .onnx" in said
+
+
+def test_info(run: Run) -> None:
+    status, printed, _ = run("info", "--device", "cpu")
+    assert status == 0
+    assert "device: cpu, " in printed
+    assert "engine torch: here" in printed
+    for method in METHODS:
+        assert f"\n{method.info.name} " in printed
+    assert "it optimises each pair" in printed

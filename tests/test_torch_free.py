@@ -18,6 +18,7 @@ MODULES = (
     "irfuse.pairs",
     "irfuse.pipeline",
     "irfuse.progress",
+    "irfuse.runtime",
     "irfuse.samples",
     "irfuse.sheet",
     "irfuse.sizes",
@@ -47,7 +48,9 @@ def test_python_call_names_the_missing_package() -> None:
     "arguments",
     [
         ("methods",),
+        ("info",),
         ("demo", "-o", "/nowhere"),
+        ("export", "res2netfuse", "-o", "/nowhere/x.onnx"),
         ("train", "res2netfuse", "--images", ".", "-o", "x.safetensors"),
     ],
 )

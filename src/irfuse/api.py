@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
-from irfuse import images, scoring
-from irfuse.errors import ImageError, PairError, ParameterError
+from irfuse import pipeline, scoring
+from irfuse.engines.choose import EngineChoice, PrecisionChoice
+from irfuse.errors import ParameterError
 from irfuse.evaluation import Evaluator
 from irfuse.fuser import Color, Fuser
 from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
@@ -26,6 +25,8 @@ def fuse(
     *,
     method: str | Method = "res2netfuse",
     device: str = "auto",
+    engine: EngineChoice = "auto",
+    precision: PrecisionChoice = "auto",
     color: Color = "auto",
     stretch: bool = False,
     thermal: Levels | Percentiles = DEFAULT_THERMAL,
@@ -34,7 +35,7 @@ def fuse(
 
     Args:
         ir, vis: paths of image files, or arrays or tensors as :class:`irfuse.Fuser` takes them.
-        method, device, color, stretch, thermal: as :class:`irfuse.Fuser` takes them.
+        method, device, engine, precision, color, stretch, thermal: as :class:`irfuse.Fuser` takes them.
 
     Returns:
         An array, or a tensor where `vis` is one, of the visible image's size, channels and dtype.
@@ -47,23 +48,18 @@ def fuse(
     >>> fuse(pair.ir, pair.vis).shape
     (480, 640, 3)
     """
-    fuser = Fuser(method, device=device, color=color, stretch=stretch, thermal=thermal)
+    fuser = Fuser(
+        method,
+        device=device,
+        engine=engine,
+        precision=precision,
+        color=color,
+        stretch=stretch,
+        thermal=thermal,
+    )
     if isinstance(ir, str | Path) and isinstance(vis, str | Path):
-        return fuse_files(ir, vis, fuser)
+        return pipeline.fuse_files(ir, vis, fuser)
     return fuser(scoring.load(ir), scoring.load(vis))
-
-
-def fuse_files(ir: str | Path, vis: str | Path, fuser: Fuser) -> NDArray[Any]:
-    """Fuse the images of two files; an error names them.
-
-    Raises:
-        ImageError, PairError: a file cannot be read, or the images cannot be fused.
-    """
-    sources = images.read(ir), images.read(vis)
-    try:
-        return fuser(*sources)
-    except (ImageError, PairError) as error:
-        raise type(error)(f"{ir} and {vis}: {error}") from None
 
 
 def evaluate(

@@ -8,6 +8,9 @@ import torch
 
 from irfuse.errors import DeviceError
 
+_BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+"""Of CPUs that compute in bfloat16: of x86, and the last of ARM."""
+
 
 def resolve(name: str) -> torch.device:
     """The device of that name; ``auto`` is a GPU if there is one, else the CPU.
@@ -34,6 +37,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def computes_in(device: torch.device, precision: str) -> bool:
+    """Whether a device computes in ``fp32``, ``fp16`` or ``bf16`` itself, which is when that is fast.
+
+    >>> computes_in(torch.device("cpu"), "fp32"), computes_in(torch.device("cpu"), "fp16")
+    (True, False)
+    """
+    if precision == "fp32":
+        return True
+    if device.type == "cuda":
+        return precision == "fp16" or torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and precision == "bf16" and not _BF16_FLAGS.isdisjoint(_cpu_flags())
+
+
 def free_memory(device: torch.device) -> int | None:
     """The bytes that can still be had on a device; None where the system does not tell."""
     if device.type == "cuda":
@@ -54,3 +70,12 @@ def machine(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{os.cpu_count()} CPU cores ({platform.machine()}), {torch.get_num_threads()} threads"
+
+
+def _cpu_flags() -> set[str]:
+    """What the CPU says that it knows; nothing where the system does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split()) for line in lines if line.startswith(("flags", "Features"))), set())

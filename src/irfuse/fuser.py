@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from irfuse import color as colors
-from irfuse import levels, sizes
+from irfuse import engines, levels, sizes
 from irfuse.device import resolve
+from irfuse.engines.base import Engine
+from irfuse.engines.choose import EngineChoice, PrecisionChoice, choose
 from irfuse.errors import ImageError, IrfuseError, PairError, ParameterError, SuspiciousPairWarning
 from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.methods import build
@@ -22,8 +24,6 @@ from irfuse.progress import Progress, silent
 
 Color = Literal["auto", "gray"]
 Image = TypeVar("Image", NDArray[Any], Tensor)
-
-_ROUNDING = 1e-4
 
 
 class Fuser:
@@ -36,6 +36,10 @@ class Fuser:
     Args:
         method: a method, or a spec that builds one. A method is moved to the device and put into evaluation mode.
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1`` and so on.
+        engine: what computes the method: ``torch``, ``compile``, ``onnx``, ``openvino``, or ``auto``, which is the
+            fastest that is installed and keeps 50 dB against ``torch`` in ``fp32``. A method that is given as an object
+            stays with that under ``auto``. Papers' numbers want ``engine="torch", precision="fp32"``.
+        precision: ``fp32``, ``fp16``, ``bf16``, or ``auto``, likewise.
         color: ``auto`` keeps the chroma of a colour visible image; ``gray`` returns the fused luma alone.
         stretch: stretch each fused luma to the whole of [0, 1].
         thermal: how infrared values become [0, 1]. `Levels` apply to any dtype; `Percentiles` to ``uint16`` images,
@@ -45,11 +49,15 @@ class Fuser:
             that are not on this machine.
         tile: images of more than tile x tile pixels are fused in parts of at most that size, where the method allows.
 
+    Attributes:
+        choice: the engine and the precision, and why.
+
     Raises:
         ParameterError: an argument is impossible.
         SpecError: the method's spec is wrong.
         WeightsError: the weights that the spec asks for cannot be had.
-        DeviceError: the device is not there.
+        DeviceError: the device is not there, or not one for that engine or precision.
+        MissingDependencyError: the engine that is asked for is not installed.
 
     >>> ir = np.zeros((48, 64), np.uint8)
     >>> vis = np.full((48, 64, 3), (200, 100, 50), np.uint8)
@@ -63,6 +71,8 @@ class Fuser:
         method: str | Method = "res2netfuse",
         *,
         device: str = "auto",
+        engine: EngineChoice = "auto",
+        precision: PrecisionChoice = "auto",
         color: Color = "auto",
         stretch: bool = False,
         thermal: Levels | Percentiles = DEFAULT_THERMAL,
@@ -80,6 +90,8 @@ class Fuser:
         built = build(method, on_fetch=on_fetch) if isinstance(method, str) else method
         # Convolutions on a CPU take two thirds of the time with the channels last.
         self.method = built.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.choice = choose(self.method, method if isinstance(method, str) else None, self.device, engine, precision)
+        self._engine: Engine | None = None
         self.color = color
         self.stretch = stretch
         self.thermal = thermal
@@ -164,8 +176,13 @@ class Fuser:
     def _fuse_whole(self, ir: Tensor, vis: Tensor) -> Tensor:
         if isinstance(self.method, IterativeMethod):
             return self.method.solve(ir, vis, self.on_iteration).fused
-        fused: Tensor = self.method(ir, vis)
-        return fused
+        return self._compute(ir, vis)
+
+    def _compute(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
+        # Made when it is first needed: it can take a second, and a folder may hold nothing to do.
+        if self._engine is None:
+            self._engine = engines.make(self.choice, self.method)
+        return self._engine(ir, vis, statistics)
 
     def _fuse_tiles(self, ir: Tensor, vis: Tensor) -> Tensor:
         """Fuse in tiles that agree with the whole: each sees all that its pixels depend on."""
@@ -176,7 +193,7 @@ class Fuser:
             statistics = self.method.merge([self.method.measure(*_outer(tile, ir, vis), tile.core) for tile in tiles])
         fused = torch.empty_like(vis)
         for tile in tiles:
-            part = self.method(*_outer(tile, ir, vis), statistics)
+            part = self._compute(*_outer(tile, ir, vis), statistics)
             fused[..., tile.rows, tile.columns] = part[(..., *tile.core)]
         return fused
 
@@ -198,12 +215,7 @@ class _Pair:
     @classmethod
     def of(cls, ir: NDArray[Any] | Tensor, vis: NDArray[Any] | Tensor) -> "_Pair":
         pair = cls(_planes(ir, "infrared"), _planes(vis, "visible"), isinstance(vis, Tensor), vis.ndim)
-        if pair.ir.shape[2:] != pair.vis.shape[2:]:
-            (ir_height, ir_width), (vis_height, vis_width) = pair.ir.shape[2:], pair.vis.shape[2:]
-            raise PairError(
-                f"the sizes differ: infrared {ir_width}x{ir_height}, visible {vis_width}x{vis_height}; register the "
-                "pair first, so that both show the same scene pixel by pixel"
-            )
+        sizes.check_equal(pair.ir.shape[2:], pair.vis.shape[2:])
         if len(pair.ir) != len(pair.vis):
             raise PairError(f"the batches differ: {len(pair.ir)} infrared and {len(pair.vis)} visible images")
         if _in_color(pair.ir) and not _in_color(pair.vis):
@@ -270,12 +282,7 @@ def _luma(planes: Tensor) -> Tensor:
 def _to_unit(image: Tensor, name: str) -> Tensor:
     unit = image.to(torch.float32) / levels.full_scale(_dtype_name(image), name)
     if image.is_floating_point():
-        low, high = unit.min().item(), unit.max().item()
-        if low < -_ROUNDING or high > 1 + _ROUNDING:
-            way_out = "scale it, or give thermal levels" if name == "infrared" else "scale it"
-            raise ImageError(
-                f"{name}: floating-point values must lie in [0, 1], these go from {low:g} to {high:g}; {way_out}"
-            )
+        levels.check_range(unit.min().item(), unit.max().item(), name)
         unit = unit.clamp(0, 1)
     return unit
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from irfuse import images
-from irfuse.errors import ImageError, IrfuseError, OutputError, StoppedError, SuspiciousPairWarning
+from irfuse.errors import ImageError, IrfuseError, OutputError, PairError, StoppedError, SuspiciousPairWarning
 from irfuse.files import make_folder, remove_unfinished
 from irfuse.images import Array
 from irfuse.pairs import Pair
@@ -118,6 +118,19 @@ def run(
         # Leaving the executors has waited for the results that were being written.
         raise StoppedError(f"stopped; what {output} holds is whole: go on with --resume") from None
     return report
+
+
+def fuse_files(ir: str | Path, vis: str | Path, fuse: FusePair) -> Array:
+    """Fuse the images of two files; an error names them.
+
+    Raises:
+        ImageError, PairError: a file cannot be read, or the images cannot be fused.
+    """
+    sources = images.read(ir), images.read(vis)
+    try:
+        return fuse(*sources)
+    except (ImageError, PairError) as error:
+        raise type(error)(f"{ir} and {vis}: {error}") from None
 
 
 def _ahead(executor: Executor, function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, Future[R]]]:

@@ -17,6 +17,7 @@ from irfuse.files import sha256
 from irfuse.fuser import Fuser
 from irfuse.images import Array
 from irfuse.levels import Levels
+from irfuse.methods import build
 from irfuse.pairs import Pair
 
 from .conftest import METRICS, inverted
@@ -66,6 +67,22 @@ def test_operations_and_parameters_of_a_network(folder: Path, tmp_path: Path) ->
     # Two multiplications and additions a weight, pixel and encoded source at least.
     assert row["operations"] > 2 * 101217 * 64 * 80
     assert row["size"] == "80x64"
+
+
+def test_what_is_installed_changes_nothing(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    made = []
+
+    def fuser(*arguments: Any, **more: Any) -> Fuser:
+        made.append(Fuser(*arguments, **more))
+        return made[-1]
+
+    monkeypatch.setattr(running, "Fuser", fuser)
+    found = benchmark.run(folder, ["encoder-decoder", "average"], metrics=["en"], cache=tmp_path)
+    assert [str(one.choice) for one in made] == ["torch, fp32: as asked for", "torch, fp32: it has no network"]
+    assert found.settings["engine"] == "torch in fp32"
+    pair = found.pairs[0]
+    expected = Fuser(build("encoder-decoder"))(images.read(pair.ir), images.read(pair.vis))
+    np.testing.assert_array_equal(images.read(found.fused["encoder-decoder", pair.name]), expected)
 
 
 def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:

@@ -21,7 +21,9 @@ BLOCKS = 6
 def block_means(spec: str, name: str) -> list[list[float]]:
     """The fused luma of a sample pair, averaged over 6x6 blocks."""
     pair = next(pair for pair in samples.pairs() if pair.name == name)
-    fused = Fuser(spec, device="cpu", color="gray")(images.read(pair.ir), images.read(pair.vis))
+    fused = Fuser(spec, device="cpu", engine="torch", precision="fp32", color="gray")(
+        images.read(pair.ir), images.read(pair.vis)
+    )
     rows = np.array_split(fused.astype(float), BLOCKS)
     return [[round(float(block.mean()), 3) for block in np.array_split(row, BLOCKS, axis=1)] for row in rows]
 

@@ -72,6 +72,8 @@ def run(
 ) -> Result:
     """Fuse pairs by methods, and score what they give. What was done before is not done again.
 
+    irfuse's methods are computed by engine ``torch`` in ``fp32``, whatever is installed.
+
     Everything is checked before the work starts. A method that fails on a pair leaves a hole that the result names.
 
     Args:
@@ -134,6 +136,7 @@ def run(
             "stretch": "yes" if stretch else "no",
             "infrared": f"from {thermal.low:g} to {thermal.high:g} ({levels})",
             "device": place.type,
+            "engine": "torch in fp32",
         },
     )
 
@@ -186,7 +189,15 @@ class _Fusing:
         if isinstance(entrant, Own):
             return entrant.function
         how = self._settings
-        return Fuser(entrant.spec, device=how.device, stretch=how.stretch, thermal=how.thermal)
+        # Scores are not to depend on what is installed, and operations are counted by PyTorch alone.
+        return Fuser(
+            entrant.spec,
+            device=how.device,
+            engine="torch",
+            precision="fp32",
+            stretch=how.stretch,
+            thermal=how.thermal,
+        )
 
     def _key(self, entrant: Method | Own, scene: Scene) -> str:
         if isinstance(entrant, Own):

@@ -12,7 +12,9 @@ from irfuse.cli.benchmark import benchmark
 from irfuse.cli.console import errors
 from irfuse.cli.demo import demo
 from irfuse.cli.evaluate import evaluate
+from irfuse.cli.export import export
 from irfuse.cli.fuse import fuse
+from irfuse.cli.info import info
 from irfuse.cli.methods import methods
 from irfuse.cli.metrics import metrics, protocols
 from irfuse.cli.reproduce import reproduce
@@ -31,6 +33,8 @@ app.command()(fuse)
 app.command()(evaluate)
 app.command()(benchmark)
 app.command()(reproduce)
+app.command()(export)
+app.command()(info)
 app.command()(demo)
 app.command()(methods)
 app.command()(metrics)

@@ -1,9 +1,8 @@
 """`irfuse fuse`."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,17 +11,26 @@ from irfuse.cli.console import errors, output, printed_warnings, progress
 from irfuse.cli.options import (
     ColorOption,
     DeviceOption,
+    EngineOption,
     MethodOption,
     PercentilesOption,
+    PrecisionOption,
     RangeOption,
     StretchOption,
     thermal,
 )
-from irfuse.errors import ImageError, OutputError, PairError
+from irfuse.errors import ImageError, OutputError, PairError, ParameterError
 from irfuse.files import make_folder
+from irfuse.pipeline import FusePair
+from irfuse.progress import Progress, silent
 
-if TYPE_CHECKING:
-    from irfuse.fuser import Fuser
+Make = Callable[[Progress, Progress], tuple[FusePair, str]]
+"""Makes what fuses a pair, when it is told whom to tell of fetched weights and of the steps of an optimisation.
+
+With it comes what computes it, to be printed.
+"""
+
+_METHOD = "res2netfuse"
 
 
 def fuse(
@@ -30,12 +38,18 @@ def fuse(
     vis: Annotated[Path | None, typer.Argument(help="The visible image or folder.", show_default=False)] = None,
     *,
     out: Annotated[Path, typer.Option("--output", "-o", help="The fused image, or the folder of fused images.")],
-    method: MethodOption = "res2netfuse",
+    method: MethodOption = _METHOD,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Instead of a method, a file that irfuse export made; it needs ONNX Runtime alone."),
+    ] = None,
     color: ColorOption = "auto",
     stretch: StretchOption = False,
     thermal_range: RangeOption = None,
     thermal_percentiles: PercentilesOption = (0.1, 99.9),
     device: DeviceOption = "auto",
+    engine: EngineOption = "auto",
+    precision: PrecisionOption = "auto",
     extension: Annotated[
         str, typer.Option("--format", help="The ending of a folder's results: png, tiff, jpg, ...")
     ] = "png",
@@ -55,17 +69,40 @@ def fuse(
     else:
         pairing = _pairing(ir, vis)
 
-    from irfuse.fuser import Fuser
-
+    if model is not None and (method, device, engine, precision) != (_METHOD, "auto", "auto", "auto"):
+        raise ParameterError("--model says it all: leave out --method, --device, --engine and --precision")
     scale = thermal(thermal_range, thermal_percentiles)
-    make = partial(Fuser, method, device=device, color=color, stretch=stretch, thermal=scale)
+
+    def make(on_fetch: Progress, on_iteration: Progress) -> tuple[FusePair, str]:
+        if model is not None:
+            from irfuse.runtime import Model
+
+            running = Model(model, color=color, stretch=stretch, thermal=scale)
+            said = running.metadata
+            return running, f"onnx, {said['precision']}: {said['spec']} in {model}"
+        from irfuse.fuser import Fuser
+
+        fuser = Fuser(
+            method,
+            device=device,
+            engine=engine,
+            precision=precision,
+            color=color,
+            stretch=stretch,
+            thermal=scale,
+            on_fetch=on_fetch,
+            on_iteration=on_iteration,
+        )
+        return fuser, str(fuser.choice)
+
     if pairing is not None:
         with progress("fetching", "MB", at_once=False) as on_fetch:
-            fuser = make(on_fetch=on_fetch)
+            fuse_pair, engine_used = make(on_fetch, silent)
         for path in pairing.alone:
             errors.print(f"no partner: {path}", style="yellow", markup=False)
         with progress("fusing", "pairs") as on_step:
-            report = pipeline.run(pairing.pairs, out, fuser, extension=ending, resume=resume, on_step=on_step)
+            report = pipeline.run(pairing.pairs, out, fuse_pair, extension=ending, resume=resume, on_step=on_step)
+        _print_engine(engine_used)
         print_report(report, out)
     elif vis is not None:
         _fuse_pair(ir, vis, out, make, resume)
@@ -94,20 +131,22 @@ def _check_files(ir: Path, vis: Path, out: Path) -> None:
         raise OutputError(f"{out}: the name of the fused image must end in one of {' '.join(images.EXTENSIONS)}")
 
 
-def _fuse_pair(ir: Path, vis: Path, out: Path, make: "Callable[..., Fuser]", resume: bool) -> None:
-    """Fuse one pair with the Fuser that `make` makes when it is told whom to report to."""
-    from irfuse import api
-
+def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, resume: bool) -> None:
     if resume and pipeline.is_whole(out):
         output.print(f"was there already: {out}", markup=False)
         return
     with printed_warnings(), progress("optimising", "steps", at_once=False) as on_iteration:
         with progress("fetching", "MB", at_once=False) as on_fetch:
-            fuser = make(on_iteration=on_iteration, on_fetch=on_fetch)
-        fused = api.fuse_files(ir, vis, fuser)
+            fuse_pair, engine_used = make(on_fetch, on_iteration)
+        fused = pipeline.fuse_files(ir, vis, fuse_pair)
     make_folder(out.parent)
     images.write(out, fused)
+    _print_engine(engine_used)
     output.print(str(out), markup=False)
+
+
+def _print_engine(used: str) -> None:
+    errors.print(f"engine: {used}", markup=False)
 
 
 def print_report(report: pipeline.Report, out: Path) -> None:

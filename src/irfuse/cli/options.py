@@ -18,6 +18,13 @@ ColorOption = Annotated[
 ]
 StretchOption = Annotated[bool, typer.Option("--stretch", help="Stretch each result to the whole range of brightness.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+EngineOption = Annotated[
+    Literal["auto", "torch", "compile", "onnx", "openvino"],
+    typer.Option(help="What computes the method; auto is the fastest that is installed and keeps 50 dB."),
+]
+PrecisionOption = Annotated[
+    Literal["auto", "fp32", "fp16", "bf16"], typer.Option(help="In which the method is computed; auto, likewise.")
+]
 RangeOption = Annotated[
     tuple[float, float] | None,
     typer.Option(metavar="LOW HIGH", help="Raw infrared values that become black and white, the same in all frames."),

@@ -1,0 +1,83 @@
+"""Compare each engine and precision with float32 PyTorch on the sample pairs, and write the table that `auto` goes by.
+
+python scripts/measure_tolerances.py
+
+It writes src/irfuse/engines/tolerances.toml. Half precision on a GPU is measured on the CPU, whose sums are at least
+as exact. Run it on a CPU that computes in bfloat16 itself; it takes minutes, most of them for the compiler.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from irfuse import engines, images, samples, sizes
+from irfuse.color import luma
+from irfuse.device import computes_in
+from irfuse.engines.base import EngineName, Precision
+from irfuse.engines.choose import Choice
+from irfuse.engines.tolerances import PATH
+from irfuse.export import facts
+from irfuse.methods import build
+from irfuse.methods.base import Method
+from irfuse.pairs import Pair
+
+SPECS = ("res2netfuse", "res2netfuse:weights=many", "encoder-decoder", "attention-ensemble")
+WAYS: tuple[tuple[EngineName, Precision], ...] = (
+    ("torch", "fp16"),
+    ("torch", "bf16"),
+    ("compile", "fp32"),
+    ("compile", "bf16"),
+    ("onnx", "fp32"),
+    ("openvino", "fp32"),
+    ("openvino", "bf16"),
+)
+
+
+def sources(pair: Pair, method: Method) -> tuple[Tensor, Tensor]:
+    """The lumas of a pair, padded to the method's size rule."""
+    info = method.info
+    padded = []
+    for path in (pair.ir, pair.vis):
+        image = torch.from_numpy(images.read(path)).float() / 255
+        gray = luma(image[..., 0], image[..., 1], image[..., 2]) if image.ndim == 3 else image
+        below, right = (sizes.padded(side, info.multiple, info.minimum) - side for side in gray.shape)
+        padded.append(F.pad(gray[None, None], (0, right, 0, below), mode="replicate"))
+    return padded[0], padded[1]
+
+
+def main() -> None:
+    if not computes_in(torch.device("cpu"), "bf16"):
+        raise SystemExit("this CPU does not compute in bfloat16")
+    torch.set_grad_enabled(False)
+    lines = [
+        "# How near engines come to float32 PyTorch on the sample pairs: the smallest PSNR of their fused lumas, in",
+        "# decibels, and the largest difference of a pixel, in [0, 1]. Written by scripts/measure_tolerances.py.",
+    ]
+    for spec in SPECS:
+        method = build(spec).eval().to(memory_format=torch.channels_last)
+        pairs = [sources(pair, method) for pair in samples.pairs()]
+        expected = [method(*pair) for pair in pairs]
+        for name, precision in WAYS:
+            engine = engines.make(Choice(name, precision, "to measure"), method)
+            errors = [(engine(*pair) - fused).double() for pair, fused in zip(pairs, expected, strict=True)]
+            psnr = -10 * math.log10(max(float(error.square().mean()) for error in errors))
+            difference = max(float(error.abs().max()) for error in errors)
+            print(spec, name, precision, f"{psnr:.1f} dB, {difference:.2g}", flush=True)
+            lines += [
+                "",
+                "[[tolerances]]",
+                f'spec = "{spec}"',
+                f'weights_sha256 = "{facts(method, spec)["weights_sha256"]}"',
+                f'engine = "{name}"',
+                f'precision = "{precision}"',
+                # Rounded to what is worse.
+                f"psnr = {math.floor(10 * psnr) / 10}",
+                f"difference = {math.ceil(1e7 * difference) / 1e7:.7f}",
+            ]
+    PATH.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""`irfuse export`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from irfuse.cli.console import output, progress
+from irfuse.errors import OutputError
+from irfuse.files import make_folder
+
+
+def export(
+    method: Annotated[
+        str, typer.Argument(metavar="SPEC", help="NAME or NAME:parameter=value,...; `irfuse methods` lists them.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option("--output", "-o", help="The file, whose name ends in .onnx.")],
+    precision: Annotated[
+        Literal["fp32", "fp16"], typer.Option(help="In which the file computes; fp16 is for GPUs.")
+    ] = "fp32",
+) -> None:
+    """Write a method as an ONNX file for machines without PyTorch, checked against PyTorch on the sample pairs.
+
+    `irfuse fuse --model FILE IR VIS -o OUT` runs it, with ONNX Runtime alone.
+    """
+    if out.suffix != ".onnx":
+        raise OutputError(f"{out}: the name of the file must end in .onnx")
+    from irfuse.export import export as export_method
+
+    make_folder(out.parent)
+    with progress("fetching", "MB", at_once=False) as on_fetch:
+        done = export_method(method, out, precision=precision, on_fetch=on_fetch)
+    output.print(
+        f"{done.path}: at most {done.difference:.2g} from PyTorch in float32 on the sample pairs ({done.psnr:.1f} dB)",
+        markup=False,
+    )

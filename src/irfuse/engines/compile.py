@@ -1,0 +1,20 @@
+"""PyTorch's compiler: the first pair of a size waits for it, up to a minute."""
+
+import torch
+from torch import Tensor
+
+from irfuse.engines.base import Precision
+from irfuse.engines.torch import DTYPES, in_precision
+from irfuse.methods.base import Method
+
+
+class Compiled:
+    """A method, compiled: for the first size alone, and once more for all sizes when another comes."""
+
+    def __init__(self, method: Method, precision: Precision) -> None:
+        self._dtype = DTYPES[precision]
+        self._method = torch.compile(in_precision(method, precision))
+
+    def __call__(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
+        fused: Tensor = self._method(ir.to(self._dtype), vis.to(self._dtype), statistics)
+        return fused.float()

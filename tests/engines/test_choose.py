@@ -1,0 +1,168 @@
+"""What computes a method: what is asked for, or the fastest that is here and near enough; the reason is told."""
+
+import re
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+
+import pytest
+import torch
+
+from irfuse.engines import choose as choosing
+from irfuse.engines.choose import Choice, choose
+from irfuse.engines.tolerances import LEAST, tolerances
+from irfuse.errors import DeviceError, MissingDependencyError, ParameterError
+from irfuse.export import facts
+from irfuse.fuser import Fuser
+from irfuse.methods import build, find
+from irfuse.methods.res2netfuse import Res2NetFuse
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+NETWORKS = ("res2netfuse", "encoder-decoder", "attention-ensemble")
+ALL = frozenset({"onnx", "onnxruntime", "openvino", "triton"})
+
+Machine = Callable[..., None]
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Make this machine one that has these packages and computes in these precisions."""
+
+    def machine(packages: frozenset[str] = ALL, precisions: tuple[str, ...] = ("fp32", "bf16", "fp16")) -> None:
+        def find_spec(name: str) -> ModuleSpec | None:
+            return ModuleSpec(name, None) if name in packages else None
+
+        monkeypatch.setattr(choosing, "find_spec", find_spec)
+        monkeypatch.setattr(choosing, "computes_in", lambda device, precision: precision in precisions)
+
+    return machine
+
+
+def way(choice: Choice) -> tuple[str, str]:
+    return choice.engine, choice.precision
+
+
+@pytest.mark.parametrize("spec", NETWORKS)
+def test_auto_takes_the_fastest_and_reports_what_it_falls_back_from(spec: str, machine: Machine) -> None:
+    method = find(spec)
+    machine()
+    choice = choose(method, spec, CPU)
+    assert way(choice) == ("openvino", "bf16")
+    assert re.fullmatch(r"the fastest here that keeps 50 dB, at 5\d\.\d dB from float32", choice.reason)
+    machine(precisions=("fp32",))
+    choice = choose(method, spec, CPU)
+    assert way(choice) == ("openvino", "fp32")
+    assert "this cpu does not compute in bf16" in choice.reason
+    machine(packages=frozenset({"onnx", "onnxruntime"}))
+    choice = choose(method, spec, CPU)
+    assert way(choice) == ("torch", "bf16")
+    assert choice.reason.count("openvino is not installed") == 1
+    machine(packages=frozenset({"onnx", "onnxruntime"}), precisions=("fp32",))
+    assert way(choose(method, spec, CPU)) == ("onnx", "fp32")
+    machine(packages=frozenset(), precisions=("fp32",))
+    choice = choose(method, spec, CPU)
+    assert way(choice) == ("torch", "fp32")
+    assert "openvino is not installed; this cpu does not compute in bf16; onnx is not installed" in choice.reason
+    machine()
+    assert way(choose(method, spec, GPU)) == ("torch", "fp16")
+
+
+def test_auto_keeps_50_decibels(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine()
+    monkeypatch.setattr(choosing, "psnr", lambda *way: LEAST - 0.1)
+    choice = choose(Res2NetFuse, "res2netfuse", CPU)
+    assert way(choice) == ("openvino", "fp32")
+    assert "openvino in bf16 keeps 49.9 dB only" in choice.reason
+    assert way(choose(Res2NetFuse, "res2netfuse", CPU, engine="torch")) == ("torch", "fp32")
+    # What is asked for is given, however far it is from float32.
+    assert way(choose(Res2NetFuse, "res2netfuse", CPU, precision="bf16")) == ("openvino", "bf16")
+
+
+def test_of_other_weights_and_objects_nothing_is_known(machine: Machine) -> None:
+    machine()
+    choice = choose(Res2NetFuse, "res2netfuse:weights=mine.safetensors", CPU)
+    assert way(choice) == ("openvino", "fp32")
+    assert "of bf16 nothing was measured" in choice.reason
+    choice = choose(Res2NetFuse(), None, CPU)
+    assert way(choice) == ("torch", "fp32")
+    assert way(choose(Res2NetFuse(), None, CPU, engine="openvino")) == ("openvino", "fp32")
+    # Parameters that are what they would be anyway change nothing.
+    assert way(choose(Res2NetFuse, "res2netfuse:strategy=l1-norm", CPU)) == ("openvino", "bf16")
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ("average", "it has no network"),
+        ("laplacian-pyramid", "it has no network"),
+        ("nst", "it optimises each pair anew"),
+        ("res2netfuse:strategy=mean", "with these parameters it needs statistics of the whole image"),
+    ],
+)
+def test_methods_without_a_graph_stay_with_torch(spec: str, reason: str, machine: Machine) -> None:
+    machine()
+    method = build(spec)
+    assert choose(method, spec, CPU) == Choice("torch", "fp32", reason)
+    assert choose(method, spec, CPU, engine="torch", precision="fp32") == Choice("torch", "fp32", reason)
+    for asked in ({"engine": "onnx"}, {"precision": "bf16"}):
+        with pytest.raises(ParameterError, match=f"runs on engine torch in fp32 alone: {reason}"):
+            choose(method, spec, CPU, **asked)
+
+
+def test_whole_images_stay_with_torch_which_knows_their_memory(machine: Machine) -> None:
+    machine()
+    method = find("resnet152")
+    assert way(choose(method, "resnet152", CPU)) == ("torch", "fp32")
+    assert way(choose(method, "resnet152", CPU, engine="openvino")) == ("openvino", "fp32")
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "error", "reason"),
+    [
+        ({"engine": "onnx"}, CPU, MissingDependencyError, r'pip install "irfuse\[onnx\]"'),
+        ({"engine": "openvino"}, CPU, MissingDependencyError, r'pip install "irfuse\[openvino\]"'),
+        ({"engine": "compile"}, GPU, MissingDependencyError, "pip install triton"),
+        ({"precision": "bf16"}, CPU, DeviceError, "this cpu does not compute in bf16; choose precision auto or fp32"),
+        ({"engine": "torch", "precision": "bf16"}, CPU, DeviceError, "this cpu does not compute in bf16"),
+        ({"precision": "fp16"}, CPU, DeviceError, "this cpu does not compute in fp16"),
+        ({"engine": "openvino"}, GPU, DeviceError, "engine openvino does not run on cuda; choose engine torch"),
+        ({"engine": "tensorrt"}, CPU, ParameterError, "engine cannot be 'tensorrt'; choose one of auto, torch"),
+        ({"precision": "int8"}, CPU, ParameterError, "precision cannot be 'int8'; choose one of auto, fp32"),
+    ],
+)
+def test_what_cannot_be_had(
+    asked: dict[str, str], device: torch.device, error: type[Exception], reason: str, machine: Machine
+) -> None:
+    machine(packages=frozenset(), precisions=("fp32",))
+    with pytest.raises(error, match=reason):
+        choose(Res2NetFuse, "res2netfuse", device, **asked)
+
+
+def test_an_engine_without_the_precision(machine: Machine) -> None:
+    machine()
+    with pytest.raises(DeviceError, match="engine onnx does not compute in bf16; choose precision auto or fp32"):
+        choose(Res2NetFuse, "res2netfuse", CPU, engine="onnx", precision="bf16")
+
+
+def test_no_compiler(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine()
+    monkeypatch.setattr(choosing.shutil, "which", lambda name: None)
+    with pytest.raises(MissingDependencyError, match=r"needs a C\+\+ compiler: install g\+\+"):
+        choose(Res2NetFuse, "res2netfuse", CPU, engine="compile")
+
+
+def test_fuser_tells_its_choice() -> None:
+    assert way(Fuser(Res2NetFuse(), device="cpu").choice) == ("torch", "fp32")
+    fuser = Fuser("res2netfuse", device="cpu", engine="torch", precision="fp32")
+    assert str(fuser.choice) == "torch, fp32: as asked for"
+
+
+@pytest.mark.parametrize("spec", sorted({tolerance.spec for tolerance in tolerances()}))
+def test_tolerances_are_of_the_weights_that_ship(spec: str) -> None:
+    """New weights want new measurements: scripts/measure_tolerances.py."""
+    ships = facts(build(spec), spec)["weights_sha256"]
+    assert {tolerance.weights_sha256 for tolerance in tolerances() if tolerance.spec == spec} == {ships}
+
+
+def test_every_network_is_measured() -> None:
+    assert {tolerance.spec for tolerance in tolerances()} >= set(NETWORKS)
+    assert all(tolerance.psnr > 100 for tolerance in tolerances() if tolerance.precision == "fp32")
