@@ -120,6 +120,34 @@ def test_memory_stays_bounded(pairs: tuple[Pair, ...], tmp_path: Path, monkeypat
     assert most <= 2 * (2 * pipeline._AHEAD + 3)
 
 
+def test_decoding_fusing_and_encoding_overlap(
+    pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a pair is fused the next ones are decoded, and while it is written the next one is fused."""
+    read, write = images.read, images.write
+    decoded, begun = [[threading.Event() for _ in pairs] for _ in range(2)]
+    order = iter(range(len(pairs)))
+
+    def watched_read(path: Path) -> Array:
+        image = read(path)
+        decoded[int(path.stem)].set()
+        return image
+
+    def fuse(ir: Array, vis: Array) -> Array:
+        at = next(order)
+        begun[at].set()
+        assert decoded[min(at + 2, len(pairs) - 1)].wait(10)
+        return mean(ir, vis)
+
+    def watched_write(path: Path, image: Array) -> None:
+        assert begun[min(int(path.stem) + 1, len(pairs) - 1)].wait(10)
+        write(path, image)
+
+    monkeypatch.setattr(images, "read", watched_read)
+    monkeypatch.setattr(images, "write", watched_write)
+    assert pipeline.run(pairs, tmp_path / "out", fuse).failures == []
+
+
 def test_killed_and_resumed(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     """Kill -9 in the middle of a run, then resume: every result is there, whole, and nothing else."""
     out = tmp_path / "out"

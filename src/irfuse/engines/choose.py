@@ -19,11 +19,11 @@ from irfuse.methods.base import Method, check_choice
 EngineChoice = Literal["auto", "torch", "compile", "onnx", "openvino"]
 PrecisionChoice = Literal["auto", "fp32", "fp16", "bf16"]
 
-_Way = tuple[EngineName, Precision]
+Way = tuple[EngineName, Precision]
 
-# The fastest first, as benchmarks/methods.py found them on the CPU. What follows float32 on engine torch, which always
+# The fastest first, to be held against benchmarks/README.md. What follows float32 on engine torch, which always
 # works, is never chosen unless one asks for it: the compiler takes longer than most folders.
-_WAYS: dict[str, tuple[_Way, ...]] = {
+_WAYS: dict[str, tuple[Way, ...]] = {
     "cpu": (
         ("openvino", "bf16"),
         ("openvino", "fp32"),
@@ -42,7 +42,7 @@ _WAYS: dict[str, tuple[_Way, ...]] = {
         ("compile", "fp32"),
     ),
 }
-_ELSEWHERE: tuple[_Way, ...] = (("torch", "fp32"), ("compile", "fp32"))
+_ELSEWHERE: tuple[Way, ...] = (("torch", "fp32"), ("compile", "fp32"))
 
 
 @dataclass(frozen=True)
@@ -132,24 +132,34 @@ def why_missing(engine: EngineName, device: torch.device) -> str | None:
             return None if here else 'OpenVINO is not installed: pip install "irfuse[openvino]"'
 
 
-def _asked_for(device: torch.device, engine: EngineChoice, precision: PrecisionChoice) -> list[_Way]:
+def ways(device: torch.device) -> list[Way]:
+    """All that could compute a network on a device here, the fastest first.
+
+    >>> ("torch", "fp32") in ways(torch.device("cpu"))
+    True
+    """
+    every = _WAYS.get(device.type, _ELSEWHERE)
+    return [way for way in every if why_missing(way[0], device) is None and computes_in(device, way[1])]
+
+
+def _asked_for(device: torch.device, engine: EngineChoice, precision: PrecisionChoice) -> list[Way]:
     """The ways that are what is asked for, the fastest first; refuses what cannot be had, as `choose` says."""
     here = _WAYS.get(device.type, _ELSEWHERE)
-    ways = [way for way in here if engine in ("auto", way[0]) and precision in ("auto", way[1])]
+    asked = [way for way in here if engine in ("auto", way[0]) and precision in ("auto", way[1])]
     if engine != "auto":
         if engine not in [name for name, _ in here]:
             raise DeviceError(f"engine {engine} does not run on {device.type}; choose engine torch, or device cpu")
         missing = why_missing(engine, device)
         if missing is not None:
             raise MissingDependencyError(missing)
-    if precision != "auto" and not (ways and computes_in(device, precision)):
+    if precision != "auto" and not (asked and computes_in(device, precision)):
         what = f"engine {engine}" if engine != "auto" and computes_in(device, precision) else f"this {device.type}"
         raise DeviceError(f"{what} does not compute in {precision}; choose precision auto or fp32")
-    return ways
+    return asked
 
 
 def _objection(
-    way: _Way,
+    way: Way,
     method: Method | type[Method],
     spec: str | None,
     device: torch.device,
@@ -176,7 +186,7 @@ def _objection(
     return None
 
 
-def _reason(way: _Way, spec: str | None, engine: EngineChoice, precision: PrecisionChoice) -> str:
+def _reason(way: Way, spec: str | None, engine: EngineChoice, precision: PrecisionChoice) -> str:
     name, kind = way
     if precision != "auto":
         return "as asked for" if engine != "auto" else f"the fastest here in {precision}"
