@@ -1,10 +1,11 @@
-"""The pages for the metrics name every metric of the code, once, and link to it."""
+"""The pages for the metrics name every metric of the code, once, and link to it; other pages say what was measured."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from irfuse.engines.tolerances import tolerances
 from irfuse.metrics import METRICS, MetricInfo
 
 FOLDER = Path(__file__).parents[1] / "docs" / "metrics"
@@ -30,3 +31,11 @@ def test_heading_and_index(metric: MetricInfo) -> None:
     page, heading = place
     assert heading == f"`{metric.name}`: {metric.title}"
     assert PAGES["README.md"].count(f"| [`{metric.name}`]({page}#{anchor(heading)}) |") == 1
+
+
+@pytest.mark.parametrize("spec", sorted({tolerance.spec for tolerance in tolerances()}))
+def test_tolerances(spec: str) -> None:
+    page = (FOLDER.parent / "deploy.md").read_text(encoding="utf-8")
+    measured = {(t.engine, t.precision): f"{t.psnr}" for t in tolerances() if t.spec == spec}
+    ways = (("torch", "bf16"), ("compile", "bf16"), ("openvino", "bf16"), ("torch", "fp16"))
+    assert page.count(f"| `{spec}` | {' | '.join(measured[way] for way in ways)} |") == 1

@@ -110,8 +110,8 @@ def graph(method: Method, precision: Precision = "fp32") -> bytes:
     example = torch.rand(batch, 1, height, width), torch.rand(batch, method.vis_channels, height, width)
     names = ("ir", "vis", "fused")
     data = io.BytesIO()
-    # By tracing, in a quarter of a second; the exporter that is to replace it takes five, for the same results, which
-    # an engine would spend before its first pair. It says that it is deprecated, and that constants stay as they are.
+    # By tracing, in a small part of the time of the exporter that is to replace it, which an engine would spend before
+    # its first pair. It says that it is deprecated, and that some constants cannot be folded.
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(

@@ -1,4 +1,4 @@
-"""PyTorch's compiler: the first pair of a size waits for it, up to a minute."""
+"""PyTorch's compiler: the first pair waits for it, and so does the first of another size."""
 
 import torch
 from torch import Tensor
