@@ -1,7 +1,7 @@
 """Time the methods, each engine and precision beside the straightforward implementation, and write the tables.
 
 python benchmarks/methods.py                    all, on the CPU; minutes, most of them for the large sizes
-python benchmarks/methods.py --device cuda --batch 16
+python benchmarks/methods.py --device cuda --batch 16 --tile 4096
 python benchmarks/methods.py --size 640x480 --method encoder-decoder --print
 
 The tables of a device, and of a batch, replace those of benchmarks/README.md. The weights of a backbone that is not on
@@ -157,7 +157,7 @@ def straightforward_seconds(name: str, pair: Pair) -> float | None:
 
 
 def network_table(
-    names: list[str], sizes: list[str], batch: int, device: torch.device, peak: Peaks, every: list[Way]
+    names: list[str], sizes: list[str], batch: int, tile: int, device: torch.device, peak: Peaks, every: list[Way]
 ) -> Iterator[str]:
     yield "| method | size | engine | precision | ms a pair | pairs/s | times as fast | share of the limit |"
     yield "|---|---|---|---|---:|---:|---:|---:|"
@@ -172,7 +172,7 @@ def network_table(
             for engine, precision in every:
                 if engine == "compile" and size != COMPILED:
                     continue
-                fuser = Fuser(name, device=str(device), engine=engine, precision=precision)
+                fuser = Fuser(name, device=str(device), engine=engine, precision=precision, tile=tile)
                 seconds = median_seconds(lambda fuser=fuser, pair=pair: fuser(*pair), device)
                 share = limit(operations, moved, peak, precision) / seconds
                 star = " (auto)" if (engine, precision) == (chosen.engine, chosen.precision) else ""
@@ -218,19 +218,21 @@ def any_backbone() -> Iterator[None]:
         yield
 
 
-def section(names: list[str], sizes: list[str], batch: int, device: torch.device, others: bool) -> Iterator[str]:
+def section(
+    names: list[str], sizes: list[str], batch: int, tile: int, device: torch.device, others: bool
+) -> Iterator[str]:
     """What the README says of a device, line by line."""
     every = ways(device)
     peak = peaks(device, {precision for _, precision in every})
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     rates = ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {precision}" for precision, rate in peak.operations.items())
-    yield f"## {device.type}, batches of {batch}"
+    yield f"## {device.type}, batches of {batch}, tiles of {tile}"
     yield ""
     yield f"{date.today()}, commit {commit.stdout.strip()}: {machine(device)}, {platform.machine()}, Python "
     yield f"{platform.python_version()}, PyTorch {torch.__version__}. Measured here: {rates} in a product of two"
     yield f"{SIDE}x{SIDE} matrices, {peak.bytes / 1e9:.0f} GB/s read and written in a copy of {COPIED >> 18} MB."
     yield ""
-    yield from network_table(names, sizes, batch, device, peak, every)
+    yield from network_table(names, sizes, batch, tile, device, peak, every)
     yield ""
     yield f"What the networks take at {OTHERS_SIZE}:"
     yield ""
@@ -257,6 +259,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time the methods, and write the tables of benchmarks/README.md.")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--tile", type=int, default=1024, help="the Fuser's; it also bounds how much is fused at once")
     parser.add_argument("--size", action="append", help=f"one of {', '.join(SIZES)}, or another; repeat for several")
     parser.add_argument("--method", action="append", choices=NETWORKS, help="repeat for several")
     parser.add_argument("--print", action="store_true", help="print the tables and leave the README as it is")
@@ -265,7 +268,8 @@ def main() -> None:
     lines = []
     # The other methods come along where all is measured.
     others = not (given.size or given.method)
-    for line in section(given.method or list(NETWORKS), given.size or list(SIZES), given.batch, device, others):
+    names, sizes = given.method or list(NETWORKS), given.size or list(SIZES)
+    for line in section(names, sizes, given.batch, given.tile, device, others):
         print(line, flush=True)
         lines.append(line)
     if not given.print:

@@ -13,7 +13,7 @@ from irfuse.errors import ExportError, MissingDependencyError, ParameterError, S
 from irfuse.export import export, graph
 from irfuse.files import sha256
 from irfuse.fuser import Fuser
-from irfuse.methods import build
+from irfuse.methods import METHODS, build
 from irfuse.runtime import Graph
 from irfuse.weights import manifest
 
@@ -44,6 +44,10 @@ def test_file_gives_what_the_fuser_gives(
             np.testing.assert_allclose(run(*images), expected, rtol=0, atol=FLOAT32)
     expected = fuser(*real_batch).numpy()
     np.testing.assert_allclose(run(*[image.numpy() for image in real_batch]), expected, rtol=0, atol=FLOAT32)
+
+
+def test_every_method_with_a_graph_is_tested() -> None:
+    assert [method.info.name for method in METHODS if method.has_graph] == [*SPECS, "resnet152"]
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from irfuse import images, samples
-from irfuse.errors import ExportError, ImageError, MissingDependencyError, PairError, SuspiciousPairWarning
+from irfuse.errors import (
+    ExportError,
+    ImageError,
+    MissingDependencyError,
+    PairError,
+    ParameterError,
+    SuspiciousPairWarning,
+)
 from irfuse.export import export, graph
 from irfuse.fuser import Fuser
 from irfuse.levels import Levels, Percentiles
@@ -131,6 +138,15 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
     (tmp_path / "bare.onnx").write_bytes(graph(build(SPEC).eval()))
     with pytest.raises(ExportError, match=r"bare\.onnx: not a model of irfuse"):
         Model(tmp_path / "bare.onnx")
+
+
+def test_impossible_arguments(file: Path) -> None:
+    for arguments, reason in (
+        ({"color": "sepia"}, "color cannot be 'sepia'; choose one of"),
+        ({"tile": 0}, "tile cannot"),
+    ):
+        with pytest.raises(ParameterError, match=reason):
+            Model(file, **arguments)
 
 
 def test_missing_package(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

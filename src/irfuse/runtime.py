@@ -7,16 +7,18 @@ rule, and says how large images are cut into tiles.
 import json
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from irfuse import color as colors
 from irfuse import levels, sizes
-from irfuse.errors import ExportError, ImageError, MissingDependencyError, SuspiciousPairWarning
+from irfuse.errors import ExportError, ImageError, MissingDependencyError, ParameterError, SuspiciousPairWarning
 from irfuse.images import Array
 from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
+
+Color = Literal["auto", "gray"]
 
 METADATA_KEY = "irfuse"
 """Under which a file holds, as JSON, what it says of itself."""
@@ -31,7 +33,6 @@ class Graph:
     Args:
         model: the file, or its content.
         name: what an error calls it; empty is the file's own name.
-        threads: how many to compute with; 0 is ONNX Runtime's own choice.
 
     Attributes:
         metadata: what the file says of itself: its method, weights, licence, and how it is fed.
@@ -41,9 +42,9 @@ class Graph:
         ExportError: the file is no model, or none that irfuse exported.
     """
 
-    def __init__(self, model: Path | bytes, *, name: str = "", threads: int = 0) -> None:
+    def __init__(self, model: Path | bytes, *, name: str = "") -> None:
         name = name or str(model if isinstance(model, Path) else "the model")
-        self._session = session(model, name, threads)
+        self._session = session(model, name)
         try:
             self.metadata: dict[str, Any] = json.loads(
                 self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "")
@@ -71,17 +72,24 @@ class Model:
         MissingDependencyError: ONNX Runtime is not installed.
         ExportError: the file cannot be read, is no model, or is none that irfuse exported.
         ParameterError: an argument is impossible.
+
+    >>> Model("fuse.onnx")(ir, vis).shape  # doctest: +SKIP
+    (480, 640, 3)
     """
 
     def __init__(
         self,
         path: str | Path,
         *,
-        color: Literal["auto", "gray"] = "auto",
+        color: Color = "auto",
         stretch: bool = False,
         thermal: Levels | Percentiles = DEFAULT_THERMAL,
         tile: int = 1024,
     ) -> None:
+        if color not in get_args(Color):
+            raise ParameterError(f"color cannot be {color!r}; choose one of {', '.join(get_args(Color))}")
+        if not (isinstance(tile, int) and tile > 0):
+            raise ParameterError(f"tile cannot be {tile!r}; a number of pixels is needed")
         self._graph = Graph(Path(path))
         self.metadata = self._graph.metadata
         self._color, self._stretch, self._thermal, self._tile = color, stretch, thermal, tile
@@ -143,8 +151,18 @@ class Model:
         return planes
 
 
-def session(model: Path | bytes, name: str, threads: int) -> Any:
-    """An ONNX Runtime session on the CPU; see :class:`Graph`."""
+def session(model: Path | bytes, name: str, threads: int = 0) -> Any:
+    """An ONNX Runtime session on the CPU.
+
+    Args:
+        model: the file, or its content.
+        name: what an error calls it.
+        threads: how many to compute with; 0 is ONNX Runtime's own choice.
+
+    Raises:
+        MissingDependencyError: ONNX Runtime is not installed.
+        ExportError: the file is not there, or no model.
+    """
     try:
         import onnxruntime
     except ImportError:
