@@ -135,17 +135,18 @@ class Fuser:
         channels = unit.shape[1]
         # The image whose chroma the result has: the visible one, or what a method makes that fuses in colour.
         rgb = unit[:, : 3 if channels >= 3 else 1]
+        luma = _luma(rgb)
         if self.method.vis_channels == 1:
-            fused = self._fuse_planes(ir_luma, _luma(rgb))
+            fused = self._fuse_planes(ir_luma, luma)
         else:
             rgb = self._fuse_planes(ir_luma, rgb.expand(-1, 3, -1, -1))
-            fused = _luma(rgb)
+            fused = luma = _luma(rgb)
         if self.stretch:
             low, high = fused.amin(dim=(2, 3), keepdim=True), fused.amax(dim=(2, 3), keepdim=True)
             fused = (fused - low) / torch.where(high > low, high - low, 1)
         if self.color == "auto":
             if channels >= 3:
-                fused = colors.recolor(rgb, _luma(rgb), fused)
+                fused = colors.recolor(rgb, luma, fused)
             if channels in (2, 4):
                 fused = torch.cat([fused, unit[:, -1:]], dim=1)
         return _from_unit(fused, dtype).to(vis.device)

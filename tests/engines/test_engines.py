@@ -10,7 +10,7 @@ from irfuse import engines
 from irfuse.device import computes_in
 from irfuse.engines.base import Engine, EngineName, Precision
 from irfuse.engines.choose import Choice, why_missing
-from irfuse.engines.openvino import _SIZES, OpenVINO
+from irfuse.engines.openvino import _SIZES, OpenVINO, without_narrow_groups
 from irfuse.engines.tolerances import LEAST
 from irfuse.fuser import Fuser
 from irfuse.methods import build
@@ -75,6 +75,13 @@ def test_any_size_one_after_the_other(name: EngineName, method: Method, real_bat
         given.append((engine(ir, vis), method(ir, vis)))
     for fused, expected in given:
         torch.testing.assert_close(fused, expected, rtol=0, atol=FLOAT32)
+
+
+def test_narrow_groups_as_one_are_the_same(method: Method, real_batch: Batch) -> None:
+    before = {name: tensor.clone() for name, tensor in method.state_dict().items()}
+    fused = without_narrow_groups(method)(*real_batch)
+    torch.testing.assert_close(fused, method(*real_batch), rtol=0, atol=FLOAT32)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in method.state_dict().items())
 
 
 def test_openvino_compiles_for_few_sizes_alone() -> None:
