@@ -8,6 +8,7 @@ from torch import Tensor
 
 from irfuse import engines
 from irfuse.device import computes_in
+from irfuse.engines import openvino
 from irfuse.engines.base import Engine, EngineName, Precision
 from irfuse.engines.choose import Choice, why_missing
 from irfuse.engines.openvino import _SIZES, OpenVINO, without_narrow_groups
@@ -90,6 +91,17 @@ def test_openvino_compiles_for_few_sizes_alone() -> None:
     for columns in range(1, 2 * _SIZES + 1):
         engine(torch.rand(1, 1, 32, 32 * columns), torch.rand(1, 1, 32, 32 * columns))
     assert len(engine._compiled) == _SIZES + 1
+
+
+def test_openvino_does_not_keep_the_memory_of_many_large_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino, "_PIXELS", 2 * 64 * 64)
+    method = build("encoder-decoder").eval().requires_grad_(False)
+    engine = make("openvino", "fp32", method)
+    assert isinstance(engine, OpenVINO)
+    for height, width in ((64, 64), (64, 96), (64, 32), (96, 96)):
+        pair = torch.rand(1, 1, height, width), torch.rand(1, 1, height, width)
+        torch.testing.assert_close(engine(*pair), method(*pair), rtol=0, atol=FLOAT32)
+    assert [None if key is None else key[0][2:] for key in engine._compiled] == [(64, 64), None, (64, 32)]
 
 
 # PyTorch's compiler uses what PyTorch calls deprecated.

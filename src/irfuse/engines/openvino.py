@@ -1,6 +1,7 @@
 """OpenVINO on the CPU, in float32 or bfloat16."""
 
 import copy
+import math
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,12 @@ from irfuse.export import graph
 from irfuse.methods.base import Method
 
 _PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
-_SIZES = 4
-"""How many sizes get a network compiled for them alone, which is faster; all others share one for any size."""
+_SIZES, _PIXELS = 4, 5 << 18
+"""How many sizes, and of how many pixels in all, get a network compiled for them alone, which is faster.
+
+All others share one for any size. Each keeps the memory that its size takes, so that tiles of a large image, which come
+in a handful of sizes, would together take several times what one of them does.
+"""
 
 _NARROW = 4
 """Groups of fewer outputs than this are computed faster as one, with zeros for what does not belong together."""
@@ -51,7 +56,10 @@ class OpenVINO:
     def _network(self, ir: Tensor, vis: Tensor) -> Any:
         """The network for images of that size, compiled now if it is not there."""
         shapes = tuple(ir.shape), tuple(vis.shape)
-        key = shapes if shapes in self._compiled or len(self._compiled) < _SIZES else None
+        alone = [key for key in self._compiled if key is not None]
+        pixels = sum(math.prod(key[0]) for key in [*alone, shapes])
+        few = len(alone) < _SIZES and pixels <= _PIXELS
+        key = shapes if shapes in self._compiled or few else None
         if key not in self._compiled:
             model = self._core.read_model(model=self._graph)
             if key is not None:
