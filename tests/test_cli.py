@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
 import irfuse
@@ -452,6 +453,14 @@ def test_engine_and_precision(run: Run, tno_01: Pair, tmp_path: Path) -> None:
     assert "average runs on engine torch in fp32 alone: it has no network" in said
 
 
+def test_results_say_what_computed_them(run: Run, tno_01: Pair, folders: Path, tmp_path: Path) -> None:
+    run("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "f.png", "-m", "average")
+    run("fuse", folders, "-o", tmp_path / "out", "-m", "average", "--format", "jpg")
+    for path in (tmp_path / "f.png", *(tmp_path / "out").iterdir()):
+        with Image.open(path) as image:
+            assert image.getexif()[270] == f"irfuse {__version__}, engine: torch, fp32: it has no network"
+
+
 def test_export_and_its_model(run: Run, tno_01: Pair, tmp_path: Path) -> None:
     for package in ("onnx", "onnxruntime"):
         pytest.importorskip(package)
@@ -461,7 +470,7 @@ def test_export_and_its_model(run: Run, tno_01: Pair, tmp_path: Path) -> None:
     assert printed.startswith(f"{file}: at most ")
     pair = ("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "f.png")
     status, _, said = run(*pair, "--model", file)
-    assert (status, said) == (0, f"engine: onnx, fp32: encoder-decoder in {file}\n")
+    assert (status, said) == (0, "engine: onnx, fp32: encoder-decoder in fuse.onnx\n")
     status, _, said = run(*pair, "--model", file, "--engine", "torch")
     assert (status, said) == (
         2,

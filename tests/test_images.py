@@ -126,6 +126,29 @@ def test_written_color_is_read_by_pillow(extension: str, rgb: Array, tmp_path: P
     assert np.abs(seen.astype(int) - rgb).mean() <= (6 if extension in (".jpg", ".jpeg") else 0)
 
 
+@pytest.mark.parametrize("extension", images.EXTENSIONS)
+@pytest.mark.parametrize("description", ["irfuse 1.0, engine: torch, fp32: as asked for", "a", "in Zürich.onnx"])
+def test_description(extension: str, description: str, rgb: Array, capfd: pytest.CaptureFixture[str]) -> None:
+    image = rgb[..., 0] if extension == ".pgm" else rgb
+    data = images.encode(image, extension, description)
+    found = Image.open(io.BytesIO(data)).getexif().get(270, "")
+    holds = extension in (".png", ".jpg", ".jpeg", ".webp")
+    assert found.rstrip("\0") == (description.replace("ü", "?") if holds else "")
+    # It changes no pixel, and OpenCV says nothing.
+    plain = images.encode(image, extension)
+    np.testing.assert_array_equal(images.decode(data, "x"), images.decode(plain, "x"))
+    assert (data == plain) == (not holds)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_description_of_16_bits_and_alpha(channels: int, rng: np.random.Generator) -> None:
+    image = rng.integers(0, 65536, (5, 6, channels)).astype(np.uint16)
+    image = image[..., 0] if channels == 1 else image
+    decoded = images.decode(images.encode(image, ".png", "described"), "x")
+    np.testing.assert_array_equal(decoded, images.decode(images.encode(image, ".png"), "x"))
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM"])
 def test_cut_short(form: str, rng: np.random.Generator, capfd: pytest.CaptureFixture[str]) -> None:
     data = encoded(Image.fromarray(rng.integers(0, 256, (80, 90), dtype=np.uint8)), form)

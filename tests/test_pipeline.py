@@ -107,10 +107,10 @@ def test_memory_stays_bounded(pairs: tuple[Pair, ...], tmp_path: Path, monkeypat
             most = max(most, alive)
         return read(path)
 
-    def slow_write(path: Path, image: Array) -> None:
+    def slow_write(path: Path, image: Array, description: str) -> None:
         nonlocal alive
         time.sleep(0.02)
-        write(path, image)
+        write(path, image, description)
         with lock:
             alive -= 2
 
@@ -139,9 +139,9 @@ def test_decoding_fusing_and_encoding_overlap(
         assert decoded[min(at + 2, len(pairs) - 1)].wait(10)
         return mean(ir, vis)
 
-    def watched_write(path: Path, image: Array) -> None:
+    def watched_write(path: Path, image: Array, description: str) -> None:
         assert begun[min(int(path.stem) + 1, len(pairs) - 1)].wait(10)
-        write(path, image)
+        write(path, image, description)
 
     monkeypatch.setattr(images, "read", watched_read)
     monkeypatch.setattr(images, "write", watched_write)

@@ -92,7 +92,7 @@ def test_without_torch(file: Path, tmp_path: Path) -> None:
     command = WITHOUT_TORCH + "import irfuse.cli; irfuse.cli.main()"
     done = python(command, "fuse", "--model", str(file), str(pair.ir), str(pair.vis), "-o", str(tmp_path / "f.png"))
     assert done.returncode == 0, done.stderr
-    assert f"engine: onnx, fp32: {SPEC} in {file}" in done.stderr
+    assert f"engine: onnx, fp32: {SPEC} in {file.name}" in done.stderr
     out = tmp_path / "out"
     done = python(command, "fuse", "--model", str(file), str(samples.FOLDER), "-o", str(out))
     assert done.returncode == 0, done.stderr

@@ -33,8 +33,11 @@ _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_GREY_ALPHA = 4
 # Tags of a TIFF directory, which is also what EXIF data is.
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _ORIENTATION, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 258, 262, 274, 277, 338
+_DESCRIPTION, _TEXT = 270, 2
 _WHITE_IS_ZERO, _CMYK, _UNASSOCIATED_ALPHA = 0, 5, 2
 _EXIF = 0  # among OpenCV's kinds of metadata
+_HOLDS_EXIF = (".png", ".jpg", ".jpeg", ".webp")
+"""The endings of the files into which OpenCV writes it."""
 
 
 def is_image(path: Path) -> bool:
@@ -101,10 +104,15 @@ def decode(data: bytes, name: str) -> Array:
     return np.ascontiguousarray(image)
 
 
-def encode(image: Array, extension: str) -> bytes:
+def encode(image: Array, extension: str, description: str = "") -> bytes:
     """Encode an image for a file whose name ends in `extension`; everything but JPEG is lossless.
 
     Grey with alpha is stored as RGB with alpha, which OpenCV writes.
+
+    Args:
+        image: as :func:`read` returns it.
+        extension: with its dot.
+        description: what EXIF shall call the image, in ASCII; TIFF, BMP and PGM do not get it.
 
     Raises:
         ImageError: the format cannot hold the image without loss of its depth or alpha.
@@ -131,14 +139,19 @@ def encode(image: Array, extension: str) -> bytes:
         image = image[..., {2: [0, 0, 0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[channels]]
     options = {".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95], ".webp": [cv2.IMWRITE_WEBP_QUALITY, 101]}
     options[".jpeg"] = options[".jpg"]
-    done, data = cv2.imencode(extension, np.ascontiguousarray(image), options.get(extension, []))
+    image, option = np.ascontiguousarray(image), options.get(extension, [])
+    if description and extension in _HOLDS_EXIF:
+        exif = np.frombuffer(_exif(description), np.uint8)
+        done, data = cv2.imencodeWithMetadata(extension, image, [_EXIF], [exif], option)
+    else:
+        done, data = cv2.imencode(extension, image, option)
     if not done:
         raise ImageError(f"OpenCV cannot encode {image.shape} {image.dtype} as {extension}")
     return data.tobytes()
 
 
-def write(path: str | Path, image: Array) -> None:
-    """Write an image, whole or not at all; the ending of `path` chooses the format.
+def write(path: str | Path, image: Array, description: str = "") -> None:
+    """Write an image, whole or not at all; the ending of `path` chooses the format. For the rest see :func:`encode`.
 
     Raises:
         ImageError: the format cannot hold the image.
@@ -148,7 +161,7 @@ def write(path: str | Path, image: Array) -> None:
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder, an image file's name is needed here")
     try:
-        data = encode(image, path.suffix)
+        data = encode(image, path.suffix, description)
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from None
     write_atomic(path, data)
@@ -177,6 +190,15 @@ def _tiff_tags(data: bytes) -> dict[int, int]:
     except struct.error:
         return {}
     return tags
+
+
+def _exif(description: str) -> bytes:
+    """EXIF data of one entry."""
+    text = description.encode("ascii", "replace") + b"\0"
+    # Up to four bytes would stand in the entry itself.
+    text = text.ljust(5, b"\0")
+    # The header is 8 bytes long, the directory of one entry 18; the text follows.
+    return b"II*\0" + struct.pack("<IHHHIII", 8, 1, _DESCRIPTION, _TEXT, len(text), 8 + 18, 0) + text
 
 
 def _upright(image: Array, orientation: int) -> Array:

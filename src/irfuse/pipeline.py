@@ -53,6 +53,7 @@ def run(
     fuse: FusePair,
     *,
     extension: str = ".png",
+    description: str = "",
     resume: bool = False,
     on_step: Progress = silent,
 ) -> Report:
@@ -67,6 +68,7 @@ def run(
         fuse: takes the infrared and the visible image as :func:`irfuse.images.read` returns them. It is called from
             this thread, one pair at a time.
         extension: of the results' names, which chooses their format.
+        description: stored in each result where its format allows, see :func:`irfuse.images.encode`.
         resume: leave alone what is there already and can be read; without it, results are replaced.
         on_step: told once for each pair, when its result is written or it is skipped or has failed.
 
@@ -104,7 +106,7 @@ def run(
 
     def encode(result: tuple[Pair, Array]) -> None:
         pair, image = result
-        images.write(targets[pair.name], image)
+        images.write(targets[pair.name], image, description)
 
     try:
         with ThreadPoolExecutor(_THREADS) as readers, ThreadPoolExecutor(_THREADS) as writers:

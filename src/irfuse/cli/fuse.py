@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from irfuse import images, pairs, pipeline
+from irfuse import __version__, images, pairs, pipeline
 from irfuse.cli.console import errors, output, printed_warnings, progress
 from irfuse.cli.options import (
     ColorOption,
@@ -27,7 +27,7 @@ from irfuse.progress import Progress, silent
 Make = Callable[[Progress, Progress], tuple[FusePair, str]]
 """Makes what fuses a pair, when it is told whom to tell of fetched weights and of the steps of an optimisation.
 
-With it comes what computes it, to be printed.
+With it comes what computes it, to be printed and stored.
 """
 
 _METHOD = "res2netfuse"
@@ -79,7 +79,7 @@ def fuse(
 
             running = Model(model, color=color, stretch=stretch, thermal=scale)
             said = running.metadata
-            return running, f"onnx, {said['precision']}: {said['spec']} in {model}"
+            return running, f"onnx, {said['precision']}: {said['spec']} in {model.name}"
         from irfuse.fuser import Fuser
 
         fuser = Fuser(
@@ -101,7 +101,15 @@ def fuse(
         for path in pairing.alone:
             errors.print(f"no partner: {path}", style="yellow", markup=False)
         with progress("fusing", "pairs") as on_step:
-            report = pipeline.run(pairing.pairs, out, fuse_pair, extension=ending, resume=resume, on_step=on_step)
+            report = pipeline.run(
+                pairing.pairs,
+                out,
+                fuse_pair,
+                extension=ending,
+                description=_description(engine_used),
+                resume=resume,
+                on_step=on_step,
+            )
         _print_engine(engine_used)
         print_report(report, out)
     elif vis is not None:
@@ -140,9 +148,13 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, resume: bool) -> None
             fuse_pair, engine_used = make(on_fetch, on_iteration)
         fused = pipeline.fuse_files(ir, vis, fuse_pair)
     make_folder(out.parent)
-    images.write(out, fused)
+    images.write(out, fused, _description(engine_used))
     _print_engine(engine_used)
     output.print(str(out), markup=False)
+
+
+def _description(engine_used: str) -> str:
+    return f"irfuse {__version__}, engine: {engine_used}"
 
 
 def _print_engine(used: str) -> None:
