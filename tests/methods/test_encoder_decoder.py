@@ -10,7 +10,7 @@ from irfuse import images, samples, weights
 from irfuse.color import luma
 from irfuse.errors import WeightsError
 from irfuse.fuser import Fuser
-from irfuse.methods.encoder_decoder import EncoderDecoder, Network
+from irfuse.methods.encoder_decoder import EncoderDecoder, Network, fuse
 
 
 def saved(network: Network, path: Path) -> Path:
@@ -63,6 +63,19 @@ def test_the_header_says_what_network_it_is_for(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "b.safetensors", header)
     with pytest.raises(WeightsError, match="header does not say"):
         EncoderDecoder(weights=str(tmp_path / "b.safetensors"))
+
+
+@pytest.mark.parametrize(("ir", "vis"), [(0.9, 0.9), (0.1, 0.9), (0.9, 0.1), (0.5, 0.5)])
+def test_no_grid_along_the_border(ir: float, vis: float) -> None:
+    """Neighbours in flat images differ hardly more there than within; without a frame, by ten to sixty levels more."""
+    sources = [torch.full((1, 1, 160, 160), value) for value in (ir, vis)]
+    method = EncoderDecoder().eval()
+    with torch.no_grad():
+        framed, bare = 255 * method(*sources), 255 * fuse(method.network, *sources, frame=0)
+    for axis in (2, 3):
+        within = framed[..., 48:-48, 48:-48].diff(dim=axis).abs().max()
+        assert framed.diff(dim=axis).abs().max() < within + 3
+        assert bare.diff(dim=axis).abs().max() > within + 8
 
 
 def test_a_network_in_colour_gives_its_own_colours(in_color: EncoderDecoder) -> None:

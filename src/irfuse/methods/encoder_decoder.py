@@ -15,6 +15,8 @@ from irfuse.errors import WeightsError
 from irfuse.methods.base import Channels, Method, MethodInfo
 
 _LEVELS = 5
+_FRAME = 2 ** (_LEVELS - 1)
+"""Pixels that an image is continued by at each side: half of what its sides must be a multiple of."""
 
 
 class Encoder(nn.Module):
@@ -119,10 +121,18 @@ class EncoderDecoder(Method):
         return fuse(self.network, ir, vis)
 
 
-def fuse(network: Network, ir: Tensor, vis: Tensor) -> Tensor:
-    """What a network makes of images in [0, 1], in [0, 1]."""
+def fuse(network: Network, ir: Tensor, vis: Tensor, frame: int = _FRAME) -> Tensor:
+    """What a network makes of images in [0, 1], in [0, 1].
+
+    Args:
+        network: of one width and one number of channels.
+        ir, vis: as `Method.forward` has them.
+        frame: how far the outermost pixels are repeated around the images; what comes of them is cut off. Without, the
+            zeros that convolutions see beyond an image draw a grid along its border, about twelve pixels wide.
+    """
+    ir, vis = (F.pad(image, (frame, frame, frame, frame), mode="replicate") for image in (ir, vis))
     fused: Tensor = (network(2 * ir - 1, 2 * vis - 1) + 1) / 2
-    return fused
+    return F.pad(fused, (-frame, -frame, -frame, -frame))
 
 
 def _channels(width: int) -> list[int]:

@@ -134,7 +134,7 @@ class Fusion:
     def step(self) -> dict[str, float]:
         ir, vis = self._feed.batch()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._recipe.precision == "bfloat16"):
-            fused = fuse(self._trained, ir, vis)
+            fused = fuse(self._trained, ir, vis, frame=0)
         losses = self.losses(fused.float(), ir, vis)
         self._optimizer.zero_grad()
         losses["total"].backward()  # type: ignore[no-untyped-call]
