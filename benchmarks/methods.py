@@ -14,7 +14,7 @@ import re
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -55,8 +55,10 @@ OTHERS = (
     "maximum",
 )
 OTHERS_SIZE = "640x480"
-MOST_RUNS, SECONDS = 9, 8.0
-"""Of one measurement: runs until either is reached, but three at least."""
+TURNS, MOST = 4, 8.0
+"""Of one measurement: how often its turn comes; less often where so many seconds are over."""
+RUNS, WARM_UP, COUNTED = 3, 0.5, 1.0
+"""Of a turn: how many runs at least, for how many seconds runs do not count, and for how many they do."""
 BYTES_PER_PIXEL = {"res2netfuse": 2600, "encoder-decoder": 600, "attention-ensemble": 2600}
 """What a straightforward implementation has in memory at once, about; it knows no tiles."""
 SIDE = 4096
@@ -89,21 +91,38 @@ class ConvolutionBytes(TorchDispatchMode):
 
 
 def median_seconds(function: Callable[[], object], device: torch.device) -> float:
-    """The median of some runs, after two that do not count."""
+    """The median of some runs."""
+    return medians([function], device)[0]
 
-    def run() -> float:
+
+def medians(functions: Sequence[Callable[[], object]], device: torch.device) -> list[float]:
+    """The median of some runs of each.
+
+    They take turns, since a machine that is shared has better and worse minutes, and all are to have the same. The
+    beginning of a turn does not count: what ran before has left its data in the caches, and its threads awake.
+    """
+
+    def run(function: Callable[[], object]) -> float:
         start = time.perf_counter()
         function()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         return time.perf_counter() - start
 
-    run()
-    run()
-    times: list[float] = []
-    while len(times) < 3 or (len(times) < MOST_RUNS and sum(times) < SECONDS):
-        times.append(run())
-    return statistics.median(times)
+    def turn(function: Callable[[], object], least: int, seconds: float) -> list[float]:
+        times: list[float] = []
+        while len(times) < least or sum(times) < seconds:
+            times.append(run(function))
+        return times
+
+    every: list[list[float]] = [[] for _ in functions]
+    for _ in range(TURNS):
+        for function, times in zip(functions, every, strict=True):
+            turn(function, 1, WARM_UP)
+            times += turn(function, RUNS, COUNTED)
+        if sum(map(sum, every)) > MOST * len(functions):
+            break
+    return [statistics.median(times) for times in every]
 
 
 def peaks(device: torch.device, precisions: set[Precision]) -> Peaks:
@@ -145,15 +164,15 @@ def limit(operations: float, moved: float, peak: Peaks, precision: Precision) ->
     return max(operations / peak.operations[precision], moved * DTYPES[precision].itemsize / 4 / peak.bytes)
 
 
-def straightforward_seconds(name: str, pair: Pair) -> float | None:
-    """None where it would not fit into memory."""
+def plain(name: str, pair: Pair) -> Callable[[], object] | None:
+    """The straightforward implementation, of one pair; None where it would not fit into memory."""
     device = pair[0].device
     free = free_memory(device)
     single = tuple(image[:1].contiguous() for image in pair)
     if free is not None and BYTES_PER_PIXEL[name] * single[0].numel() > 0.7 * free:
         return None
     network = straightforward.load(name).to(device)
-    return median_seconds(lambda: straightforward.fuse(network, *single), device)
+    return lambda: straightforward.fuse(network, *single)
 
 
 def network_table(
@@ -163,26 +182,34 @@ def network_table(
     yield "|---|---|---|---|---:|---:|---:|---:|"
     for name in names:
         for size in sizes:
-            pair = pair_of(size, batch, device)
-            operations, moved = work(name, pair)
-            plain = straightforward_seconds(name, pair)
-            plain_cells = ("does not fit into memory", "", "") if plain is None else cells(plain, plain)
-            yield f"| `{name}` | {size} | straightforward | fp32 | {' | '.join(plain_cells)} | |"
-            chosen = Fuser(name, device=str(device)).choice
-            for engine, precision in every:
-                if engine == "compile" and size != COMPILED:
-                    continue
-                fuser = Fuser(name, device=str(device), engine=engine, precision=precision, tile=tile)
-                seconds = median_seconds(lambda fuser=fuser, pair=pair: fuser(*pair), device)
-                share = limit(operations, moved, peak, precision) / seconds
-                star = " (auto)" if (engine, precision) == (chosen.engine, chosen.precision) else ""
-                row = " | ".join(cells(seconds / batch, plain))
-                yield f"| `{name}` | {size} | {engine}{star} | {precision} | {row} | {share:.0%} |"
+            yield from rows(name, size, pair_of(size, batch, device), tile, device, peak, every)
 
 
-def cells(seconds: float, plain: float | None) -> tuple[str, str, str]:
+def rows(
+    name: str, size: str, pair: Pair, tile: int, device: torch.device, peak: Peaks, every: list[Way]
+) -> Iterator[str]:
+    operations, moved = work(name, pair)
+    timed = [way for way in every if way[0] != "compile" or size == COMPILED]
+    fusers = [Fuser(name, device=str(device), engine=e, precision=p, tile=tile) for e, p in timed]
+    functions: list[Callable[[], object]] = [lambda fuser=fuser: fuser(*pair) for fuser in fusers]
+    straight = plain(name, pair)
+    if straight is None:
+        compared, seconds = None, medians(functions, device)
+        yield f"| `{name}` | {size} | straightforward | fp32 | does not fit into memory | | | |"
+    else:
+        compared, *seconds = medians([straight, *functions], device)
+        yield f"| `{name}` | {size} | straightforward | fp32 | {' | '.join(cells(compared, compared))} | |"
+    chosen = Fuser(name, device=str(device)).choice
+    for (engine, precision), needed in zip(timed, seconds, strict=True):
+        share = limit(operations, moved, peak, precision) / needed
+        star = " (auto)" if (engine, precision) == (chosen.engine, chosen.precision) else ""
+        row = " | ".join(cells(needed / len(pair[0]), compared))
+        yield f"| `{name}` | {size} | {engine}{star} | {precision} | {row} | {share:.0%} |"
+
+
+def cells(seconds: float, compared: float | None) -> tuple[str, str, str]:
     """The milliseconds and the rate of a pair, and how many times as fast as the straightforward one that is."""
-    return f"{1000 * seconds:.1f}", f"{1 / seconds:.1f}", "" if plain is None else f"{plain / seconds:.1f}"
+    return f"{1000 * seconds:.1f}", f"{1 / seconds:.1f}", "" if compared is None else f"{compared / seconds:.1f}"
 
 
 def work_table(names: list[str], device: torch.device) -> Iterator[str]:

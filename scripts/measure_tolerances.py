@@ -14,7 +14,7 @@ from torch import Tensor
 
 from irfuse import engines, images, samples, sizes
 from irfuse.color import luma
-from irfuse.device import computes_in
+from irfuse.device import computes_in, cores
 from irfuse.engines.base import EngineName, Precision
 from irfuse.engines.choose import Choice
 from irfuse.engines.tolerances import PATH
@@ -60,7 +60,7 @@ def main() -> None:
         pairs = [sources(pair, method) for pair in samples.pairs()]
         expected = [method(*pair) for pair in pairs]
         for name, precision in WAYS:
-            engine = engines.make(Choice(name, precision, "to measure"), method)
+            engine = engines.make(Choice(name, precision, "to measure"), method, cores())
             errors = [(engine(*pair) - fused).double() for pair, fused in zip(pairs, expected, strict=True)]
             psnr = -10 * math.log10(max(float(error.square().mean()) for error in errors))
             difference = max(float(error.abs().max()) for error in errors)

@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 def test_methods(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
     methods = importlib.import_module("methods")
-    for name, small in (("SIDE", 64), ("COPIED", 1 << 10), ("MOST_RUNS", 3)):
+    for name, small in (("SIDE", 64), ("COPIED", 1 << 10), ("TURNS", 1), ("WARM_UP", 0), ("COUNTED", 0)):
         monkeypatch.setattr(methods, name, small)
     arguments = ["--method", "encoder-decoder", "--size", "32x32", "--print", "--device", "cpu"]
     monkeypatch.setattr(sys, "argv", ["methods.py", *arguments])

@@ -1,18 +1,21 @@
 """Every engine gives what float32 PyTorch gives, on real pairs and at any size, as near as its precision allows."""
 
+import contextlib
 import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from irfuse import engines
 from irfuse.device import computes_in
 from irfuse.engines import openvino
 from irfuse.engines.base import Engine, EngineName, Precision
 from irfuse.engines.choose import Choice, why_missing
-from irfuse.engines.openvino import _SIZES, OpenVINO, without_narrow_groups
+from irfuse.engines.openvino import _SIZES, OpenVINO
+from irfuse.engines.rewrites import InBlocks, for_openvino
 from irfuse.engines.tolerances import LEAST
+from irfuse.errors import ImageError
 from irfuse.fuser import Fuser
 from irfuse.methods import build
 from irfuse.methods.base import Method
@@ -31,7 +34,7 @@ def make(name: EngineName, precision: Precision, method: Method) -> Engine:
     missing = why_missing(name, CPU)
     if missing is not None:
         pytest.skip(missing)
-    return engines.make(Choice(name, precision, "a test"), method)
+    return engines.make(Choice(name, precision, "a test"), method, 2)
 
 
 def psnr(fused: Tensor, expected: Tensor) -> float:
@@ -78,11 +81,23 @@ def test_any_size_one_after_the_other(name: EngineName, method: Method, real_bat
         torch.testing.assert_close(fused, expected, rtol=0, atol=FLOAT32)
 
 
-def test_narrow_groups_as_one_are_the_same(method: Method, real_batch: Batch) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_rewritten_layers_compute_the_same(precision: Precision, method: Method, real_batch: Batch) -> None:
     before = {name: tensor.clone() for name, tensor in method.state_dict().items()}
-    fused = without_narrow_groups(method)(*real_batch)
-    torch.testing.assert_close(fused, method(*real_batch), rtol=0, atol=FLOAT32)
+    # A width that is no multiple of what a layer is computed in, where the method allows it.
+    ir, vis = (image[..., : 160 if method.info.multiple > 1 else 155] for image in real_batch)
+    rewritten = for_openvino(method, precision)
+    assert any(isinstance(layer, InBlocks) for layer in rewritten.modules())
+    torch.testing.assert_close(rewritten(ir, vis), method(ir, vis), rtol=0, atol=FLOAT32)
     assert all(torch.equal(tensor, before[name]) for name, tensor in method.state_dict().items())
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 4), (8, 13), (14, 7)])
+def test_a_layer_in_blocks_is_the_same_at_any_size(height: int, width: int) -> None:
+    layer = nn.Conv2d(5, 1, 3, padding=1)
+    features = torch.rand(2, 5, height, width)
+    with torch.no_grad():
+        torch.testing.assert_close(InBlocks(layer)(features), layer(features), rtol=0, atol=FLOAT32)
 
 
 def test_openvino_compiles_for_few_sizes_alone() -> None:
@@ -126,3 +141,37 @@ def test_fuser_pads_and_tiles_for_every_engine(spec: str, name: EngineName, real
         fuser = Fuser(spec, device="cpu", engine=name, precision="fp32", tile=tile)
         assert (fuser.choice.engine, fuser.choice.precision) == (name, "fp32")
         torch.testing.assert_close(fuser(ir, vis), expected, rtol=0, atol=FLOAT32)
+
+
+class Counting:
+    """An engine that notes how many threads PyTorch has while it runs."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def __call__(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
+        self.seen.append(torch.get_num_threads())
+        return vis
+
+
+@pytest.mark.parametrize(("name", "expected"), [("onnx", 1), ("torch", 3)])
+def test_threads_of_pytorch_keep_out_of_the_way(
+    name: EngineName, expected: int, monkeypatch: pytest.MonkeyPatch, real_batch: Batch
+) -> None:
+    """Of other engines, which are given as many; afterwards, and after an error, all is as it was."""
+    if why_missing(name, CPU) is not None:
+        pytest.skip("it is not installed")
+    engine, given = Counting(), []
+    monkeypatch.setattr(engines, "make", lambda choice, method, threads: given.append(threads) or engine)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        fuser = Fuser("encoder-decoder", device="cpu", engine=name, precision="fp32")
+        for pairs in ([real_batch], [(real_batch[0], real_batch[1] + 2)]):
+            results = fuser.stream(pairs)
+            with contextlib.suppress(ImageError):
+                next(results)
+            assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert (given, engine.seen) == ([3], [expected])

@@ -8,8 +8,13 @@ from irfuse.engines.choose import Choice
 from irfuse.methods.base import Method
 
 
-def make(choice: Choice, method: Method) -> Engine:
-    """The engine that was chosen for a method, which is in evaluation mode on its device.
+def make(choice: Choice, method: Method, threads: int) -> Engine:
+    """The engine that was chosen for a method.
+
+    Args:
+        choice: of engine and precision.
+        method: in evaluation mode, on its device.
+        threads: of an engine that does not use PyTorch's.
 
     Raises:
         MissingDependencyError: the engine's package does not work.
@@ -27,8 +32,8 @@ def make(choice: Choice, method: Method) -> Engine:
         case "onnx":
             from irfuse.engines.onnx import OnnxRuntime
 
-            return OnnxRuntime(method)
+            return OnnxRuntime(method, threads)
         case "openvino":
             from irfuse.engines.openvino import OpenVINO
 
-            return OpenVINO(method, choice.precision)
+            return OpenVINO(method, choice.precision, threads)

@@ -16,8 +16,8 @@ class OnnxRuntime:
         MissingDependencyError: ONNX Runtime is not installed.
     """
 
-    def __init__(self, method: Method) -> None:
-        self._session = session(graph(method), method.info.name, torch.get_num_threads())
+    def __init__(self, method: Method, threads: int) -> None:
+        self._session = session(graph(method), method.info.name, threads)
 
     def __call__(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
         arrays = {name: np.ascontiguousarray(image.numpy()) for name, image in (("ir", ir), ("vis", vis))}

@@ -1,14 +1,14 @@
 """OpenVINO on the CPU, in float32 or bfloat16."""
 
-import copy
 import math
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from irfuse.engines.base import Precision
+from irfuse.engines.rewrites import for_openvino
 from irfuse.errors import MissingDependencyError
 from irfuse.export import graph
 from irfuse.methods.base import Method
@@ -21,9 +21,6 @@ All others share one for any size. Each keeps the memory that its size takes, so
 in a handful of sizes, would together take several times what one of them does.
 """
 
-_NARROW = 4
-"""Groups of fewer outputs than this are computed faster as one, with zeros for what does not belong together."""
-
 _Shape = tuple[int, ...]
 
 
@@ -34,18 +31,14 @@ class OpenVINO:
         MissingDependencyError: OpenVINO is not installed.
     """
 
-    def __init__(self, method: Method, precision: Precision) -> None:
+    def __init__(self, method: Method, precision: Precision, threads: int) -> None:
         try:
             import openvino
         except ImportError:
             raise MissingDependencyError('OpenVINO is not installed: pip install "irfuse[openvino]"') from None
         self._core = openvino.Core()
-        self._graph = graph(without_narrow_groups(method) if precision == "bf16" else method)
-        self._settings = {
-            "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-        }
+        self._graph = graph(for_openvino(method, precision))
+        self._settings = settings(precision, threads)
         self._compiled: dict[tuple[_Shape, _Shape] | None, Any] = {}
 
     def __call__(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
@@ -68,36 +61,14 @@ class OpenVINO:
         return self._compiled[key]
 
 
-def without_narrow_groups(method: Method) -> Method:
-    """A copy of a method that computes the same, its transposed convolutions of many narrow groups without groups.
+def settings(precision: Precision, threads: int) -> dict[str, str | int]:
+    """What OpenVINO is told when it compiles a network.
 
-    In bfloat16 OpenVINO fills up each group's outputs to a whole register, so that zeros between the groups cost
-    nothing and one large convolution replaces eight small ones. In float32 it does not pay, nor in ONNX Runtime.
-
-    >>> from irfuse.methods import build
-    >>> [layer.groups for layer in without_narrow_groups(build("encoder-decoder")).network.decoder]
-    [8, 8, 8, 1, 1]
+    >>> settings("bf16", 2)["INFERENCE_PRECISION_HINT"]
+    'bf16'
     """
-    method = copy.deepcopy(method)
-    for parent in list(method.modules()):
-        for name, layer in parent.named_children():
-            if (
-                isinstance(layer, nn.ConvTranspose2d)
-                and layer.groups > 1
-                and layer.out_channels < _NARROW * layer.groups
-            ):
-                setattr(parent, name, _without_groups(layer))
-    return method
-
-
-def _without_groups(layer: nn.ConvTranspose2d) -> nn.ConvTranspose2d:
-    whole = copy.deepcopy(layer)
-    whole.groups = 1
-    # (inputs, outputs of a group, ...): each group's own outputs stand on the diagonal of the whole.
-    blocks = layer.weight.detach().chunk(layer.groups)
-    weight = layer.weight.new_zeros(layer.in_channels, layer.out_channels, *layer.weight.shape[2:])
-    for k, block in enumerate(blocks):
-        rows, columns = block.shape[:2]
-        weight[k * rows : (k + 1) * rows, k * columns : (k + 1) * columns] = block
-    whole.weight = nn.Parameter(weight, requires_grad=False)
-    return whole
+    return {
+        "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+    }
