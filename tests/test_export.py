@@ -9,13 +9,16 @@ import pytest
 import torch
 
 from irfuse import export as exporting
+from irfuse import images
 from irfuse.errors import ExportError, MissingDependencyError, ParameterError, SpecError
 from irfuse.export import export, graph
 from irfuse.files import sha256
 from irfuse.fuser import Fuser
 from irfuse.methods import METHODS, build
-from irfuse.runtime import Graph
-from irfuse.weights import manifest
+from irfuse.methods.encoder_decoder import Network
+from irfuse.pairs import Pair
+from irfuse.runtime import Graph, Model, Planes
+from irfuse.weights import manifest, save
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -119,6 +122,41 @@ def test_wrong_results_are_not_written(
     with pytest.raises(ExportError, match=r"differs from PyTorch in float32 by up to .* nothing was written"):
         export("res2netfuse", tmp_path / "fuse.onnx", precision=precision)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_nan_is_not_written(precision: exporting.Precision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As half precision gives it where sums overflow; here in one pixel of one pair."""
+    run = Graph.__call__
+    calls = []
+
+    def overflowing(self: Graph, ir: Planes, vis: Planes) -> Planes:
+        fused = run(self, ir, vis)
+        calls.append(1)
+        fused[..., 0, 0] = np.nan if len(calls) == 2 else fused[..., 0, 0]
+        return fused
+
+    monkeypatch.setattr(Graph, "__call__", overflowing)
+    with pytest.raises(ExportError, match="nothing was written"):
+        export("encoder-decoder", tmp_path / "new" / "fuse.onnx", precision=precision)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_network_in_colour(precision: exporting.Precision, tmp_path: Path, msrs_day: Pair) -> None:
+    torch.manual_seed(0)
+    weights = tmp_path / "colour.safetensors"
+    network = Network(4, 3)
+    for parameter in network.parameters():
+        parameter.data *= 2
+    save(network, {"method": "encoder-decoder", "width": 4, "channels": 3}, weights)
+    spec = f"encoder-decoder:weights={weights}"
+    export(spec, tmp_path / "fuse.onnx", precision=precision)
+    ir, vis = images.read(msrs_day.ir), images.read(msrs_day.vis)
+    fused = Model(tmp_path / "fuse.onnx")(ir, vis)
+    expected = Fuser(spec, device="cpu", engine="torch", precision="fp32")(ir, vis)
+    np.testing.assert_allclose(fused.astype(int), expected.astype(int), atol=1 if precision == "fp32" else 2)
+    assert len(np.unique(fused[..., 0].astype(int) - fused[..., 2])) > 10
 
 
 def test_the_method_stays_as_it_is() -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from irfuse import images
+from irfuse.device import exact_float32
 from irfuse.errors import DeviceError, ImageError, PairError, ParameterError, SuspiciousPairWarning
 from irfuse.fuser import Fuser
 from irfuse.levels import Levels, Percentiles
@@ -228,14 +229,18 @@ def test_impossible_arguments() -> None:
         Res2NetFuse(strategy="max")
 
 
-def test_float32_is_not_tf32() -> None:
-    class Watching(Average):
-        def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
-            assert not torch.backends.cudnn.allow_tf32
-            return super().forward(ir, vis)
-
-    Fuser(Watching())(torch.rand(SIZE), torch.rand(SIZE))
-    assert torch.backends.cudnn.allow_tf32
+def test_float32_is_exact_and_what_the_caller_set_stays() -> None:
+    """By the newer of PyTorch's settings, which it does not let one mix with the older ones."""
+    settings = torch.backends.cudnn.conv  # type: ignore[attr-defined]
+    before = settings.fp32_precision
+    settings.fp32_precision = "tf32"
+    try:
+        Fuser("average", device="cpu")(torch.rand(SIZE), torch.rand(SIZE))
+        with exact_float32(torch.device("cuda")):
+            assert settings.fp32_precision == torch.backends.cuda.matmul.fp32_precision == "ieee"
+        assert settings.fp32_precision == "tf32"
+    finally:
+        settings.fp32_precision = before
 
 
 def test_alpha_of_the_infrared_does_not_count(rng: np.random.Generator) -> None:

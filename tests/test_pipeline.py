@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from irfuse import images, pipeline
-from irfuse.errors import OutputError
+from irfuse.errors import MissingDependencyError, OutputError
 from irfuse.images import Array
 from irfuse.pairs import Pair, find
 
@@ -163,3 +163,12 @@ def test_killed_and_resumed(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == [f"{i:02}.png" for i in range(12)]
     for pair in pairs:
         assert images.read(out / f"{pair.name}.png").shape == images.read(pair.vis).shape
+
+
+def test_what_is_wrong_with_the_machine_is_not_wrong_with_a_pair(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    def fuse(ir: Array, vis: Array) -> Array:
+        raise MissingDependencyError("no engine")
+
+    with pytest.raises(MissingDependencyError, match="no engine"):
+        pipeline.run(pairs, tmp_path / "out", fuse)
+    assert not list((tmp_path / "out").iterdir())

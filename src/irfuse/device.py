@@ -2,6 +2,8 @@
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -48,6 +50,28 @@ def computes_in(device: torch.device, precision: str) -> bool:
     if device.type == "cuda":
         return precision == "fp16" or torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and precision == "bf16" and not _BF16_FLAGS.isdisjoint(_cpu_flags())
+
+
+@contextmanager
+def exact_float32(device: torch.device) -> Iterator[None]:
+    """Have a GPU compute float32 in float32; by default it rounds what it convolves to ten bits.
+
+    >>> with exact_float32(torch.device("cuda")):
+    ...     torch.backends.cudnn.conv.fp32_precision
+    'ieee'
+    """
+    if device.type != "cuda":
+        yield
+        return
+    kinds = torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
+    before = [kind.fp32_precision for kind in kinds]
+    try:
+        for kind in kinds:
+            kind.fp32_precision = "ieee"
+        yield
+    finally:
+        for kind, precision in zip(kinds, before, strict=True):
+            kind.fp32_precision = precision
 
 
 def free_memory(device: torch.device) -> int | None:

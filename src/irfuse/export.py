@@ -25,7 +25,7 @@ from irfuse import images, samples
 from irfuse import weights as weight_files
 from irfuse.color import luma
 from irfuse.errors import ExportError, MissingDependencyError, ParameterError
-from irfuse.files import sha256, write_atomic
+from irfuse.files import make_folder, sha256, write_atomic
 from irfuse.methods import Spec, build, value
 from irfuse.methods.base import IterativeMethod, Method, check_choice
 from irfuse.progress import Progress, silent
@@ -67,7 +67,7 @@ def export(spec: str, path: Path, *, precision: Precision = "fp32", on_fetch: Pr
 
     Args:
         spec: of a method that has a graph.
-        path: of the file; one that is there is replaced.
+        path: of the file; one that is there is replaced, and its folder is made.
         precision: of the computation inside.
         on_fetch: as :func:`irfuse.methods.build` takes it.
 
@@ -85,11 +85,14 @@ def export(spec: str, path: Path, *, precision: Precision = "fp32", on_fetch: Pr
     method = build(spec, on_fetch=on_fetch).eval()
     data = _with_metadata(graph(method, precision), {"spec": spec, "precision": precision, **facts(method, spec)})
     difference, psnr = _compare(Graph(data, name=str(path)), method)
-    if difference > _MOST_DIFFERENCE if precision == "fp32" else psnr < _LEAST_PSNR:
+    # NaN is neither.
+    is_near = difference <= _MOST_DIFFERENCE if precision == "fp32" else psnr >= _LEAST_PSNR
+    if not is_near:
         raise ExportError(
             f"{spec} in {precision} differs from PyTorch in float32 by up to {difference:.2g} ({psnr:.1f} dB) on the "
             "sample pairs: nothing was written; export it in fp32, with the versions that constraints.txt names"
         )
+    make_folder(path.parent)
     write_atomic(path, data)
     return Exported(path, difference, psnr)
 
@@ -107,7 +110,7 @@ def graph(method: Method, precision: Precision = "fp32") -> bytes:
     batch, height, width = _EXAMPLE
     # On the CPU and contiguous, whatever the method itself is.
     wrapped = _AnySize(copy.deepcopy(method).to("cpu", memory_format=torch.contiguous_format), precision).eval()  # type: ignore[call-overload]
-    example = torch.rand(batch, 1, height, width), torch.rand(batch, method.vis_channels, height, width)
+    example = torch.full((batch, 1, height, width), 0.5), torch.full((batch, method.vis_channels, height, width), 0.5)
     names = ("ir", "vis", "fused")
     data = io.BytesIO()
     # By tracing, in a small part of the time of the exporter that is to replace it, which an engine would spend before
@@ -232,8 +235,9 @@ def _compare(exported: Graph, method: Method) -> tuple[float, float]:
         difference = np.abs(exported(ir, vis).astype(np.float64) - expected)
         differences.append(float(difference.max()))
         errors.append(float((difference**2).mean()))
-    worst = max(errors)
-    return max(differences), -10 * math.log10(worst) if worst else math.inf
+    # NumPy's maximum is NaN where one is.
+    worst = float(np.max(errors))
+    return float(np.max(differences)), math.inf if worst == 0 else -10 * math.log10(worst)
 
 
 def _gray(path: Path) -> Plane:

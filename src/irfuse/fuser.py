@@ -14,7 +14,7 @@ from torch import Tensor
 
 from irfuse import color as colors
 from irfuse import engines, levels, sizes
-from irfuse.device import resolve
+from irfuse.device import exact_float32, resolve
 from irfuse.engines.base import Engine
 from irfuse.engines.choose import EngineChoice, PrecisionChoice, choose
 from irfuse.errors import ImageError, IrfuseError, PairError, ParameterError, SuspiciousPairWarning
@@ -39,7 +39,8 @@ class Fuser:
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1`` and so on.
         engine: what computes the method: ``torch``, ``compile``, ``onnx``, ``openvino``, or ``auto``, which is the
             fastest that is installed and keeps 50 dB against ``torch`` in ``fp32``. A method that is given as an object
-            stays with that under ``auto``. Papers' numbers want ``engine="torch", precision="fp32"``.
+            stays with that under ``auto``. Papers' numbers want ``engine="torch", precision="fp32"``. While ``onnx`` or
+            ``openvino`` fuse, with as many threads as PyTorch has when the Fuser is made, PyTorch itself has one.
         precision: ``fp32``, ``fp16``, ``bf16``, or ``auto``, likewise.
         color: ``auto`` keeps the chroma of a colour visible image; ``gray`` returns the fused luma alone.
         stretch: stretch each fused luma to the whole of [0, 1].
@@ -120,9 +121,8 @@ class Fuser:
             ImageError, PairError: as a call does, when the pair's turn comes.
         """
         for alike in _runs((self._read(ir, vis) for ir, vis in pairs), batch):
-            # Not inference mode, whose tensors a caller could not use in training. And float32 means float32: by
-            # default a GPU rounds what it convolves to ten bits.
-            with self._own_threads(), torch.no_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            # Not inference mode, whose tensors a caller could not use in training.
+            with self._own_threads(), torch.no_grad(), exact_float32(self.device):
                 fused = self._fuse(torch.cat([pair.ir for pair in alike]), torch.cat([pair.vis for pair in alike]))
                 parts = torch.split(fused, [len(pair.vis) for pair in alike])
                 restored = [pair.restore(part) for pair, part in zip(alike, parts, strict=True)]
@@ -142,11 +142,12 @@ class Fuser:
         if self.choice.engine in ("torch", "compile"):
             yield
             return
+        before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
             yield
         finally:
-            torch.set_num_threads(self._threads)
+            torch.set_num_threads(before)
 
     def _fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
         """Fuse (B, C, H, W) tensors in their native dtype."""

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from irfuse import images
-from irfuse.errors import ImageError, IrfuseError, OutputError, PairError, StoppedError, SuspiciousPairWarning
+from irfuse.errors import (
+    DeviceError,
+    ImageError,
+    IrfuseError,
+    MissingDependencyError,
+    OutputError,
+    PairError,
+    StoppedError,
+    SuspiciousPairWarning,
+)
 from irfuse.files import make_folder, remove_unfinished
 from irfuse.images import Array
 from irfuse.pairs import Pair
@@ -74,6 +83,7 @@ def run(
 
     Raises:
         OutputError: the folder cannot be written, or a result would replace an input.
+        MissingDependencyError, DeviceError: `fuse` raised it.
         StoppedError: Ctrl-C; the results so far are whole.
     """
     targets = {pair.name: output / (pair.name + extension) for pair in pairs}
@@ -171,6 +181,9 @@ def _failures_reported(pair: Pair, report: Report) -> Iterator[None]:
     # Whatever a pair does, even something unforeseen, must not cost the other ones.
     try:
         yield
+    except (MissingDependencyError, DeviceError):
+        # These are of the machine: every other pair would fail likewise.
+        raise
     except Exception as error:
         reason = str(error) if isinstance(error, IrfuseError) else f"{type(error).__name__}: {error}"
         report.failures.append((pair.name, " ".join(reason.split())))

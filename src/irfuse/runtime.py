@@ -43,7 +43,7 @@ class Graph:
     """
 
     def __init__(self, model: Path | bytes, *, name: str = "") -> None:
-        name = name or str(model if isinstance(model, Path) else "the model")
+        self._name = name = name or str(model if isinstance(model, Path) else "the model")
         self._session = session(model, name)
         try:
             self.metadata: dict[str, Any] = json.loads(
@@ -53,8 +53,16 @@ class Graph:
             raise ExportError(f"{name}: not a model of irfuse; make one with irfuse export METHOD -o FILE") from None
 
     def __call__(self, ir: Planes, vis: Planes) -> Planes:
-        """Fuse (B, 1, H, W) and (B, C, H, W) to (B, C, H, W)."""
-        fused: Planes = self._session.run(None, {"ir": ir, "vis": vis})[0]
+        """Fuse (B, 1, H, W) and (B, C, H, W) to (B, C, H, W).
+
+        Raises:
+            ExportError: ONNX Runtime cannot compute it, for lack of memory say.
+        """
+        try:
+            fused: Planes = self._session.run(None, {"ir": ir, "vis": vis})[0]
+        except Exception as error:
+            # It has no class of its own for what it raises.
+            raise ExportError(f"{self._name}: ONNX Runtime cannot compute it: {str(error).splitlines()[0]}") from None
         return fused
 
 
@@ -165,12 +173,14 @@ def session(model: Path | bytes, name: str, threads: int = 0) -> Any:
     """
     try:
         import onnxruntime
-    except ImportError:
-        raise MissingDependencyError('ONNX Runtime is not installed: pip install "irfuse[onnx]"') from None
+    except ImportError as error:
+        raise MissingDependencyError(f'ONNX Runtime does not load ({error}): pip install "irfuse[onnx]"') from None
     if isinstance(model, Path) and not model.is_file():
         raise ExportError(f"{name}: no such file; make one with irfuse export METHOD -o FILE")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # In a folder the cores that its threads would keep awake are those that decode the next pair.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Errors come as exceptions; its log would repeat them on the terminal.
     options.log_severity_level = 4
     try:
@@ -184,6 +194,8 @@ def session(model: Path | bytes, name: str, threads: int = 0) -> Any:
 
 def _check_pair(ir: Array, vis: Array) -> None:
     for image, name in ((ir, "infrared"), (vis, "visible")):
+        if not isinstance(image, np.ndarray):
+            raise ImageError(f"{name}: an array is needed, not {type(image).__name__}")
         levels.full_scale(image.dtype.name, name)
         if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 2, 3, 4)):
             raise ImageError(f"{name}: the shape {image.shape} is not (H, W) or (H, W, C) with C from 1 to 4")

@@ -54,16 +54,33 @@ def test_auto_takes_the_fastest_and_reports_what_it_falls_back_from(spec: str, m
     assert "this cpu does not compute in bf16" in choice.reason
     machine(packages=frozenset({"onnx", "onnxruntime"}))
     choice = choose(method, spec, CPU)
-    assert way(choice) == ("torch", "bf16")
+    in_onnx = spec != "encoder-decoder"
+    assert way(choice) == (("onnx", "fp32") if in_onnx else ("torch", "bf16"))
     assert choice.reason.count("openvino is not installed") == 1
     machine(packages=frozenset({"onnx", "onnxruntime"}), precisions=("fp32",))
-    assert way(choose(method, spec, CPU)) == ("onnx", "fp32")
+    assert way(choose(method, spec, CPU)) == ("onnx" if in_onnx else "torch", "fp32")
     machine(packages=frozenset(), precisions=("fp32",))
     choice = choose(method, spec, CPU)
     assert way(choice) == ("torch", "fp32")
-    assert "openvino is not installed; this cpu does not compute in bf16; onnx is not installed" in choice.reason
+    for objection in ("openvino is not installed", "this cpu does not compute in bf16"):
+        assert objection in choice.reason
+    machine(packages=frozenset())
+    assert way(choose(method, spec, CPU)) == ("torch", "bf16")
     machine()
     assert way(choose(method, spec, GPU)) == ("torch", "fp16")
+
+
+def test_the_reason_is_of_what_was_asked_for(machine: Machine) -> None:
+    machine()
+    choice = choose(Res2NetFuse, "res2netfuse", CPU, engine="onnx")
+    assert str(choice) == "onnx, fp32: the fastest of engine onnx that keeps 50 dB"
+    assert way(choose(Res2NetFuse, "res2netfuse", GPU, engine="compile")) == ("compile", "fp16")
+
+
+def test_openvino_has_bfloat16_on_x86_alone(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine()
+    monkeypatch.setattr(choosing.platform, "machine", lambda: "aarch64")
+    assert way(choose(Res2NetFuse, "res2netfuse", CPU)) == ("openvino", "fp32")
 
 
 def test_auto_keeps_50_decibels(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

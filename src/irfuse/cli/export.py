@@ -7,7 +7,7 @@ import typer
 
 from irfuse.cli.console import output, progress
 from irfuse.errors import OutputError
-from irfuse.files import make_folder
+from irfuse.files import check_folder
 
 
 def export(
@@ -28,7 +28,7 @@ def export(
         raise OutputError(f"{out}: the name of the file must end in .onnx")
     from irfuse.export import export as export_method
 
-    make_folder(out.parent)
+    check_folder(out.parent)
     with progress("fetching", "MB", at_once=False) as on_fetch:
         done = export_method(method, out, precision=precision, on_fetch=on_fetch)
     output.print(

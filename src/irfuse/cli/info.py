@@ -22,7 +22,7 @@ def info(device: DeviceOption = "auto") -> None:
     versions = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     precisions = ", ".join(name for name in ("fp32", "bf16", "fp16") if computes_in(chosen, name))
     output.print(f"irfuse {__version__}, Python {platform.python_version()}, {versions}", markup=False)
-    output.print(f"device: {chosen.type}, {machine(chosen)}; computes in {precisions}", markup=False)
+    output.print(f"device: {chosen}, {machine(chosen)}; computes in {precisions}", markup=False)
     for engine in ("torch", "compile", "onnx", "openvino"):
         output.print(f"engine {engine}: {why_missing(engine, chosen) or 'here'}", markup=False)
     table = Table(box=None, header_style="bold", pad_edge=False)

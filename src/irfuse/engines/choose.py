@@ -1,6 +1,8 @@
 """Which engine computes a method, and in which precision: as one says, or the fastest that is near enough."""
 
 import os
+import platform
+import shlex
 import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,14 +23,15 @@ PrecisionChoice = Literal["auto", "fp32", "fp16", "bf16"]
 
 Way = tuple[EngineName, Precision]
 
-# The fastest first, to be held against benchmarks/README.md. What follows float32 on engine torch, which always
-# works, is never chosen unless one asks for it: the compiler takes longer than most folders.
+# The fastest first, to be held against benchmarks/README.md; those of a GPU are not measured yet. What follows float32
+# on engine torch, which always works, is never chosen unless one asks for it: the compiler takes longer than most
+# folders.
 _WAYS: dict[str, tuple[Way, ...]] = {
     "cpu": (
         ("openvino", "bf16"),
         ("openvino", "fp32"),
-        ("torch", "bf16"),
         ("onnx", "fp32"),
+        ("torch", "bf16"),
         ("torch", "fp32"),
         ("compile", "bf16"),
         ("compile", "fp32"),
@@ -42,6 +45,8 @@ _WAYS: dict[str, tuple[Way, ...]] = {
         ("compile", "fp32"),
     ),
 }
+_SLOW_IN_ONNX = ("encoder-decoder",)
+"""Methods that PyTorch computes faster than ONNX Runtime does."""
 _ELSEWHERE: tuple[Way, ...] = (("torch", "fp32"), ("compile", "fp32"))
 
 
@@ -100,7 +105,7 @@ def choose(
         return Choice("torch", "fp32", why_no_graph(method))
     passed_over: list[str] = []
     # The last way is float32, or what was asked for: against it nothing speaks.
-    for way in _asked_for(device, engine, precision):
+    for way in _asked_for(method.info.name, device, engine, precision):
         objection = _objection(way, method, spec, device, engine, precision)
         if objection is None:
             break
@@ -121,7 +126,7 @@ def why_missing(engine: EngineName, device: torch.device) -> str | None:
         case "compile" if device.type == "cuda":
             return None if find_spec("triton") else "engine compile needs Triton: pip install triton"
         case "compile":
-            compiler = shutil.which(os.environ.get("CXX") or "g++") or shutil.which("clang++")
+            compiler = shutil.which(shlex.split(os.environ.get("CXX") or "g++")[0]) or shutil.which("clang++")
             return None if compiler else "engine compile needs a C++ compiler: install g++"
         case "onnx":
             # PyTorch makes the graphs with the package onnx.
@@ -138,13 +143,19 @@ def ways(device: torch.device) -> list[Way]:
     >>> ("torch", "fp32") in ways(torch.device("cpu"))
     True
     """
-    every = _WAYS.get(device.type, _ELSEWHERE)
-    return [way for way in every if why_missing(way[0], device) is None and computes_in(device, way[1])]
+    return [way for way in _every(device) if why_missing(way[0], device) is None and computes_in(device, way[1])]
 
 
-def _asked_for(device: torch.device, engine: EngineChoice, precision: PrecisionChoice) -> list[Way]:
+def _every(device: torch.device) -> list[Way]:
+    """All that some device of that type might have, the fastest first."""
+    # Elsewhere than on x86 OpenVINO has no bfloat16.
+    not_here = [] if platform.machine() in ("x86_64", "AMD64") else [("openvino", "bf16")]
+    return [way for way in _WAYS.get(device.type, _ELSEWHERE) if way not in not_here]
+
+
+def _asked_for(method: str, device: torch.device, engine: EngineChoice, precision: PrecisionChoice) -> list[Way]:
     """The ways that are what is asked for, the fastest first; refuses what cannot be had, as `choose` says."""
-    here = _WAYS.get(device.type, _ELSEWHERE)
+    here = sorted(_every(device), key=lambda way: way[0] == "onnx" and method in _SLOW_IN_ONNX)
     asked = [way for way in here if engine in ("auto", way[0]) and precision in ("auto", way[1])]
     if engine != "auto":
         if engine not in [name for name, _ in here]:
@@ -192,4 +203,5 @@ def _reason(way: Way, spec: str | None, engine: EngineChoice, precision: Precisi
         return "as asked for" if engine != "auto" else f"the fastest here in {precision}"
     measured = None if spec is None or kind == "fp32" else psnr(shortest(spec), name, kind)
     kept = "" if measured is None else f", at {measured:.1f} dB from float32"
-    return f"the fastest here that keeps {LEAST:.0f} dB{kept}"
+    fastest = "the fastest here" if engine == "auto" else f"the fastest of engine {engine}"
+    return f"{fastest} that keeps {LEAST:.0f} dB{kept}"

@@ -1,6 +1,7 @@
 """OpenVINO on the CPU, in float32 or bfloat16."""
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -34,17 +35,21 @@ class OpenVINO:
     def __init__(self, method: Method, precision: Precision, threads: int) -> None:
         try:
             import openvino
-        except ImportError:
-            raise MissingDependencyError('OpenVINO is not installed: pip install "irfuse[openvino]"') from None
+        except ImportError as error:
+            raise MissingDependencyError(
+                f'OpenVINO does not load ({error}); pip install "irfuse[openvino]", or take another engine'
+            ) from None
         self._core = openvino.Core()
         self._graph = graph(for_openvino(method, precision))
         self._settings = settings(precision, threads)
+        self._lock = threading.Lock()
         self._compiled: dict[tuple[_Shape, _Shape] | None, Any] = {}
 
     def __call__(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
         arrays = [np.ascontiguousarray(image.numpy()) for image in (ir, vis)]
-        # A copy: the result's memory is OpenVINO's own, which the next pair overwrites.
-        return torch.from_numpy(np.array(self._network(ir, vis)(arrays)[0]))
+        # A copy, and one pair at a time: the result's memory is OpenVINO's own, which the next pair overwrites.
+        with self._lock:
+            return torch.from_numpy(np.array(self._network(ir, vis)(arrays)[0]))
 
     def _network(self, ir: Tensor, vis: Tensor) -> Any:
         """The network for images of that size, compiled now if it is not there."""

@@ -33,8 +33,15 @@ class InBlocks(nn.Module):
 
     def __init__(self, layer: nn.Conv2d) -> None:
         super().__init__()
-        self.layer = nn.Conv2d(
-            layer.in_channels, _BLOCK**2, _BLOCK + 2, stride=_BLOCK, padding=_BLOCK, bias=layer.bias is not None
+        # Not initialised, which would draw random numbers from whoever fuses.
+        self.layer = nn.utils.skip_init(  # type: ignore[no-untyped-call]
+            nn.Conv2d,
+            layer.in_channels,
+            _BLOCK**2,
+            _BLOCK + 2,
+            stride=_BLOCK,
+            padding=_BLOCK,
+            bias=layer.bias is not None,
         )
         weight = torch.zeros_like(self.layer.weight)
         for k in range(_BLOCK**2):
