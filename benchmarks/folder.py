@@ -38,9 +38,10 @@ def folder_of(count: int, folder: Path) -> tuple[Pair, ...]:
 
 
 def spent(function: Callable[[], object]) -> tuple[float, float]:
-    """The processor seconds and the seconds that a run takes, after two that do not count."""
-    function()
-    function()
+    """The processor seconds and the seconds that a run takes, after some that do not count."""
+    for _ in range(ALONE):
+        # The threads of what ran before are awake for a while, and their time is not this function's.
+        function()
     start, processors = time.perf_counter(), time.process_time()
     for _ in range(ALONE):
         function()

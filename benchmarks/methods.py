@@ -149,9 +149,9 @@ def pair_of(size: str, batch: int, device: torch.device) -> Pair:
     return lumas[0], lumas[1]
 
 
-def work(spec: str, pair: Pair) -> tuple[float, float]:
-    """The operations that a method's convolutions take for a batch, and the bytes that they move."""
-    fuser = Fuser(spec, device=str(pair[0].device), engine="torch", precision="fp32")
+def work(spec: str, pair: Pair, tile: int = 1024) -> tuple[float, float]:
+    """The operations that a method's convolutions take for a batch, and the bytes that they move, halos and all."""
+    fuser = Fuser(spec, device=str(pair[0].device), engine="torch", precision="fp32", tile=tile)
     with FlopCounterMode(display=False) as operations:
         fuser(*pair)
     with ConvolutionBytes() as moved:
@@ -188,7 +188,7 @@ def network_table(
 def rows(
     name: str, size: str, pair: Pair, tile: int, device: torch.device, peak: Peaks, every: list[Way]
 ) -> Iterator[str]:
-    operations, moved = work(name, pair)
+    operations, moved = work(name, pair, tile)
     timed = [way for way in every if way[0] != "compile" or size == COMPILED]
     fusers = [Fuser(name, device=str(device), engine=e, precision=p, tile=tile) for e, p in timed]
     functions: list[Callable[[], object]] = [lambda fuser=fuser: fuser(*pair) for fuser in fusers]
