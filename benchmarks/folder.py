@@ -2,17 +2,20 @@
 
 python benchmarks/folder.py [--method METHOD] [--device DEVICE] [--pairs N]
 
-The pairs are the two samples in colour, 640x480, over and over. What the network and the codecs take is measured alone:
-their processor seconds, shared among the cores, and on a GPU the time of the network itself.
+The pairs are the two samples in colour, 640x480, over and over. What the network and the codecs take is measured alone,
+before each of three runs: their processor seconds, shared among the cores, and on a GPU the time of the network itself.
+The figures are medians.
 """
 
 import argparse
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from statistics import median
 
 import torch
 
@@ -23,6 +26,25 @@ from irfuse.pairs import Pair, find
 
 ALONE = 30
 """Runs of what is measured alone."""
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """What one round measured, in seconds.
+
+    Attributes:
+        network, colour, decoding, encoding: the processor's for a pair; colour is all that the Fuser does beside.
+        alone: the network's for a pair.
+        folder: those of the whole folder.
+    """
+
+    network: float
+    colour: float
+    decoding: float
+    encoding: float
+    alone: float
+    folder: float
 
 
 def folder_of(count: int, folder: Path) -> tuple[Pair, ...]:
@@ -48,6 +70,21 @@ def spent(function: Callable[[], object]) -> tuple[float, float]:
     return (time.process_time() - processors) / ALONE, (time.perf_counter() - start) / ALONE
 
 
+def measure(fuser: Fuser, pairs: Sequence[Pair], output: Path) -> Seconds:
+    ir, vis = images.read(pairs[0].ir), images.read(pairs[0].vis)
+    fused = fuser(ir, vis)
+    planes = torch.rand(1, 1, *ir.shape[:2], device=fuser.device)
+    network, alone = spent(lambda: fuser(planes, planes).cpu())
+    whole, _ = spent(lambda: fuser(ir, vis))
+    decoding, _ = spent(lambda: (images.read(pairs[0].ir), images.read(pairs[0].vis)))
+    encoding, _ = spent(lambda: images.encode(fused, ".png"))
+    start = time.perf_counter()
+    report = pipeline.run(pairs, output, fuser)
+    seconds = time.perf_counter() - start
+    assert len(report.fused) == len(pairs), report.failures
+    return Seconds(network, whole - network, decoding, encoding, alone, seconds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time a folder of pairs.")
     parser.add_argument("--method", default="encoder-decoder")
@@ -57,36 +94,25 @@ def main() -> None:
     fuser = Fuser(given.method, device=given.device)
     with tempfile.TemporaryDirectory() as name:
         pairs = folder_of(given.pairs, Path(name))
-        ir, vis = images.read(pairs[0].ir), images.read(pairs[0].vis)
-        fused = fuser(ir, vis)
-        planes = torch.rand(1, 1, *ir.shape[:2], device=fuser.device)
-        network, network_seconds = spent(lambda: fuser(planes, planes).cpu())
-        whole, _ = spent(lambda: fuser(ir, vis))
-        decoding, _ = spent(lambda: (images.read(pairs[0].ir), images.read(pairs[0].vis)))
-        encoding, _ = spent(lambda: images.encode(fused, ".png"))
-        start = time.perf_counter()
-        report = pipeline.run(pairs, Path(name) / "fused", fuser)
-        seconds = time.perf_counter() - start
-    assert len(report.fused) == len(pairs), report.failures
-    rate = len(pairs) / seconds
-    allowed = cores() / (network + decoding + encoding)
+        rounds = [measure(fuser, pairs, Path(name) / "fused") for _ in range(ROUNDS)]
     print(
         f"{date.today()}, {machine(fuser.device)}: `{given.method}` ({fuser.choice.engine}, {fuser.choice.precision}),"
     )
-    print(f"{len(pairs)} pairs of 640x480 in colour, PNG to PNG.\n")
+    print(f"{len(pairs)} pairs of 640x480 in colour, PNG to PNG, {ROUNDS} times.\n")
     print("| | processor ms a pair |\n|---|---:|")
-    print(f"| the network | {1000 * network:.1f} |")
-    print(f"| colour and the rest of the Fuser | {1000 * (whole - network):.1f} |")
-    print(f"| decoding | {1000 * decoding:.1f} |")
-    print(f"| encoding | {1000 * encoding:.1f} |")
+    print(f"| the network | {1000 * median(r.network for r in rounds):.1f} |")
+    print(f"| colour and the rest of the Fuser | {1000 * median(r.colour for r in rounds):.1f} |")
+    print(f"| decoding | {1000 * median(r.decoding for r in rounds):.1f} |")
+    print(f"| encoding | {1000 * median(r.encoding for r in rounds):.1f} |")
+    rates = [len(pairs) / r.folder for r in rounds]
+    allowed = [cores() / (r.network + r.decoding + r.encoding) for r in rounds]
     print("\n| | pairs/s |\n|---|---:|")
-    print(f"| the folder | {rate:.1f} |")
-    print(f"| what the network's and the codecs' processor time allow on {cores()} cores | {allowed:.1f} |")
-    print(f"| the network alone, one pair after the other | {1 / network_seconds:.1f} |")
-    shares = (
-        f"{rate / allowed:.0%} of what processor time allows, and {rate * network_seconds:.0%} of the network's rate"
-    )
-    print(f"\nThat is {shares}.")
+    print(f"| the folder | {median(rates):.1f} |")
+    print(f"| what the network's and the codecs' processor time allow on {cores()} cores | {median(allowed):.1f} |")
+    print(f"| the network alone, one pair after the other | {1 / median(r.alone for r in rounds):.1f} |")
+    reached = ", ".join(f"{rate / most:.0%}" for rate, most in zip(rates, allowed, strict=True))
+    of_network = ", ".join(f"{rate * r.alone:.0%}" for rate, r in zip(rates, rounds, strict=True))
+    print(f"\nThe three folders: {reached} of what processor time allows, {of_network} of the network's rate.")
 
 
 if __name__ == "__main__":

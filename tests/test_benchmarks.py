@@ -25,6 +25,18 @@ def test_methods(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     assert (FOLDER / "README.md").read_bytes() == before
 
 
+def test_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    folder = importlib.import_module("folder")
+    monkeypatch.setattr(folder, "ALONE", 1)
+    monkeypatch.setattr(folder, "ROUNDS", 1)
+    monkeypatch.setattr(sys, "argv", ["folder.py", "--method", "average", "--pairs", "3", "--device", "cpu"])
+    folder.main()
+    printed = capsys.readouterr().out
+    assert "`average` (torch, fp32),\n3 pairs" in printed
+    assert "of what processor time allows" in printed
+
+
 def test_a_section_replaces_the_older_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
     methods = importlib.import_module("methods")

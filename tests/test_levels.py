@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
-from irfuse.errors import ImageError, ParameterError
+from irfuse.errors import ImageError, ParameterError, SuspiciousPairWarning
 from irfuse.levels import Levels, Percentiles, full_scale
 
 
@@ -13,6 +14,12 @@ def test_full_scale() -> None:
 
 def test_levels_clip() -> None:
     np.testing.assert_allclose(Levels(10, 20).apply(np.array([0.0, 10.0, 15.0, 20.0, 30.0])), [0, 0, 0.5, 1, 1])
+
+
+@pytest.mark.parametrize("values", [np.array([5.0, 9.0]), torch.tensor([21.0, 30.0])])
+def test_a_range_that_no_value_lies_in(values: "np.ndarray | torch.Tensor") -> None:
+    with pytest.warns(SuspiciousPairWarning, match=r"go from .* and none lies within the thermal range 10 20"):
+        Levels(10, 20).apply(values)
 
 
 @pytest.mark.parametrize(("low", "high"), [(2, 1), (1, 1), (float("nan"), 1), (0, float("inf"))])

@@ -4,13 +4,14 @@ A visible image is scaled by the full range of its dtype and never stretched. A 
 small part of its range, and is stretched: from percentiles of its own, or from fixed values that many frames share.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from irfuse.errors import ImageError, ParameterError
+from irfuse.errors import ImageError, ParameterError, SuspiciousPairWarning
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,7 +68,19 @@ class Levels:
             raise ParameterError(f"thermal range {self.low:g} {self.high:g}: the low value must lie below the high one")
 
     def apply(self, image: T) -> T:
-        """Scale a floating-point image of raw values to [0, 1]."""
+        """Scale a floating-point image of raw values to [0, 1].
+
+        Warns:
+            SuspiciousPairWarning: all its values lie beyond the same end.
+        """
+        low, high = float(image.min()), float(image.max())
+        if high < self.low or low > self.high:
+            warnings.warn(
+                f"the infrared values go from {low:g} to {high:g}, and none lies within the thermal range "
+                f"{self.low:g} {self.high:g}",
+                SuspiciousPairWarning,
+                stacklevel=2,
+            )
         return ((image - self.low) / (self.high - self.low)).clip(0, 1)
 
 
