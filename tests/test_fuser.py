@@ -97,9 +97,11 @@ def test_16_bit_thermal_is_stretched_by_percentiles(rng: np.random.Generator) ->
 def test_frames_can_share_thermal_levels() -> None:
     black = np.zeros(SIZE, np.float32)
     fuser = Fuser("maximum", thermal=Levels(20000, 30000))
-    for count, expected in ((22500, 0.25), (27500, 0.75), (19000, 0), (40000, 1)):
+    for count, expected in ((20000, 0), (22500, 0.25), (27500, 0.75), (30000, 1)):
         for dtype in (np.uint16, np.float32):
             np.testing.assert_allclose(fuser(np.full(SIZE, count, dtype), black), expected, atol=1e-6)
+    with pytest.warns(SuspiciousPairWarning, match="none lies within the thermal range 20000 30000"):
+        np.testing.assert_allclose(fuser(np.full(SIZE, 40000, np.uint16), black), 1, atol=1e-6)
 
 
 def test_each_image_of_a_batch_has_its_own_thermal_levels(rng: np.random.Generator) -> None:

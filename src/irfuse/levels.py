@@ -77,7 +77,7 @@ class Levels:
         if high < self.low or low > self.high:
             warnings.warn(
                 f"the infrared values go from {low:g} to {high:g}, and none lies within the thermal range "
-                f"{self.low:g} {self.high:g}",
+                f"{self.low:g} {self.high:g}: the infrared image is of one value",
                 SuspiciousPairWarning,
                 stacklevel=2,
             )

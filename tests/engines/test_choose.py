@@ -47,7 +47,7 @@ def test_auto_takes_the_fastest_and_reports_what_it_falls_back_from(spec: str, m
     machine()
     choice = choose(method, spec, CPU)
     assert way(choice) == ("openvino", "bf16")
-    assert re.fullmatch(r"the fastest here that keeps 50 dB, at 5\d\.\d dB from float32", choice.reason)
+    assert re.fullmatch(r"the fastest here that keeps 50 dB, at least 5\d\.\d dB on the sample pairs", choice.reason)
     machine(precisions=("fp32",))
     choice = choose(method, spec, CPU)
     assert way(choice) == ("openvino", "fp32")
@@ -156,8 +156,14 @@ def test_what_cannot_be_had(
 
 def test_an_engine_without_the_precision(machine: Machine) -> None:
     machine()
-    with pytest.raises(DeviceError, match="engine onnx does not compute in bf16; choose precision auto or fp32"):
-        choose(Res2NetFuse, "res2netfuse", CPU, engine="onnx", precision="bf16")
+    for engine, precision, others in (
+        ("onnx", "bf16", "fp32"),
+        ("onnx", "fp16", "fp32"),
+        ("torch", "fp16", "bf16 or fp32"),
+    ):
+        said = f"engine {engine} does not compute in {precision}; choose precision auto or {others}"
+        with pytest.raises(DeviceError, match=said):
+            choose(Res2NetFuse, "res2netfuse", CPU, engine=engine, precision=precision)  # type: ignore[arg-type]
 
 
 def test_no_compiler(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,8 +76,11 @@ def main() -> None:
         if error.name not in extras:
             raise
         extra = extras[error.name]
+        without = "; a file of irfuse export runs without: irfuse fuse --model FILE" if extra == "torch" else ""
         errors.print(
-            f'irfuse: {error.name} is not installed: pip install "irfuse\\[{extra}]"', style="red", soft_wrap=True
+            f'irfuse: {error.name} is not installed: pip install "irfuse\\[{extra}]"{without}',
+            style="red",
+            soft_wrap=True,
         )
         sys.exit(2)
     except BrokenPipeError:

@@ -72,6 +72,8 @@ def fuse(
     if model is not None and (method, device, engine, precision) != (_METHOD, "auto", "auto", "auto"):
         raise ParameterError("--model says it all: leave out --method, --device, --engine and --precision")
     scale = thermal(thermal_range, thermal_percentiles)
+    # To be stored in the results; of a file the engine's description says what it holds.
+    origin = f"irfuse {__version__}" if model is not None else f"irfuse {__version__}, method: {method}"
 
     def make(on_fetch: Progress, on_iteration: Progress) -> tuple[FusePair, str]:
         if model is not None:
@@ -106,14 +108,14 @@ def fuse(
                 out,
                 fuse_pair,
                 extension=ending,
-                description=_description(engine_used),
+                description=f"{origin}, engine: {engine_used}",
                 resume=resume,
                 on_step=on_step,
             )
         _print_engine(engine_used)
         print_report(report, out)
     elif vis is not None:
-        _fuse_pair(ir, vis, out, make, resume)
+        _fuse_pair(ir, vis, out, make, origin, resume)
 
 
 def _pairing(ir: Path, vis: Path | None) -> pairs.Pairing:
@@ -139,7 +141,7 @@ def _check_files(ir: Path, vis: Path, out: Path) -> None:
         raise OutputError(f"{out}: the name of the fused image must end in one of {' '.join(images.EXTENSIONS)}")
 
 
-def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, resume: bool) -> None:
+def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, origin: str, resume: bool) -> None:
     if resume and pipeline.is_whole(out):
         output.print(f"was there already: {out}", markup=False)
         return
@@ -148,13 +150,9 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, resume: bool) -> None
             fuse_pair, engine_used = make(on_fetch, on_iteration)
         fused = pipeline.fuse_files(ir, vis, fuse_pair)
     make_folder(out.parent)
-    images.write(out, fused, _description(engine_used))
+    images.write(out, fused, f"{origin}, engine: {engine_used}")
     _print_engine(engine_used)
     output.print(str(out), markup=False)
-
-
-def _description(engine_used: str) -> str:
-    return f"irfuse {__version__}, engine: {engine_used}"
 
 
 def _print_engine(used: str) -> None:

@@ -164,8 +164,12 @@ def _asked_for(method: str, device: torch.device, engine: EngineChoice, precisio
         if missing is not None:
             raise MissingDependencyError(missing)
     if precision != "auto" and not (asked and computes_in(device, precision)):
-        what = f"engine {engine}" if engine != "auto" and computes_in(device, precision) else f"this {device.type}"
-        raise DeviceError(f"{what} does not compute in {precision}; choose precision auto or fp32")
+        engine_lacks_it = engine != "auto" and not asked
+        what = f"engine {engine}" if engine_lacks_it else f"this {device.type}"
+        those = {kind for name, kind in here if engine in ("auto", name) and computes_in(device, kind)}
+        raise DeviceError(
+            f"{what} does not compute in {precision}; choose precision {' or '.join(['auto', *sorted(those)])}"
+        )
     return asked
 
 
@@ -202,6 +206,6 @@ def _reason(way: Way, spec: str | None, engine: EngineChoice, precision: Precisi
     if precision != "auto":
         return "as asked for" if engine != "auto" else f"the fastest here in {precision}"
     measured = None if spec is None or kind == "fp32" else psnr(shortest(spec), name, kind)
-    kept = "" if measured is None else f", at {measured:.1f} dB from float32"
+    kept = "" if measured is None else f", at least {measured:.1f} dB on the sample pairs"
     fastest = "the fastest here" if engine == "auto" else f"the fastest of engine {engine}"
     return f"{fastest} that keeps {LEAST:.0f} dB{kept}"

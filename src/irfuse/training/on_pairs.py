@@ -159,7 +159,8 @@ def train(
         if share < _LEAST_CONTRIBUTION:
             warnings.warn(
                 f"{output}: the {name} image hardly contributes to the result ({share:.2f}; 0.5 each is the average): "
-                "look at the previews, and train longer or with other weights of the loss",
+                "look at the previews, and train longer, with other weights of the loss, or with less averaging if the "
+                "steps are few",
                 SuspiciousPairWarning,
                 stacklevel=3,
             )
