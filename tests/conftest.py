@@ -1,4 +1,6 @@
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from irfuse import images, samples
+from irfuse.cli import main
 from irfuse.pairs import Pair
+
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -53,3 +58,20 @@ def supplied_weights() -> Path:
     if "IRFUSE_WEIGHTS" not in os.environ:
         pytest.skip("IRFUSE_WEIGHTS does not name the folder of the backbones' weights")
     return Path(os.environ["IRFUSE_WEIGHTS"])
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `irfuse` with arguments; gives exit status, standard output and standard error."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["irfuse", *map(str, arguments)])
+        try:
+            main()
+            status = 0
+        except SystemExit as exit_:
+            status = int(exit_.code or 0)
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run

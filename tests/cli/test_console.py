@@ -1,0 +1,20 @@
+"""What all commands print with."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from irfuse.cli import console
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_bar_may_wait_for_the_first_step(at_once: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(console, "errors", Console(force_terminal=True, file=shown))
+    with console.progress("fetching", "MB", at_once=at_once):
+        pass
+    assert ("fetching" in shown.getvalue()) == at_once
+    with console.progress("fetching", "MB", at_once=at_once) as on_step:
+        on_step(1, 2, "resnet50")
+    assert "1/2" in shown.getvalue()

@@ -1,0 +1,195 @@
+"""`irfuse fuse` and `irfuse demo`, as a user meets them: what they print, write and return."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from irfuse import __version__, images, pairs, samples
+from irfuse.pairs import Pair
+from tests.conftest import Run
+
+
+def test_pair_in_color(run: Run, msrs_day: Pair, tmp_path: Path) -> None:
+    out = tmp_path / "new folder" / "fused.png"
+    status, printed, _ = run("fuse", msrs_day.ir, msrs_day.vis, "-o", out)
+    assert (status, printed.strip()) == (0, str(out))
+    fused, vis = images.read(out), images.read(msrs_day.vis)
+    assert (fused.shape, fused.dtype) == (vis.shape, vis.dtype)
+    # Chroma is kept: the differences between the channels are the visible's, but for clipping and rounding.
+    red_minus_blue = [image[..., 0].astype(int) - image[..., 2] for image in (fused, vis)]
+    assert (np.abs(red_minus_blue[0] - red_minus_blue[1]) <= 1).mean() > 0.9
+
+
+def test_pair_in_gray_16_bits(run: Run, tmp_path: Path, rng: np.random.Generator) -> None:
+    images.write(tmp_path / "ir.tiff", rng.integers(20000, 24000, (20, 30)).astype(np.uint16))
+    images.write(tmp_path / "vis.png", rng.integers(0, 65536, (20, 30, 3)).astype(np.uint16))
+    options = ["-m", "maximum", "--color", "gray", "--thermal-range", "20000", "24000"]
+    status, _, _ = run("fuse", tmp_path / "ir.tiff", tmp_path / "vis.png", "-o", tmp_path / "f.png", *options)
+    fused = images.read(tmp_path / "f.png")
+    assert (status, fused.shape, fused.dtype) == (0, (20, 30), np.dtype(np.uint16))
+
+
+@pytest.mark.parametrize("spec", ["nst:iterations=2", "resnet152:backbone=resnet50"])
+def test_methods_with_networks(run: Run, spec: str, msrs_day: Pair, tmp_path: Path) -> None:
+    if "backbone" in spec and "IRFUSE_WEIGHTS" not in os.environ:
+        pytest.skip("IRFUSE_WEIGHTS does not name the folder of the backbones' weights")
+    status, printed, _ = run("fuse", msrs_day.ir, msrs_day.vis, "-o", tmp_path / "f.png", "-m", spec)
+    assert (status, printed) == (0, f"{tmp_path / 'f.png'}\n")
+    fused, vis = images.read(tmp_path / "f.png"), images.read(msrs_day.vis)
+    assert (fused.shape, fused.dtype) == (vis.shape, vis.dtype)
+    assert not np.array_equal(fused, vis)
+
+
+@pytest.mark.parametrize("form", ["two folders", "data set", "manifest"])
+def test_folders(run: Run, form: str, folders: Path, tmp_path: Path) -> None:
+    (folders / "ir" / "lonely.png").write_bytes((folders / "ir" / "tno_01.png").read_bytes())
+    manifest = folders / "pairs.csv"
+    manifest.write_text(
+        "ir,vis\n" + "".join(f"ir/{path.name},vis/{path.name}\n" for path in (folders / "vis").iterdir())
+    )
+    sources = {"two folders": [folders / "ir", folders / "vis"], "data set": [folders], "manifest": [manifest]}[form]
+    status, printed, complaints = run("fuse", *sources, "-o", tmp_path / "out", "-m", "average")
+    assert status == 0
+    assert "5 fused" in printed
+    assert ("lonely.png" in complaints) == (form != "manifest")
+    for path in (folders / "vis").iterdir():
+        assert images.read(tmp_path / "out" / path.name).shape == images.read(path).shape
+    _, printed, _ = run("fuse", *sources, "-o", tmp_path / "out", "-m", "average", "--resume")
+    assert "0 fused, 5 were there already" in printed
+
+
+def test_failures_show_in_the_exit_status(run: Run, folders: Path, tmp_path: Path) -> None:
+    (folders / "ir" / "tno_12.png").write_bytes(b"no image")
+    images.write(folders / "ir" / "tno_16.png", np.zeros((10, 10), np.uint8))
+    status, printed, complaints = run("fuse", folders, "-o", tmp_path / "out", "-m", "average")
+    assert status == 1
+    assert "3 fused, 2 failed" in printed
+    assert "failed: tno_12: " in complaints
+    assert "tno_12.png: not a readable image" in complaints
+    assert "failed: tno_16: the sizes differ: infrared 10x10, visible 620x450" in complaints
+
+
+def test_swapped_pair_is_fused_with_a_warning(run: Run, msrs_day: Pair, tmp_path: Path) -> None:
+    status, _, complaints = run("fuse", msrs_day.vis, msrs_day.ir, "-o", tmp_path / "f.png", "-m", "average")
+    assert status == 0
+    assert "are they swapped?" in complaints
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["none.png", "vis.png"], "none.png: no such file"),
+        (["ir.png", "."], "ir.png: is a file; give two image files or two folders"),
+        (["none", "."], "none: no such file or folder"),
+        (["ir.png"], "the visible image is missing"),
+        (["empty"], "empty: exactly one subfolder"),
+        (["broken.png", "vis.png"], "broken.png: not a readable image"),
+        (["ir.png", "small.png"], "the sizes differ: infrared 8x6, visible 4x3"),
+        (["ir.png", "vis.png", "-o", "new/folder/out.png", "-m", "nope"], "unknown method 'nope'"),
+        (["ir.png", "vis.png", "-m", "res2netfuze"], "did you mean 'res2netfuse'?"),
+        (["ir.png", "vis.png", "-m", "res2netfuse:strategy=max"], "choose one of l1-norm, mean, average"),
+        (["ir.png", "vis.png", "-m", "res2netfuse:width=3"], "no parameter 'width'; its parameters: strategy, weights"),
+        (["ir.png", "vis.png", "-m", "average:x=1"], "it takes none"),
+        (["ir.png", "vis.png", "-m", "average:x"], "not of the form parameter=value"),
+        (["ir.png", "vis.png", "-m", "res2netfuse:weights=none"], "known names: single, many"),
+        (["ir.png", "vis.png", "-m", "res2netfuse:weights=broken.png"], "not a readable weights file"),
+        (["ir.png", "vis.png", "--device", "tpu"], "choose auto or cpu"),
+        (["ir.png", "vis.png", "--thermal-range", "5", "5"], "thermal range 5 5"),
+        (["ir.png", "vis.png", "-o", "vis.png"], "would replace an input"),
+        (["ir.png", "vis.png", "-o", "out.gif"], "must end in one of"),
+        (["ir.png", "vis.png", "-o", "vis.png/out.png"], "cannot make the folder"),
+        (["none.csv"], "none.csv: cannot be read as CSV"),
+        (["none"], "a data-set folder"),
+    ],
+)
+def test_bad_input(
+    run: Run, arguments: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    images.write("ir.png", np.zeros((6, 8), np.uint8))
+    images.write("vis.png", np.zeros((6, 8, 3), np.uint8))
+    images.write("small.png", np.zeros((3, 4), np.uint8))
+    Path("broken.png").write_bytes(Path("ir.png").read_bytes()[:40])
+    Path("empty").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    output = [] if "-o" in arguments else ["-o", "out.png"]
+    status, printed, complaints = run("fuse", *arguments, *output)
+    assert status == 2
+    assert printed == ""
+    assert complaints.count("\n") == 1
+    assert complaints.startswith("irfuse: ")
+    assert reason in complaints
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_unwritable_folder(run: Run, folders: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    status, _, complaints = run("fuse", folders, "-o", tmp_path / "out", "-m", "average")
+    assert status == 2
+    assert complaints.count("\n") == 1
+    assert "cannot make the folder" in complaints
+
+
+@pytest.mark.parametrize(("name", "count", "color"), [("tno21", 21, False), ("msrs55", 55, True)])
+def test_whole_data_sets(run: Run, name: str, count: int, color: bool, data: Path, tmp_path: Path) -> None:
+    status, printed, _ = run("fuse", data / name, "-o", tmp_path, "-m", "laplacian-pyramid")
+    assert status == 0
+    assert f"{count} fused" in printed
+    for pair in pairs.find(data / name).pairs:
+        fused, vis = images.read(tmp_path / f"{pair.name}.png"), images.read(pair.vis)
+        assert fused.shape == vis.shape
+        assert (fused.ndim == 3) == color
+
+
+def test_format(run: Run, folders: Path, tmp_path: Path) -> None:
+    status, _, _ = run("fuse", folders, "-o", tmp_path / "out", "-m", "average", "--format", "tiff")
+    assert status == 0
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".tiff"}
+    status, _, complaints = run("fuse", folders, "-o", tmp_path / "other", "-m", "average", "--format", "gif")
+    assert status == 2
+    assert "format cannot be 'gif'" in complaints
+    assert not (tmp_path / "other").exists()
+
+
+def test_resume_of_one_pair(run: Run, tno_01: Pair, tmp_path: Path) -> None:
+    arguments = ("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "f.png", "-m", "average", "--resume")
+    assert run(*arguments)[1].strip() == str(tmp_path / "f.png")
+    assert "was there already" in run(*arguments)[1]
+
+
+def test_engine_and_precision(run: Run, tno_01: Pair, tmp_path: Path) -> None:
+    pair = ("fuse", tno_01.ir, tno_01.vis, "-m", "encoder-decoder")
+    status, _, said = run(*pair, "-o", tmp_path / "f.png", "--engine", "torch", "--precision", "fp32")
+    assert (status, said) == (0, "engine: torch, fp32: as asked for\n")
+    status, _, said = run(*pair, "-o", tmp_path / "auto.png")
+    assert status == 0
+    assert "fp32: the fastest here" in said or "bf16: the fastest here" in said
+    fused, auto = (images.read(tmp_path / name).astype(float) for name in ("f.png", "auto.png"))
+    assert ((fused - auto) ** 2).mean() < 255**2 * 10**-5
+    status, _, said = run(*pair, "-o", tmp_path / "f.png", "--precision", "fp16", "--device", "cpu")
+    assert status == 2
+    assert said.startswith("irfuse: this cpu does not compute in fp16; choose precision auto or ")
+    status, _, said = run("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "f.png", "-m", "average", "--engine", "onnx")
+    assert status == 2
+    assert "average runs on engine torch in fp32 alone: it has no network" in said
+
+
+def test_results_say_what_computed_them(run: Run, tno_01: Pair, folders: Path, tmp_path: Path) -> None:
+    run("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "f.png", "-m", "average")
+    run("fuse", folders, "-o", tmp_path / "out", "-m", "average", "--format", "jpg")
+    for path in (tmp_path / "f.png", *(tmp_path / "out").iterdir()):
+        with Image.open(path) as image:
+            assert (
+                image.getexif()[270] == f"irfuse {__version__}, method: average, engine: torch, fp32: it has no network"
+            )
+
+
+def test_demo(run: Run, tmp_path: Path) -> None:
+    status, printed, _ = run("demo", "-o", tmp_path / "demo", "-m", "laplacian-pyramid")
+    assert status == 0
+    assert str(tmp_path / "demo" / "comparison.png") in printed
+    assert images.read(tmp_path / "demo" / "comparison.png").shape[1] > 1000
+    assert len(list((tmp_path / "demo").iterdir())) == len(samples.pairs()) + 1

@@ -1,0 +1,79 @@
+"""`irfuse methods`, `weights` and `info`, as a user meets them."""
+
+import hashlib
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from irfuse import __version__
+from irfuse.methods import METHODS
+from irfuse.weights import fetch
+from tests.conftest import Run
+
+
+@pytest.fixture
+def no_backbones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without the weights of any backbone."""
+    monkeypatch.delenv("IRFUSE_WEIGHTS", raising=False)
+    # Both, so that not even broken code comes near the real cache.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+
+
+@pytest.mark.usefixtures("no_backbones")
+def test_lists(run: Run) -> None:
+    assert run("--version")[1].strip() == __version__
+    status, printed, _ = run("methods")
+    assert status == 0
+    for word in ("res2netfuse", "arXiv:2112.14540", "strategy=l1-norm|mean|average", "laplacian-pyramid"):
+        assert word in printed
+    status, printed, _ = run("weights", "list")
+    assert status == 0
+    assert "single-v1" in printed
+    assert run("weights", "verify")[0] == 0
+    status, printed, _ = run("weights", "path", "res2netfuse", "single")
+    assert Path(printed.strip()).is_file()
+    status, _, complaints = run("weights", "path", "res2netfuse")
+    assert status == 2
+    assert "res2netfuse: the weights' name is needed as well; known names: single, many" in complaints
+
+
+@pytest.mark.usefixtures("no_backbones")
+def test_weights_of_backbones(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    known = tuple(replace(file, sha256=hashlib.sha256(b"x").hexdigest()) for file in fetch.backbone_files())
+    monkeypatch.setattr(fetch, "backbone_files", lambda: known)
+    mirror, kept = tmp_path / "resnet101-63fe2227.pth", tmp_path / "torch/hub/checkpoints/resnet101-63fe2227.pth"
+    mirror.write_bytes(b"x")
+    listed = " ".join(run("weights", "list")[1].split())
+    assert "resnet101-63fe2227.pth BSD-3-Clause not here: irfuse weights fetch resnet101" in listed
+    assert run("weights", "path", "resnet101")[0] == 2
+    for _ in range(2):
+        assert run("weights", "fetch", "resnet101", "--mirror", tmp_path.as_uri())[:2] == (0, f"{kept}\n")
+        mirror.unlink(missing_ok=True)
+    assert run("weights", "path", "resnet101")[:2] == (0, f"{kept}\n")
+    assert str(kept) in "".join(run("weights", "list")[1].split())
+    assert f"{kept}: as it should be" in run("weights", "verify")[1]
+    kept.write_bytes(b"y")
+    shutil.copy(kept, kept.with_name("resnet50-0676ba61.pth"))
+    kept.with_name("resnet152-394f9c45.pth").write_bytes(b"x")
+    status, printed, complaints = run("weights", "verify")
+    assert (status, complaints.count("\n")) == (2, 2)
+    assert f"{kept}: wrong SHA-256" in complaints
+    assert "resnet50-0676ba61.pth: wrong SHA-256" in complaints
+    assert "resnet152-394f9c45.pth: as it should be" in printed
+    kept.with_name("resnet152-394f9c45.pth").unlink()
+    status, _, complaints = run("weights", "fetch", "resnet152", "--mirror", tmp_path.as_uri())
+    assert (status, complaints.count("\n")) == (2, 1)
+    assert "resnet152-394f9c45.pth cannot be fetched: No such file or directory" in complaints
+
+
+def test_info(run: Run) -> None:
+    status, printed, _ = run("info", "--device", "cpu")
+    assert status == 0
+    assert "device: cpu, " in printed
+    assert "engine torch: here" in printed
+    for method in METHODS:
+        assert f"\n{method.info.name} " in printed
+    assert "it optimises each pair" in printed
