@@ -3,7 +3,7 @@
 python benchmarks/folder.py [--method METHOD] [--device DEVICE] [--pairs N]
 
 The pairs are the two samples in colour, 640x480, over and over. What the network and the codecs take is measured alone,
-before each of three runs: their processor seconds, shared among the cores, and on a GPU the time of the network itself.
+before each of some runs: their processor seconds, shared among the cores, and on a GPU the time of the network itself.
 The figures are medians.
 """
 
@@ -95,9 +95,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         pairs = folder_of(given.pairs, Path(name))
         rounds = [measure(fuser, pairs, Path(name) / "fused") for _ in range(ROUNDS)]
-    print(
-        f"{date.today()}, {machine(fuser.device)}: `{given.method}` ({fuser.choice.engine}, {fuser.choice.precision}),"
-    )
+    used = f"{fuser.choice.engine}, {fuser.choice.precision}"
+    print(f"{date.today()}, {machine(fuser.device)}: `{given.method}` ({used}),")
     print(f"{len(pairs)} pairs of 640x480 in colour, PNG to PNG, {ROUNDS} times.\n")
     print("| | processor ms a pair |\n|---|---:|")
     print(f"| the network | {1000 * median(r.network for r in rounds):.1f} |")
@@ -112,7 +111,8 @@ def main() -> None:
     print(f"| the network alone, one pair after the other | {1 / median(r.alone for r in rounds):.1f} |")
     reached = ", ".join(f"{rate / most:.0%}" for rate, most in zip(rates, allowed, strict=True))
     of_network = ", ".join(f"{rate * r.alone:.0%}" for rate, r in zip(rates, rounds, strict=True))
-    print(f"\nThe three folders: {reached} of what processor time allows, {of_network} of the network's rate.")
+    print(f"\nThe folders, one after the other: {reached} of what processor time allows,")
+    print(f"{of_network} of the network's rate.")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 import openvino
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from irfuse.device import cores
 from irfuse.engines.base import Precision
@@ -27,19 +28,11 @@ LEAST = 0.01
 
 def operations(method: Method, pair: tuple[Tensor, Tensor]) -> dict[str, float]:
     """Those of each convolution, by its name."""
-    counts: dict[str, float] = {}
-
-    def count(name: str, layer: nn.Conv2d | nn.ConvTranspose2d, inputs: tuple[Tensor], output: Tensor) -> None:
-        # Each weight is used once for each place of the smaller of the two: a transposed convolution spreads its input.
-        places = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
-        counts[name] = counts.get(name, 0) + 2 * layer.weight.numel() * places[0, 0].numel() * len(places)
-
-    for name, layer in method.named_modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-            layer.register_forward_hook(lambda layer, x, y, name=name: count(name, layer, x, y))
-    with torch.no_grad():
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         method(*pair)
-    return counts
+    counts = {name.partition(".")[2]: sum(kinds.values()) for name, kinds in counter.get_flop_counts().items()}
+    convolutions = [name for name, layer in method.named_modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)]
+    return {name: counts[name] for name in convolutions if name in counts}
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -231,13 +232,17 @@ def test_impossible_arguments() -> None:
         Res2NetFuse(strategy="max")
 
 
-def test_float32_is_exact_and_what_the_caller_set_stays() -> None:
+def test_float32_is_exact_and_what_the_caller_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the newer of PyTorch's settings, which it does not let one mix with the older ones."""
     settings = torch.backends.cudnn.conv  # type: ignore[attr-defined]
     before = settings.fp32_precision
     settings.fp32_precision = "tf32"
     try:
         Fuser("average", device="cpu")(torch.rand(SIZE), torch.rand(SIZE))
+        entered: list[torch.device] = []
+        monkeypatch.setattr("irfuse.fuser.exact_float32", lambda device: entered.append(device) or nullcontext())
+        Fuser("average", device="cpu")(torch.rand(SIZE), torch.rand(SIZE))
+        assert entered == [torch.device("cpu")]
         with exact_float32(torch.device("cuda")):
             assert settings.fp32_precision == torch.backends.cuda.matmul.fp32_precision == "ieee"
         assert settings.fp32_precision == "tf32"

@@ -136,8 +136,7 @@ class Fuser:
     def _own_threads(self) -> Iterator[None]:
         """No threads of PyTorch's beside those that other engines bring along.
 
-        They would stay awake for a while after each operation, on the cores that the engine's threads wait for: a third
-        of the speed of a small network.
+        They would stay awake for a while after each operation, on the cores that the engine's threads wait for.
         """
         if self.choice.engine in ("torch", "compile"):
             yield
