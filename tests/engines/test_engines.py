@@ -123,6 +123,17 @@ def test_openvino_does_not_keep_the_memory_of_many_large_sizes(monkeypatch: pyte
     assert [None if key is None else key[0][2:] for key in engine._compiled] == [(64, 64), None, (64, 32)]
 
 
+def test_openvino_computes_biases_and_relus_within_convolutions() -> None:
+    """In an encoder that both images go through, too."""
+    engine = make("openvino", "fp32", build("res2netfuse").eval())
+    assert isinstance(engine, OpenVINO)
+    engine(torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32))
+    (network,) = engine._compiled.values()
+    facts = [layer.get_rt_info() for layer in network.get_runtime_model().get_ops()]
+    kinds = [fact["layerType"].astype(str) for fact in facts if "/Conv" in fact["originalLayersNames"].astype(str)]
+    assert set(kinds) == {"Convolution"}
+
+
 # PyTorch's compiler uses what PyTorch calls deprecated.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_compiled(real_batch: Batch) -> None:

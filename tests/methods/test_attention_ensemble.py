@@ -11,7 +11,7 @@ from irfuse import images, samples, weights
 from irfuse.color import luma
 from irfuse.errors import WeightsError
 from irfuse.fuser import Fuser
-from irfuse.methods.attention_ensemble import AttentionEnsemble, Extractor, Network, edges
+from irfuse.methods.attention_ensemble import Attention, AttentionEnsemble, Extractor, Network, edges
 
 
 def real_pair() -> tuple[torch.Tensor, torch.Tensor]:
@@ -78,14 +78,19 @@ def test_edges_by_hand() -> None:
 
 @pytest.mark.parametrize("normalisation", ["sources", "channels"])
 def test_the_weights_by_hand(normalisation: Any) -> None:
-    """A softmax over both sources, or over the 64 channels, of what the attention says of a real pair."""
-    network = Network(normalisation=normalisation)
-    assert network.attention is not None
+    """A softmax over both sources, or over the 64 channels, of what the convolutions say of a real pair."""
+    attention = Attention(normalisation)
     with torch.no_grad():
-        scores = [network.attention(image) * 100 for image in real_pair()]
+        attention.layers[-1].weight *= 100
+        scores = []
+        for image in real_pair():
+            score = torch.cat([image, edges(image)], dim=1)
+            for k, layer in enumerate(attention.layers):
+                score = layer(score if k == 0 else score.relu())
+            scores.append(score)
         powers = [np.exp(score.numpy().astype(np.float64)) for score in scores]
         both = sum(powers)
-        for weights_, power in zip(network.normalise(*scores), powers, strict=True):
+        for weights_, power in zip(attention(*real_pair()), powers, strict=True):
             expected = power / both if normalisation == "sources" else 32 * power / power.sum(axis=1, keepdims=True)
             np.testing.assert_allclose(weights_.numpy(), expected, rtol=1e-4, atol=1e-6)
 
@@ -99,7 +104,7 @@ def test_the_fusion_by_hand(skip_attention: float) -> None:
     with torch.no_grad():
         wide = [torch.nn.functional.pad(image, (12, 12, 12, 12), mode="reflect") for image in (ir, vis)]
         ir_features, vis_features = (network.extractor(image) for image in wide)
-        share, rest = network.normalise(*(network.attention(image) for image in wide))
+        share, rest = network.attention(*wide)
         fused = share * ir_features + rest * vis_features
         equal = (ir_features + vis_features) / 2
         image = network.decoder(fused, skip_attention * fused + (1 - skip_attention) * equal)
@@ -147,7 +152,8 @@ def test_the_header_says_what_network_it_is_for(tmp_path: Path) -> None:
     header = {"method": "attention-ensemble", "dilated": True, "attention": True, "skips": True}
     weights.save(Network(), {**header, "normalisation": "channels", "skip_attention": 1}, tmp_path / "c.safetensors")
     loaded = AttentionEnsemble(weights=str(tmp_path / "c.safetensors")).network
-    assert (loaded.normalisation, loaded.skip_attention) == ("channels", 1)
+    assert loaded.attention is not None
+    assert (loaded.attention.normalisation, loaded.skip_attention) == ("channels", 1)
     text = {"irfuse": json.dumps({"method": "attention-ensemble", "dilated": 1})}
     save_file({"x": torch.zeros(1)}, tmp_path / "b.safetensors", text)
     with pytest.raises(WeightsError, match="header does not say"):

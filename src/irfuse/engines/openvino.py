@@ -60,10 +60,25 @@ class OpenVINO:
         key = shapes if shapes in self._compiled or few else None
         if key not in self._compiled:
             model = self._core.read_model(model=self._graph)
+            _give_each_its_own_constants(model)
             if key is not None:
                 model.reshape(dict(zip(("ir", "vis"), map(list, key), strict=True)))
             self._compiled[key] = self._core.compile_model(model, "CPU", self._settings)
         return self._compiled[key]
+
+
+def _give_each_its_own_constants(model: Any) -> None:
+    """Copy what several layers share.
+
+    OpenVINO computes a bias and a ReLU within the convolution before, but not where the bias is another layer's too, as
+    in an encoder that both images go through.
+    """
+    from openvino import opset1
+
+    for constant in model.get_ops():
+        if constant.get_type_name() == "Constant":
+            for consumer in list(constant.output(0).get_target_inputs())[1:]:
+                consumer.replace_source_output(opset1.constant(constant.data.copy()).output(0))
 
 
 def settings(precision: Precision, threads: int) -> dict[str, str | int]:

@@ -79,20 +79,39 @@ class Decoder(nn.Module):
 
 
 class Attention(nn.Module):
-    """From an image and its edges, the weights of the ensemble's channels before their normalisation."""
+    """From two images and their edges, the weights of their features, which for each pixel are one half on average.
 
-    def __init__(self) -> None:
+    Args:
+        normalisation: of what the convolutions say (the softmax of equation 3): over both ``sources``, for each
+            channel, or over the ``channels``, for each source.
+    """
+
+    def __init__(self, normalisation: Normalisation = "sources") -> None:
         super().__init__()
+        self.normalisation = normalisation
         channels = (2, 16, 32, sum(_WIDTHS))
         self.layers = nn.ModuleList(_conv(before, after, 2) for before, after in itertools.pairwise(channels))
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 1, H, W) to (B, 64, H, W)."""
+    def forward(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 1, H, W) each to (B, 64, H, W) each."""
+        ir_features, vis_features = self._features(ir), self._features(vis)
+        *_, last = self.layers
+        assert isinstance(last, nn.Conv2d)
+        if self.normalisation == "sources":
+            # The softmax over two values needs their difference alone. The last layer is linear, so that it is applied
+            # once, to the difference of what it would see, and its bias falls away.
+            difference = F.conv2d(ir_features - vis_features, last.weight, padding=last.padding, dilation=last.dilation)
+            ir_weights = torch.sigmoid(difference)
+            return ir_weights, 1 - ir_weights
+        half = last.out_channels / 2
+        return last(ir_features).softmax(dim=1) * half, last(vis_features).softmax(dim=1) * half
+
+    def _features(self, images: Tensor) -> Tensor:
+        """What the last convolution sees of an image."""
         features = torch.cat([images, edges(images)], dim=1)
         for layer in list(self.layers)[:-1]:
             features = layer(features).relu()
-        weights: Tensor = self.layers[-1](features)
-        return weights
+        return features
 
 
 class Network(nn.Module):
@@ -105,8 +124,7 @@ class Network(nn.Module):
         dilated: see :class:`Extractor`.
         attention: whether attention weighs the sources; without, both count one half (the paper's ablation A).
         skips: see :class:`Decoder`.
-        normalisation: of the attention's weights (the softmax of equation 3): over both ``sources``, for each channel,
-            or over the ``channels``, for each source.
+        normalisation: see :class:`Attention`.
         skip_attention: how far the attention weighs what the skip connections add; at 0 both sources count one half
             there (equation 4), at 1 they count as in the ensemble.
     """
@@ -122,9 +140,8 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.extractor = Extractor(dilated)
-        self.attention = Attention() if attention else None
+        self.attention = Attention(normalisation) if attention else None
         self.decoder = Decoder(skips)
-        self.normalisation = normalisation
         self.skip_attention = skip_attention
 
     def reconstruct(self, images: Tensor) -> Tensor:
@@ -139,19 +156,9 @@ class Network(nn.Module):
         halves = (ir_features + vis_features) / 2
         if self.attention is None:
             return _without_frame(self.decoder(halves, halves))
-        ir_weights, vis_weights = self.normalise(self.attention(ir), self.attention(vis))
+        ir_weights, vis_weights = self.attention(ir, vis)
         fused = ir_features * ir_weights + vis_features * vis_weights
         return _without_frame(self.decoder(fused, halves.lerp(fused, self.skip_attention)))
-
-    def normalise(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
-        """What the attention says of both sources, (B, 64, H, W), to the weights of their features, likewise."""
-        if self.normalisation == "sources":
-            # The softmax over two values.
-            ir_weights = torch.sigmoid(ir - vis)
-            return ir_weights, 1 - ir_weights
-        # One half on average, as it is above.
-        count = ir.shape[1]
-        return ir.softmax(dim=1) * count / 2, vis.softmax(dim=1) * count / 2
 
 
 class AttentionEnsemble(Method):

@@ -158,7 +158,8 @@ def _conv(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
 
 
 def _l1_norm(features: Tensor) -> Tensor:
-    return features.abs().sum(dim=1, keepdim=True)
+    # None is negative: each is the sum of what two ReLUs gave.
+    return features.sum(dim=1, keepdim=True)
 
 
 def _mean(features: Tensor) -> Tensor:
