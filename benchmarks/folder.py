@@ -26,7 +26,7 @@ from irfuse.pairs import Pair, find
 
 ALONE = 30
 """Runs of what is measured alone."""
-ROUNDS = 3
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,13 @@ def main() -> None:
     print(f"| the folder | {median(rates):.1f} |")
     print(f"| what the network's and the codecs' processor time allow on {cores()} cores | {median(allowed):.1f} |")
     print(f"| the network alone, one pair after the other | {1 / median(r.alone for r in rounds):.1f} |")
-    reached = ", ".join(f"{rate / most:.0%}" for rate, most in zip(rates, allowed, strict=True))
-    of_network = ", ".join(f"{rate * r.alone:.0%}" for rate, r in zip(rates, rounds, strict=True))
-    print(f"\nThe folders, one after the other: {reached} of what processor time allows,")
-    print(f"{of_network} of the network's rate.")
+    print("\nThe folders, one after the other and their median:")
+    print(f"{shares([rate / most for rate, most in zip(rates, allowed, strict=True)])} of what processor time allows,")
+    print(f"{shares([rate * r.alone for rate, r in zip(rates, rounds, strict=True)])} of the network's rate.")
+
+
+def shares(values: Sequence[float]) -> str:
+    return f"{', '.join(f'{value:.0%}' for value in values)}; {median(values):.0%}"
 
 
 if __name__ == "__main__":
