@@ -5,16 +5,16 @@ python scripts/profile_openvino.py [METHOD] [PRECISION]      by default encoder-
 GFLOP are those of the method's own layers, whatever they were rewritten into.
 """
 
+import math
 import sys
+from typing import Any
 
+import numpy as np
 import openvino
-import torch
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from irfuse.device import cores
 from irfuse.engines.base import Precision
-from irfuse.engines.openvino import settings
+from irfuse.engines.openvino import read, settings
 from irfuse.engines.rewrites import for_openvino
 from irfuse.export import graph
 from irfuse.methods import build
@@ -26,32 +26,43 @@ LEAST = 0.01
 """The share of the time from which on a layer gets a row of its own."""
 
 
-def operations(method: Method, pair: tuple[Tensor, Tensor]) -> dict[str, float]:
-    """Those of each convolution, by its name."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        method(*pair)
-    counts = {name.partition(".")[2]: sum(kinds.values()) for name, kinds in counter.get_flop_counts().items()}
-    convolutions = [name for name, layer in method.named_modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)]
-    return {name: counts[name] for name in convolutions if name in counts}
+def read_at_size(core: Any, method: Method) -> Any:
+    model = read(core, graph(method))
+    model.reshape({"ir": [1, 1, HEIGHT, WIDTH], "vis": [1, method.vis_channels, HEIGHT, WIDTH]})
+    return model
+
+
+def operations(model: Any) -> dict[str, float]:
+    """Those of each convolution, by its name; a transposed one has a product for each pixel that it is given."""
+    counts = {}
+    for layer in model.get_ops():
+        if "Convolution" in layer.get_type_name():
+            pixels = layer.input(0) if "Backprop" in layer.get_type_name() else layer.output(0)
+            products = math.prod(layer.input(1).get_shape()) * math.prod(list(pixels.get_shape())[2:])
+            counts[readable(layer.get_friendly_name()).partition(".Conv")[0]] = 2 * products
+    return counts
+
+
+def readable(name: str) -> str:
+    return name.replace("/", ".").removeprefix(".method.")
 
 
 def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "encoder-decoder"
     precision: Precision = "fp32" if "fp32" in sys.argv[2:] else "bf16"
-    pair = torch.rand(1, 1, HEIGHT, WIDTH), torch.rand(1, 1, HEIGHT, WIDTH)
-    core = openvino.Core()
-    model = core.read_model(model=graph(for_openvino(build(name).eval(), precision)))
-    model.reshape({key: list(image.shape) for key, image in zip(("ir", "vis"), pair, strict=True)})
+    method, core = build(name).eval(), openvino.Core()
+    model = read_at_size(core, for_openvino(method, precision))
     request = core.compile_model(
         model, "CPU", {**settings(precision, cores()), "PERF_COUNT": True}
     ).create_infer_request()
+    pair = [np.random.default_rng(0).random(entry.get_shape(), np.float32) for entry in model.inputs]
     milliseconds: dict[tuple[str, str], float] = {}
     for _ in range(RUNS):
-        request.infer([image.numpy() for image in pair])
+        request.infer(pair)
         for node in request.get_profiling_info():
-            key = node.node_name.replace("/", ".").removeprefix(".method."), node.node_type
+            key = readable(node.node_name), node.node_type
             milliseconds[key] = milliseconds.get(key, 0) + 1000 * node.real_time.total_seconds() / RUNS
-    print_table(milliseconds, operations(build(name).eval(), pair))
+    print_table(milliseconds, operations(read_at_size(core, method)))
 
 
 def print_table(milliseconds: dict[tuple[str, str], float], counts: dict[str, float]) -> None:

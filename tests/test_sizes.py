@@ -17,7 +17,8 @@ def test_padded(side: int, multiple: int, minimum: int) -> None:
 def test_tiles_cover_once(rows: int, columns: int, side: int, halo: int, multiple: int) -> None:
     height, width = rows * multiple, columns * multiple
     seen = np.zeros((height, width), int)
-    for tile in sizes.tiles(height, width, side, halo, multiple):
+    tiles = list(sizes.tiles(height, width, side, halo, multiple))
+    for tile in tiles:
         seen[tile.rows, tile.columns] += 1
         for inner, outer, core, length in (
             (tile.rows, tile.outer_rows, tile.core[0], height),
@@ -29,4 +30,8 @@ def test_tiles_cover_once(rows: int, columns: int, side: int, halo: int, multipl
             assert outer.stop == length or outer.stop - inner.stop >= halo
             assert outer.start + core.start == inner.start
             assert outer.start + core.stop == inner.stop
+            assert outer.start >= 0
+            assert outer.stop <= length
+            assert outer.stop - outer.start <= max(side, multiple) + 2 * sizes.padded(halo, multiple, 0)
     assert (seen == 1).all()
+    assert len({seen[tile.outer_rows, tile.outer_columns].shape for tile in tiles}) == 1

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from irfuse.errors import PairError
+from irfuse.errors import PairError, ParameterError
 
 
 def padded(side: int, multiple: int, minimum: int) -> int:
@@ -31,6 +31,18 @@ def check_equal(ir: Sequence[int], vis: Sequence[int]) -> None:
         )
 
 
+def check_tile(side: object) -> None:
+    """Refuse a side of tiles that is no number of pixels.
+
+    Raises:
+        ParameterError: it is not whole, or not above 0.
+
+    >>> check_tile(1024)
+    """
+    if not (isinstance(side, int) and side > 0):
+        raise ParameterError(f"tile cannot be {side!r}; a number of pixels is needed")
+
+
 @dataclass(frozen=True)
 class Tile:
     """A part of an image, and what must be seen around it.
@@ -52,19 +64,21 @@ class Tile:
 
 
 def tiles(height: int, width: int, side: int, halo: int, multiple: int) -> Iterator[Tile]:
-    """Cut an image into tiles of about equal size that cover it once.
+    """Cut an image into tiles of about equal size that cover it once; their outer parts are all of one size.
 
     All edges, those of the outer parts included, fall on multiples of `multiple`, which must divide `height` and
-    `width`: then a method that works on a grid of that pitch sees the same grid in each tile.
+    `width`: then a method that works on a grid of that pitch sees the same grid in each tile. Of one size they are
+    because engines prepare themselves for a size.
 
     Args:
         side: the largest height and width of a tile, without its halo.
         halo: in pixels, rounded up to a multiple.
     """
     halo = padded(halo, multiple, 0)
-    for rows in _cut(height, side, multiple):
-        for columns in _cut(width, side, multiple):
-            yield Tile(rows, columns, _widen(rows, halo, height), _widen(columns, halo, width))
+    every_rows, every_columns = _cut(height, side, multiple), _cut(width, side, multiple)
+    for rows, outer_rows in zip(every_rows, _widened(every_rows, halo, height), strict=True):
+        for columns, outer_columns in zip(every_columns, _widened(every_columns, halo, width), strict=True):
+            yield Tile(rows, columns, outer_rows, outer_columns)
 
 
 def _cut(length: int, side: int, multiple: int) -> list[slice]:
@@ -75,8 +89,12 @@ def _cut(length: int, side: int, multiple: int) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
-def _widen(part: slice, halo: int, length: int) -> slice:
-    return slice(max(0, part.start - halo), min(length, part.stop + halo))
+def _widened(parts: Sequence[slice], halo: int, length: int) -> list[slice]:
+    """Each part with its halo as far as the image goes, and with more of the image where another one is longer."""
+    needed = [(max(0, part.start - halo), min(length, part.stop + halo)) for part in parts]
+    longest = max(stop - start for start, stop in needed)
+    starts = [min(start, length - longest) for start, _ in needed]
+    return [slice(start, start + longest) for start in starts]
 
 
 def _shift(part: slice, origin: slice) -> slice:

@@ -59,26 +59,31 @@ class OpenVINO:
         few = len(alone) < _SIZES and pixels <= _PIXELS
         key = shapes if shapes in self._compiled or few else None
         if key not in self._compiled:
-            model = self._core.read_model(model=self._graph)
-            _give_each_its_own_constants(model)
+            model = read(self._core, self._graph)
             if key is not None:
                 model.reshape(dict(zip(("ir", "vis"), map(list, key), strict=True)))
             self._compiled[key] = self._core.compile_model(model, "CPU", self._settings)
         return self._compiled[key]
 
 
-def _give_each_its_own_constants(model: Any) -> None:
-    """Copy what several layers share.
+def read(core: Any, graph: bytes) -> Any:
+    """An ONNX graph as OpenVINO's model, in which no two layers share a bias.
 
     OpenVINO computes a bias and a ReLU within the convolution before, but not where the bias is another layer's too, as
     in an encoder that both images go through.
     """
-    from openvino import opset1
+    from openvino import op
 
+    model = core.read_model(model=graph)
     for constant in model.get_ops():
         if constant.get_type_name() == "Constant":
-            for consumer in list(constant.output(0).get_target_inputs())[1:]:
-                consumer.replace_source_output(opset1.constant(constant.data.copy()).output(0))
+            # ONNX's biases come to their convolutions through a Reshape; the larger weights stay shared.
+            uses = [
+                use for use in constant.output(0).get_target_inputs() if use.get_node().get_type_name() == "Reshape"
+            ]
+            for use in uses[1:]:
+                use.replace_source_output(op.Constant(constant.data).output(0))
+    return model
 
 
 def settings(precision: Precision, threads: int) -> dict[str, str | int]:
