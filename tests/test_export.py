@@ -62,6 +62,7 @@ def test_half_precision(spec: str, tmp_path: Path) -> None:
     assert kinds == {onnx.TensorProto.FLOAT16}
     taken = {value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output)}
     assert taken == {onnx.TensorProto.FLOAT}
+    assert model.graph.output[0].type.tensor_type.shape.dim[1].dim_value == 1
 
 
 def test_file_says_what_it_is(tmp_path: Path) -> None:

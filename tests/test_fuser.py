@@ -180,6 +180,7 @@ def test_large_images_are_tiled_and_measured_first(real_batch: tuple[Tensor, Ten
         (np.zeros((2, 4, 4, 1)), np.zeros((3, 4, 4, 1)), "batches differ: 2 infrared and 3 visible"),
         (np.full((4, 4), np.nan), np.zeros((4, 4)), "infrared: 16 values are NaN or infinite"),
         (np.zeros((4, 4)), np.full((4, 4), np.inf), "visible: 16 values are NaN or infinite"),
+        (np.zeros((1, 3)), np.array([[0.5, np.inf, -np.inf]]), "visible: 2 values are NaN or infinite"),
         (np.zeros(4), np.zeros((4, 4)), r"infrared: the shape \(4,\) is not"),
         (np.zeros((4, 4)), np.zeros((4, 4, 5)), r"visible: the shape \(4, 4, 5\) is not"),
         (np.zeros((4, 4)), np.zeros((1, 1, 4, 4, 3)), "visible: the shape"),
@@ -196,6 +197,13 @@ def test_large_images_are_tiled_and_measured_first(real_batch: tuple[Tensor, Ten
 def test_bad_input(ir: object, vis: object, reason: str) -> None:
     with pytest.raises((ImageError, PairError), match=reason):
         Fuser("average")(ir, vis)
+
+
+def test_a_bright_image_in_float16_is_finite() -> None:
+    """Though the sum of its values is not."""
+    bright = np.full((400, 400), 0.75, np.float16)
+    assert bright.sum(dtype=np.float64) > np.finfo(np.float16).max
+    np.testing.assert_array_equal(Fuser("average")(bright, bright), bright)
 
 
 def test_rounding_beyond_the_range_is_forgiven() -> None:

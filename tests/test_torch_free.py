@@ -8,6 +8,7 @@ import pytest
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; "
 MODULES = (
     "irfuse",
+    "irfuse.choices",
     "irfuse.cli",
     "irfuse.color",
     "irfuse.datasets",
@@ -48,7 +49,6 @@ def test_python_call_names_the_missing_package() -> None:
     "arguments",
     [
         ("methods",),
-        ("info",),
         ("demo", "-o", "/nowhere"),
         ("export", "res2netfuse", "-o", "/nowhere/x.onnx"),
         ("train", "res2netfuse", "--images", ".", "-o", "x.safetensors"),
@@ -58,6 +58,16 @@ def test_command_names_the_missing_package(arguments: tuple[str, ...]) -> None:
     done = python(WITHOUT_TORCH + "import irfuse.cli; irfuse.cli.main()", *arguments)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
+
+
+def test_info_says_what_can_be_done_without() -> None:
+    command = "import irfuse.cli; irfuse.cli.main()"
+    done = python(WITHOUT_TORCH + command, "info")
+    assert done.returncode == 0
+    assert 'PyTorch is not installed, which the methods need: pip install "irfuse[torch]"' in done.stdout
+    assert "irfuse fuse --model FILE runs a file of irfuse export without" in done.stdout
+    done = python(WITHOUT_TORCH + "sys.modules['onnxruntime'] = None; " + command, "info")
+    assert 'after pip install "irfuse[onnx]"' in done.stdout
 
 
 @pytest.mark.parametrize("package", ["pandas", "matplotlib", "scipy", "jinja2"])

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from irfuse import pipeline, scoring
+from irfuse.color import Color
 from irfuse.engines.choose import EngineChoice, PrecisionChoice
 from irfuse.errors import ParameterError
 from irfuse.evaluation import Evaluator
-from irfuse.fuser import Color, Fuser
+from irfuse.fuser import Fuser
 from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.methods import METHODS
 from irfuse.methods.base import Method, MethodInfo

@@ -3,7 +3,7 @@
 Both functions work on NumPy arrays and on tensors alike, since they only add and multiply.
 """
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from numpy.typing import NDArray
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T", NDArray[Any], "Tensor")
+
+Color = Literal["auto", "gray"]
+"""Whether a result has the visible image's colour, or is the fused luma alone."""
 
 
 def luma(red: T, green: T, blue: T) -> T:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,11 +23,12 @@ from torch import Tensor, nn
 
 from irfuse import images, samples
 from irfuse import weights as weight_files
+from irfuse.choices import check_choice
 from irfuse.color import luma
 from irfuse.errors import ExportError, MissingDependencyError, ParameterError
 from irfuse.files import make_folder, sha256, write_atomic
 from irfuse.methods import Spec, build, value
-from irfuse.methods.base import IterativeMethod, Method, check_choice
+from irfuse.methods.base import IterativeMethod, Method
 from irfuse.progress import Progress, silent
 from irfuse.runtime import METADATA_KEY, Graph
 from irfuse.weights import fetch
@@ -83,7 +84,7 @@ def export(spec: str, path: Path, *, precision: Precision = "fp32", on_fetch: Pr
     """
     check_choice("precision", precision, Precision)
     method = build(spec, on_fetch=on_fetch).eval()
-    data = _with_metadata(graph(method, precision), {"spec": spec, "precision": precision, **facts(method, spec)})
+    data = _described(graph(method, precision), {"spec": spec, "precision": precision, **facts(method, spec)})
     difference, psnr = _compare(Graph(data, name=str(path)), method)
     # NaN is neither.
     is_near = difference <= _MOST_DIFFERENCE if precision == "fp32" else psnr >= _LEAST_PSNR
@@ -156,7 +157,7 @@ def why_no_graph(method: Method | type[Method]) -> str:
     return "it has no network"
 
 
-def facts(method: Method, spec: str) -> dict[str, object]:
+def facts(method: Method, spec: str) -> dict[str, Any]:
     """What a file says of itself beside its spec: the method, its weights, and how to feed it."""
     info = method.info
     file, licence = _weights(spec)
@@ -210,12 +211,14 @@ def _weights(spec: str) -> tuple[Path, str]:
     return path, next((entry.licence for entry in weight_files.manifest() if entry.path == path), "")
 
 
-def _with_metadata(data: bytes, metadata: dict[str, object]) -> bytes:
+def _described(data: bytes, metadata: dict[str, Any]) -> bytes:
     # Here, since only exports to files need it: PyTorch itself asks for it where it makes graphs.
     import onnx
 
     model = onnx.load_from_string(data)
     model.producer_name, model.producer_version = "irfuse", version("irfuse")
+    # Tracing does not always find out how many channels come out.
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = metadata["vis_channels"]
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
     onnx.checker.check_model(model)
     serialised: bytes = model.SerializeToString()

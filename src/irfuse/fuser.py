@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,16 +14,17 @@ from torch import Tensor
 
 from irfuse import color as colors
 from irfuse import engines, levels, sizes
+from irfuse.choices import check_choice
+from irfuse.color import Color
 from irfuse.device import exact_float32, resolve
 from irfuse.engines.base import Engine
 from irfuse.engines.choose import EngineChoice, PrecisionChoice, choose
 from irfuse.errors import ImageError, IrfuseError, PairError, ParameterError, SuspiciousPairWarning
 from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.methods import build
-from irfuse.methods.base import IterativeMethod, Method, check_choice
+from irfuse.methods.base import IterativeMethod, Method
 from irfuse.progress import Progress, silent
 
-Color = Literal["auto", "gray"]
 Image = TypeVar("Image", NDArray[Any], Tensor)
 
 
@@ -83,8 +84,7 @@ class Fuser:
         on_fetch: Progress = silent,
     ) -> None:
         check_choice("color", color, Color)
-        if not (isinstance(tile, int) and tile > 0):
-            raise ParameterError(f"tile cannot be {tile!r}; a number of pixels is needed")
+        sizes.check_tile(tile)
         if not isinstance(method, str | Method):
             raise ParameterError(f"method cannot be {method!r}; a spec or a method is needed")
         # The device first: for one that is not there nothing is to be fetched.
@@ -285,7 +285,8 @@ def _planes(image: NDArray[Any] | Tensor, name: str) -> Tensor:
         planes = planes[None] if image.ndim < 4 else planes
         planes = planes.movedim(3, 1) if image.ndim > 2 else planes
     planes = planes[None] if image.ndim == 2 else planes
-    # One NaN or infinite value makes the sum so, which takes a small part of the time of looking at each.
+    # One NaN or infinite value makes the sum so, which takes a small part of the time of looking at each. But a sum can
+    # also overflow: that of a bright image in float16 does.
     if planes.is_floating_point() and not planes.sum().isfinite():
         bad = planes.numel() - int(planes.isfinite().sum())
         if bad:

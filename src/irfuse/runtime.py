@@ -7,18 +7,18 @@ rule, and says how large images are cut into tiles.
 import json
 import warnings
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from irfuse import color as colors
 from irfuse import levels, sizes
-from irfuse.errors import ExportError, ImageError, MissingDependencyError, ParameterError, SuspiciousPairWarning
+from irfuse.choices import check_choice
+from irfuse.color import Color
+from irfuse.errors import ExportError, ImageError, MissingDependencyError, SuspiciousPairWarning
 from irfuse.images import Array
 from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
-
-Color = Literal["auto", "gray"]
 
 METADATA_KEY = "irfuse"
 """Under which a file holds, as JSON, what it says of itself."""
@@ -94,10 +94,8 @@ class Model:
         thermal: Levels | Percentiles = DEFAULT_THERMAL,
         tile: int = 1024,
     ) -> None:
-        if color not in get_args(Color):
-            raise ParameterError(f"color cannot be {color!r}; choose one of {', '.join(get_args(Color))}")
-        if not (isinstance(tile, int) and tile > 0):
-            raise ParameterError(f"tile cannot be {tile!r}; a number of pixels is needed")
+        check_choice("color", color, Color)
+        sizes.check_tile(tile)
         self._graph = Graph(Path(path))
         self.metadata = self._graph.metadata
         self._color, self._stretch, self._thermal, self._tile = color, stretch, thermal, tile
@@ -176,7 +174,8 @@ def session(model: Path | bytes, name: str, threads: int = 0) -> Any:
     except ImportError as error:
         raise MissingDependencyError(f'ONNX Runtime does not load ({error}): pip install "irfuse[onnx]"') from None
     if isinstance(model, Path) and not model.is_file():
-        raise ExportError(f"{name}: no such file; make one with irfuse export METHOD -o FILE")
+        found = "not a file" if model.exists() else "no such file"
+        raise ExportError(f"{name}: {found}; make one with irfuse export METHOD -o FILE")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # In a folder the cores that its threads would keep awake are those that decode the next pair.

@@ -19,13 +19,14 @@ def test_export_and_its_model(run: Run, tno_01: Pair, tmp_path: Path) -> None:
     status, _, said = run(*pair, "--model", file)
     assert (status, said) == (0, "engine: onnx, fp32: encoder-decoder in fuse.onnx\n")
     status, _, said = run(*pair, "--model", file, "--engine", "torch")
-    assert (status, said) == (
-        2,
-        "irfuse: --model says it all: leave out --method, --device, --engine and --precision\n",
-    )
-    status, _, said = run(*pair, "--model", tno_01.ir)
-    assert status == 2
-    assert "ONNX Runtime cannot read it" in said
+    assert (status, said) == (2, "irfuse: --model says it all: leave out --engine\n")
+    # Though it is the method that there is without.
+    status, _, said = run(*pair, "--model", file, "-m", "res2netfuse", "--device", "cpu")
+    assert (status, said) == (2, "irfuse: --model says it all: leave out --method, --device\n")
+    for path, reason in (tno_01.ir, "ONNX Runtime cannot read it"), (tmp_path, "not a file"), (Path("none"), "no such"):
+        status, _, said = run(*pair, "--model", path)
+        assert status == 2
+        assert reason in said
 
 
 def test_exports_that_cannot_be(run: Run, tmp_path: Path) -> None:

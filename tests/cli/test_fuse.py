@@ -72,6 +72,21 @@ def test_failures_show_in_the_exit_status(run: Run, folders: Path, tmp_path: Pat
     assert "failed: tno_16: the sizes differ: infrared 10x10, visible 620x450" in complaints
 
 
+def test_one_warning_stands_for_many(run: Run, tmp_path: Path) -> None:
+    for name in ("ir", "vis"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        for number in range(12):
+            images.write(tmp_path / "in" / name / f"{number:02}.png", np.full((8, 8), number, np.uint8))
+    status, printed, complaints = run(
+        "fuse", tmp_path / "in", "-o", tmp_path / "out", "-m", "average", "--thermal-range", "100", "200"
+    )
+    assert status == 0
+    assert "12 fused" in printed
+    assert complaints.count("none lies within the thermal range 100 200") == 1
+    assert "warning: 00: " in complaints
+    assert "(and 11 more like this)" in complaints
+
+
 def test_swapped_pair_is_fused_with_a_warning(run: Run, msrs_day: Pair, tmp_path: Path) -> None:
     status, _, complaints = run("fuse", msrs_day.vis, msrs_day.ir, "-o", tmp_path / "f.png", "-m", "average")
     assert status == 0
@@ -188,8 +203,9 @@ def test_results_say_what_computed_them(run: Run, tno_01: Pair, folders: Path, t
 
 
 def test_demo(run: Run, tmp_path: Path) -> None:
-    status, printed, _ = run("demo", "-o", tmp_path / "demo", "-m", "laplacian-pyramid")
+    status, printed, said = run("demo", "-o", tmp_path / "demo", "-m", "laplacian-pyramid")
     assert status == 0
+    assert "engine: torch, fp32: it has no network" in said
     assert str(tmp_path / "demo" / "comparison.png") in printed
     assert images.read(tmp_path / "demo" / "comparison.png").shape[1] > 1000
     assert len(list((tmp_path / "demo").iterdir())) == len(samples.pairs()) + 1

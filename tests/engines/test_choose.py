@@ -103,7 +103,8 @@ def test_of_other_weights_and_objects_nothing_is_known(machine: Machine) -> None
     assert way(choice) == ("torch", "fp32")
     assert way(choose(Res2NetFuse(), None, CPU, engine="openvino")) == ("openvino", "fp32")
     # Parameters that are what they would be anyway change nothing.
-    assert way(choose(Res2NetFuse, "res2netfuse:strategy=l1-norm", CPU)) == ("openvino", "bf16")
+    for same in ("strategy=l1-norm", "weights=single-v1"):
+        assert way(choose(Res2NetFuse, f"res2netfuse:{same}", CPU)) == ("openvino", "bf16")
 
 
 @pytest.mark.parametrize(

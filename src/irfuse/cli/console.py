@@ -1,10 +1,13 @@
 """What the commands print on: results on standard output, all else on standard error."""
 
+import re
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -12,6 +15,7 @@ from rich.table import Column
 from rich.text import Text
 
 from irfuse.errors import BenchmarkWarning, SuspiciousPairWarning
+from irfuse.pipeline import Report
 from irfuse.progress import Progress
 
 output = Console(highlight=False, soft_wrap=True)
@@ -80,6 +84,30 @@ def progress(title: str, unit: str, *, at_once: bool = True) -> Iterator[Progres
             bar.update(task, completed=done, total=total, note=note)
 
         yield on_step
+
+
+def print_engine(used: str) -> None:
+    """Say what computed the results."""
+    errors.print(f"engine: {used}", markup=False)
+
+
+def print_report(report: Report, out: Path) -> None:
+    """Print what became of the pairs, and leave with status 1 if some failed."""
+    alike: dict[str, list[str]] = {}
+    for name, message in report.warnings:
+        # What is wrong with one frame of a camera is often wrong with all, but for the numbers.
+        alike.setdefault(re.sub(r"\d+", "", message), []).append(f"{name}: {message}")
+    for first, *others in alike.values():
+        also = f" (and {len(others)} more like this)" if others else ""
+        errors.print(f"warning: {first}{also}", style="yellow", markup=False)
+    for name, reason in report.failures:
+        errors.print(f"failed: {name}: {reason}", style="red", markup=False)
+    counts = [f"{len(report.fused)} fused"]
+    counts += [f"{len(report.skipped)} were there already"] * bool(report.skipped)
+    counts += [f"{len(report.failures)} failed"] * bool(report.failures)
+    output.print(f"{', '.join(counts)}: {out}", markup=False)
+    if report.failures:
+        raise typer.Exit(1)
 
 
 def _whole() -> Column:

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from irfuse import images, pipeline, samples, sheet
-from irfuse.cli.console import output, progress
-from irfuse.cli.fuse import print_report
+from irfuse.cli.console import output, print_engine, print_report, progress
 from irfuse.cli.options import DeviceOption, MethodOption
 
 
@@ -24,6 +23,7 @@ def demo(
     pairs = samples.pairs()
     with progress("fusing", "pairs") as on_step:
         report = pipeline.run(pairs, out, fuser, on_step=on_step)
+    print_engine(str(fuser.choice))
     print_report(report, out)
     rows = [[images.read(path) for path in (pair.ir, pair.vis, out / f"{pair.name}.png")] for pair in pairs]
     picture = out / "comparison.png"

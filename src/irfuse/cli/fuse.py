@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from irfuse import __version__, images, pairs, pipeline
-from irfuse.cli.console import errors, output, printed_warnings, progress
+from irfuse.cli.console import errors, output, print_engine, print_report, printed_warnings, progress
 from irfuse.cli.options import (
     ColorOption,
     DeviceOption,
@@ -30,15 +30,17 @@ Make = Callable[[Progress, Progress], tuple[FusePair, str]]
 With it comes what computes it, to be printed and stored.
 """
 
-_METHOD = "res2netfuse"
+_OF_A_METHOD = ("method", "device", "engine", "precision")
+"""What an exported file settles."""
 
 
 def fuse(
+    context: typer.Context,
     ir: Annotated[Path, typer.Argument(help="An infrared image, a folder of them, a data set or a CSV manifest.")],
     vis: Annotated[Path | None, typer.Argument(help="The visible image or folder.", show_default=False)] = None,
     *,
     out: Annotated[Path, typer.Option("--output", "-o", help="The fused image, or the folder of fused images.")],
-    method: MethodOption = _METHOD,
+    method: MethodOption = "res2netfuse",
     model: Annotated[
         Path | None,
         typer.Option(help="Instead of a method, a file that irfuse export made; it needs ONNX Runtime alone."),
@@ -53,7 +55,9 @@ def fuse(
     extension: Annotated[
         str, typer.Option("--format", help="The ending of a folder's results: png, tiff, jpg, ...")
     ] = "png",
-    resume: Annotated[bool, typer.Option("--resume", help="Skip pairs whose result is there and can be read.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip pairs whose result is there and can be read, whatever made it.")
+    ] = False,
 ) -> None:
     """Fuse a pair of images, or all pairs of two folders, of a data set with ir/ and vis/, or of a CSV manifest.
 
@@ -69,8 +73,8 @@ def fuse(
     else:
         pairing = _pairing(ir, vis)
 
-    if model is not None and (method, device, engine, precision) != (_METHOD, "auto", "auto", "auto"):
-        raise ParameterError("--model says it all: leave out --method, --device, --engine and --precision")
+    if model is not None:
+        _check_alone(context)
     scale = thermal(thermal_range, thermal_percentiles)
     # To be stored in the results; of a file the engine's description says what it holds.
     origin = f"irfuse {__version__}" if model is not None else f"irfuse {__version__}, method: {method}"
@@ -112,10 +116,19 @@ def fuse(
                 resume=resume,
                 on_step=on_step,
             )
-        _print_engine(engine_used)
+        print_engine(engine_used)
         print_report(report, out)
     elif vis is not None:
         _fuse_pair(ir, vis, out, make, origin, resume)
+
+
+def _check_alone(context: typer.Context) -> None:
+    """Refuse options that an exported file settles."""
+    # By its name: Typer brings along the class that tells where a value came from, or takes it from Click.
+    sources = {name: context.get_parameter_source(name) for name in _OF_A_METHOD}
+    given = [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
+    if given:
+        raise ParameterError(f"--model says it all: leave out {', '.join(f'--{name}' for name in given)}")
 
 
 def _pairing(ir: Path, vis: Path | None) -> pairs.Pairing:
@@ -151,23 +164,5 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, origin: str, resume: 
         fused = pipeline.fuse_files(ir, vis, fuse_pair)
     make_folder(out.parent)
     images.write(out, fused, f"{origin}, engine: {engine_used}")
-    _print_engine(engine_used)
+    print_engine(engine_used)
     output.print(str(out), markup=False)
-
-
-def _print_engine(used: str) -> None:
-    errors.print(f"engine: {used}", markup=False)
-
-
-def print_report(report: pipeline.Report, out: Path) -> None:
-    """Print what became of the pairs, and leave with status 1 if some failed."""
-    for name, message in report.warnings:
-        errors.print(f"warning: {name}: {message}", style="yellow", markup=False)
-    for name, reason in report.failures:
-        errors.print(f"failed: {name}: {reason}", style="red", markup=False)
-    counts = [f"{len(report.fused)} fused"]
-    counts += [f"{len(report.skipped)} were there already"] * bool(report.skipped)
-    counts += [f"{len(report.failures)} failed"] * bool(report.failures)
-    output.print(f"{', '.join(counts)}: {out}", markup=False)
-    if report.failures:
-        raise typer.Exit(1)

@@ -10,13 +10,14 @@ from typing import Literal
 
 import torch
 
+from irfuse.choices import check_choice
 from irfuse.device import computes_in
 from irfuse.engines.base import EngineName, Precision
 from irfuse.engines.tolerances import LEAST, psnr
 from irfuse.errors import DeviceError, MissingDependencyError, ParameterError
 from irfuse.export import why_no_graph
 from irfuse.methods import shortest
-from irfuse.methods.base import Method, check_choice
+from irfuse.methods.base import Method
 
 EngineChoice = Literal["auto", "torch", "compile", "onnx", "openvino"]
 PrecisionChoice = Literal["auto", "fp32", "fp16", "bf16"]

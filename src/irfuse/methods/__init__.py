@@ -5,6 +5,7 @@ import inspect
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from irfuse import weights
 from irfuse.errors import SpecError
 from irfuse.methods.attention_ensemble import AttentionEnsemble
 from irfuse.methods.average import Average
@@ -129,18 +130,18 @@ def value(spec: str, parameter: str) -> str | None:
 
 
 def shortest(spec: str) -> str:
-    """A spec without the parameters that it gives the value that they have anyway.
+    """A spec without the parameters that it gives the value that they have anyway; of weights the newest version has.
 
     Raises:
         SpecError: there is no such method.
 
-    >>> shortest("res2netfuse:strategy=l1-norm,weights=many")
+    >>> shortest("res2netfuse:strategy=l1-norm,weights=many-v1")
     'res2netfuse:weights=many'
     """
     parsed = Spec.parse(spec)
     name = find(parsed.name).info.name
-    others = tuple((key, text) for key, text in parsed.parameters if text != value(name, key))
-    return str(Spec(name, others))
+    given = ((key, weights.unversioned(name, text) if key == "weights" else text) for key, text in parsed.parameters)
+    return str(Spec(name, tuple((key, text) for key, text in given if text != value(name, key))))
 
 
 def _provide(backbone: str, on_fetch: Progress) -> None:

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from irfuse.errors import ParameterError
 from irfuse.progress import Progress, silent
 
 Channels = Literal[1, 3]
@@ -40,16 +39,6 @@ class MethodInfo:
     minimum: int = 1
     tiling: Literal["halo", "whole"] = "whole"
     halo: int = 0
-
-
-def check_choice(name: str, value: object, choices: object) -> None:
-    """Refuse a value that is none of the choices of a `Literal`.
-
-    Raises:
-        ParameterError: the error gives the choices.
-    """
-    if value not in get_args(choices):
-        raise ParameterError(f"{name} cannot be {value!r}; choose one of {', '.join(map(str, get_args(choices)))}")
 
 
 class Method(nn.Module):

@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from irfuse.backbones.first_block import FirstBlock, first_block
+from irfuse.choices import check_choice
 from irfuse.errors import ParameterError
 from irfuse.filters import box, local_mean
-from irfuse.methods.base import IterativeMethod, MethodInfo, Solution, check_choice
+from irfuse.methods.base import IterativeMethod, MethodInfo, Solution
 from irfuse.progress import Progress, silent
 
 Reading = Literal["energy", "magnitude", "literal"]

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from irfuse import weights as weight_files
-from irfuse.methods.base import Core, Method, MethodInfo, check_choice
+from irfuse.choices import check_choice
+from irfuse.methods.base import Core, Method, MethodInfo
 
 Strategy = Literal["l1-norm", "mean", "average"]
 

@@ -12,10 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from irfuse.backbones import pretrained
+from irfuse.choices import check_choice
 from irfuse.device import free_memory
 from irfuse.errors import ImageError
 from irfuse.filters import box, extend, separable
-from irfuse.methods.base import Method, MethodInfo, check_choice
+from irfuse.methods.base import Method, MethodInfo
 
 Variant = Literal["paper", "code"]
 Backbone = Literal["resnet152", "resnet101", "resnet50"]

@@ -88,6 +88,18 @@ def find(method: str, name: str) -> Path:
     return path
 
 
+def unversioned(method: str, name: str) -> str:
+    """A name of the manifest without its version, where that is the newest; any other name as it is.
+
+    >>> unversioned("res2netfuse", "single-v1"), unversioned("res2netfuse", "my.safetensors")
+    ('single', 'my.safetensors')
+    """
+    for entry in manifest():
+        if (entry.method, entry.versioned_name) == (method, name) and find(method, entry.name) == entry.path:
+            return entry.name
+    return name
+
+
 def verify(entry: Entry) -> None:
     """Check that a weights file is the one that the manifest means.
 
