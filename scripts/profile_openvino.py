@@ -72,7 +72,8 @@ def print_table(milliseconds: dict[tuple[str, str], float], counts: dict[str, fl
         if spent < LEAST * total:
             rest += spent
             continue
-        done = next((count for layer, count in counts.items() if name.startswith(f"{layer}.")), None)
+        own = (count for layer, count in counts.items() if "Convolution" in kind and name.startswith(f"{layer}."))
+        done = next(own, None)
         rate = ("", "") if done is None else (f"{done / 1e9:.2f}", f"{done / 1e6 / spent:.0f}")
         print(f"| `{name}` | {kind} | {spent:.2f} | {rate[0]} | {rate[1]} |")
     print(f"| all others | | {rest:.2f} | | |")
