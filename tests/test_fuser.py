@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from irfuse import images
-from irfuse.device import exact_float32
+from irfuse.device import computes_in, exact_float32
 from irfuse.errors import DeviceError, ImageError, PairError, ParameterError, SuspiciousPairWarning
 from irfuse.fuser import Fuser
 from irfuse.levels import Levels, Percentiles
@@ -284,3 +284,15 @@ def test_stream_does_not_look_ahead() -> None:
             next(stream)
         with pytest.raises(PairError):
             next(stream)
+
+
+@pytest.mark.skipif(not computes_in(torch.device("cpu"), "bf16"), reason="this CPU does not compute in bfloat16")
+def test_half_precision_that_nobody_asked_for_warns_of_16_bits() -> None:
+    ir, vis = np.zeros((32, 32), np.uint8), np.zeros((32, 32), np.uint16)
+    with pytest.warns(SuspiciousPairWarning, match="16 bits, of which bf16 keeps about 8: take precision fp32"):
+        Fuser("encoder-decoder", device="cpu", engine="torch")(ir, vis)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Fuser("encoder-decoder", device="cpu", engine="torch")(ir, ir)
+        for precision in ("fp32", "bf16"):
+            Fuser("encoder-decoder", device="cpu", engine="torch", precision=precision)(ir, vis)

@@ -30,6 +30,8 @@ def resolve(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
+        if reason.startswith("Expected one of"):
+            reason = "there is no such kind"
         raise DeviceError(f"device {name!r} cannot be used ({reason}); choose auto or cpu") from None
     return device
 

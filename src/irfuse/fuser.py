@@ -93,6 +93,7 @@ class Fuser:
         # Convolutions on a CPU take two thirds of the time with the channels last.
         self.method = built.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.choice = choose(self.method, method if isinstance(method, str) else None, self.device, engine, precision)
+        self._loses_bits = precision == "auto" and self.choice.precision != "fp32"
         self._engine: Engine | None = None
         self._threads = torch.get_num_threads()
         self.color = color
@@ -151,6 +152,12 @@ class Fuser:
     def _fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
         """Fuse (B, C, H, W) tensors in their native dtype."""
         dtype = vis.dtype
+        if dtype == torch.uint16 and self._loses_bits:
+            warnings.warn(
+                f"the visible image has 16 bits, of which {self.choice.precision} keeps about 8: take precision fp32",
+                SuspiciousPairWarning,
+                stacklevel=2,
+            )
         ir_luma = torch.cat([self._thermal_luma(image) for image in ir.unsqueeze(1)])
         unit = _to_unit(vis.to(self.device), "visible")
         channels = unit.shape[1]
@@ -316,7 +323,7 @@ def _to_unit(image: Tensor, name: str) -> Tensor:
 def _from_unit(unit: Tensor, dtype: torch.dtype) -> Tensor:
     if dtype.is_floating_point:
         return unit.to(dtype)
-    return (unit * levels.full_scale(str(dtype).removeprefix("torch."), "visible")).round_().to(dtype)
+    return unit.mul(levels.full_scale(str(dtype).removeprefix("torch."), "visible")).round_().to(dtype)
 
 
 def _dtype_name(image: NDArray[Any] | Tensor) -> str:

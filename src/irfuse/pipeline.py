@@ -79,7 +79,7 @@ def run(
         extension: of the results' names, which chooses their format.
         description: stored in each result where its format allows, see :func:`irfuse.images.encode`.
         resume: leave alone what is there already and can be read; without it, results are replaced.
-        on_step: told once for each pair, when its result is written or it is skipped or has failed.
+        on_step: told at the start, and once for each pair, when its result is written or it is skipped or has failed.
 
     Raises:
         OutputError: the folder cannot be written, or a result would replace an input.
@@ -94,6 +94,7 @@ def run(
     make_folder(output)
     remove_unfinished(output, {target.name for target in targets.values()})
     report = Report()
+    on_step(0, len(pairs), "")
 
     def decode(pair: Pair) -> tuple[Array, Array] | None:
         if resume and is_whole(targets[pair.name]):
@@ -114,18 +115,24 @@ def run(
             else:
                 yield pair, result
 
-    def encode(result: tuple[Pair, Array]) -> None:
-        pair, image = result
+    def encode(pair: Pair, image: Array) -> None:
         images.write(targets[pair.name], image, description)
+
+    def settle(pair: Pair, written: Future[None]) -> None:
+        with _failures_reported(pair, report):
+            written.result()
+            report.fused.append(pair.name)
+        on_step(report.settled, len(pairs), pair.name)
 
     try:
         with ThreadPoolExecutor(_THREADS) as readers, ThreadPoolExecutor(_THREADS) as writers:
-            results = fused(_ahead(readers, decode, pairs))
-            for (pair, _), written in _ahead(writers, encode, results):
-                with _failures_reported(pair, report):
-                    written.result()
-                    report.fused.append(pair.name)
-                on_step(report.settled, len(pairs), pair.name)
+            written: deque[tuple[Pair, Future[None]]] = deque()
+            for pair, image in fused(_ahead(readers, decode, pairs)):
+                written.append((pair, writers.submit(encode, pair, image)))
+                while written and (len(written) > _AHEAD or written[0][1].done()):
+                    settle(*written.popleft())
+            for pair, future in written:
+                settle(pair, future)
     except KeyboardInterrupt:
         # Leaving the executors has waited for the results that were being written.
         raise StoppedError(f"stopped; what {output} holds is whole: go on with --resume") from None

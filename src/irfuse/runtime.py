@@ -188,7 +188,10 @@ def session(model: Path | bytes, name: str, threads: int = 0) -> Any:
         )
     except Exception as error:
         # It has no class of its own for what it raises.
-        raise ExportError(f"{name}: ONNX Runtime cannot read it: {str(error).splitlines()[0]}") from None
+        reason = str(error).splitlines()[0].rpartition(" : ")[2]
+        raise ExportError(
+            f"{name}: ONNX Runtime cannot read it ({reason}); make one with irfuse export METHOD -o FILE"
+        ) from None
 
 
 def _check_pair(ir: Array, vis: Array) -> None:

@@ -76,7 +76,8 @@ def main() -> None:
         if error.name not in extras:
             raise
         extra = extras[error.name]
-        without = "; a file of irfuse export runs without: irfuse fuse --model FILE" if extra == "torch" else ""
+        runs_without = extra == "torch" and sys.argv[1:2] == ["fuse"]
+        without = "; a file of irfuse export runs without: irfuse fuse --model FILE" if runs_without else ""
         errors.print(
             f'irfuse: {error.name} is not installed: pip install "irfuse\\[{extra}]"{without}',
             style="red",

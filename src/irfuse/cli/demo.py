@@ -7,19 +7,21 @@ import typer
 
 from irfuse import images, pipeline, samples, sheet
 from irfuse.cli.console import output, print_engine, print_report, progress
-from irfuse.cli.options import DeviceOption, MethodOption
+from irfuse.cli.options import DeviceOption, EngineOption, MethodOption, PrecisionOption
 
 
 def demo(
     out: Annotated[Path, typer.Option("--output", "-o", help="The folder for the results.")] = Path("irfuse-demo"),
     method: MethodOption = "res2netfuse",
     device: DeviceOption = "auto",
+    engine: EngineOption = "auto",
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Fuse the sample pairs that ship with irfuse, and lay sources and results side by side in one picture."""
     from irfuse.fuser import Fuser
 
     with progress("fetching", "MB", at_once=False) as on_fetch:
-        fuser = Fuser(method, device=device, on_fetch=on_fetch)
+        fuser = Fuser(method, device=device, engine=engine, precision=precision, on_fetch=on_fetch)
     pairs = samples.pairs()
     with progress("fusing", "pairs") as on_step:
         report = pipeline.run(pairs, out, fuser, on_step=on_step)

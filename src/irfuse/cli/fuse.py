@@ -107,6 +107,12 @@ def fuse(
         for path in pairing.alone:
             errors.print(f"no partner: {path}", style="yellow", markup=False)
         with progress("fusing", "pairs") as on_step:
+
+            def tell(done: int, total: int, note: str) -> None:
+                if done == 0:
+                    print_engine(engine_used)
+                on_step(done, total, note)
+
             report = pipeline.run(
                 pairing.pairs,
                 out,
@@ -114,9 +120,8 @@ def fuse(
                 extension=ending,
                 description=f"{origin}, engine: {engine_used}",
                 resume=resume,
-                on_step=on_step,
+                on_step=tell,
             )
-        print_engine(engine_used)
         print_report(report, out)
     elif vis is not None:
         _fuse_pair(ir, vis, out, make, origin, resume)

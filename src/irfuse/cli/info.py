@@ -33,7 +33,8 @@ def info(device: DeviceOption = "auto") -> None:
     precisions = ", ".join(name for name in ("fp32", "bf16", "fp16") if computes_in(chosen, name))
     output.print(f"device: {chosen}, {machine(chosen)}; computes in {precisions}", markup=False)
     for engine in ("torch", "compile", "onnx", "openvino"):
-        output.print(f"engine {engine}: {why_missing(engine, chosen) or 'here'}", markup=False)
+        missing = (why_missing(engine, chosen) or "here").removeprefix(f"engine {engine} ")
+        output.print(f"engine {engine}: {missing}", markup=False)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("method", "engine", "precision", "why"):
         table.add_column(column, overflow="fold")

@@ -165,7 +165,8 @@ def _asked_for(method: str, device: torch.device, engine: EngineChoice, precisio
         if missing is not None:
             raise MissingDependencyError(missing)
     if precision != "auto" and not (asked and computes_in(device, precision)):
-        engine_lacks_it = engine != "auto" and not asked
+        anywhere = {way for ways_there in _WAYS.values() for way in ways_there}
+        engine_lacks_it = engine != "auto" and (engine, precision) not in anywhere
         what = f"engine {engine}" if engine_lacks_it else f"this {device.type}"
         those = {kind for name, kind in here if engine in ("auto", name) and computes_in(device, kind)}
         raise DeviceError(
