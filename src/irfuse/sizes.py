@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 from irfuse.errors import PairError, ParameterError
 
@@ -75,10 +75,9 @@ def tiles(height: int, width: int, side: int, halo: int, multiple: int) -> Itera
         halo: in pixels, rounded up to a multiple.
     """
     halo = padded(halo, multiple, 0)
-    every_rows, every_columns = _cut(height, side, multiple), _cut(width, side, multiple)
-    for rows, outer_rows in zip(every_rows, _widened(every_rows, halo, height), strict=True):
-        for columns, outer_columns in zip(every_columns, _widened(every_columns, halo, width), strict=True):
-            yield Tile(rows, columns, outer_rows, outer_columns)
+    down, across = (_widened(_cut(length, side, multiple), halo, length) for length in (height, width))
+    for (rows, outer_rows), (columns, outer_columns) in product(down, across):
+        yield Tile(rows, columns, outer_rows, outer_columns)
 
 
 def _cut(length: int, side: int, multiple: int) -> list[slice]:
@@ -89,12 +88,12 @@ def _cut(length: int, side: int, multiple: int) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
-def _widened(parts: Sequence[slice], halo: int, length: int) -> list[slice]:
-    """Each part with its halo as far as the image goes, and with more of the image where another one is longer."""
+def _widened(parts: Sequence[slice], halo: int, length: int) -> list[tuple[slice, slice]]:
+    """Each part and its outer one: with the halo, as far as the image goes, and as long as the longest of them."""
     needed = [(max(0, part.start - halo), min(length, part.stop + halo)) for part in parts]
     longest = max(stop - start for start, stop in needed)
     starts = [min(start, length - longest) for start, _ in needed]
-    return [slice(start, start + longest) for start in starts]
+    return [(part, slice(start, start + longest)) for part, start in zip(parts, starts, strict=True)]
 
 
 def _shift(part: slice, origin: slice) -> slice:
