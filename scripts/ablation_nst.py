@@ -16,13 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from irfuse import images, pairs
-from irfuse.color import luma
 from irfuse.device import cores
-from irfuse.evaluation import Evaluator
+from irfuse.evaluation.batch import Triple, run
+from irfuse.evaluation.evaluator import Evaluator
+from irfuse.imaging.color import luma
+from irfuse.io import images, pairs
 from irfuse.methods import nst
 from irfuse.methods.nst import NST
-from irfuse.scoring import Triple, run
 
 SIDE = 256
 METRICS = ["qabf", "qw", "ff", "sf", "nabf", "ssim_a", "scd", "vif"]

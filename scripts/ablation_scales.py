@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from irfuse import datasets, images, sheet, weights
+from irfuse import datasets, weights
+from irfuse.imaging import sheet
+from irfuse.io import images
 from irfuse.methods.res2netfuse import AutoEncoder
 from irfuse.training.data import Grey, read_grey
 from irfuse.training.validation import reconstruction

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from irfuse import images, pairs
 from irfuse.fuser import Fuser
+from irfuse.io import images, pairs
 
 PAIR = "FLIR_05857"
 """Of RoadScene's validation pairs."""

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from irfuse import scoring
 from irfuse.device import cores
-from irfuse.evaluation import Evaluator
+from irfuse.evaluation import batch
+from irfuse.evaluation.batch import Triple
+from irfuse.evaluation.evaluator import Evaluator
 from irfuse.metrics.protocols import find
-from irfuse.scoring import Triple
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("IRFUSE_DATA") or sys.exit("IRFUSE_DATA must name the folder of the larger data"))
@@ -111,7 +111,7 @@ def image(pair: str, role: str) -> Path:
 
 def run(triples: list[Triple], protocol: str, metrics: list[str] | None) -> dict[str, dict[str, float]]:
     found = {}
-    for outcome in scoring.run(triples, Evaluator(metrics, protocol), jobs=cores()):
+    for outcome in batch.run(triples, Evaluator(metrics, protocol), jobs=cores()):
         if outcome.error is not None:
             raise outcome.error
         found[outcome.name] = outcome.scores

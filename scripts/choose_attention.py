@@ -12,7 +12,7 @@ import torch
 
 from irfuse import datasets
 from irfuse.methods.attention_ensemble import AttentionEnsemble
-from irfuse.training.attention_ensemble import Fusion, Recipe
+from irfuse.training.recipes.attention_ensemble import Fusion, Recipe
 from irfuse.training.validation import Fuse, Validation
 
 METRICS = ("mi", "cc", "vif", "qabf", "scd", "ssim_a")

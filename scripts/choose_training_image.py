@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from irfuse.training.data import read_grey, square
-from irfuse.training.res2netfuse import Recipe, train
+from irfuse.training.recipes.res2netfuse import Recipe, train
 from irfuse.training.validation import reconstruction
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from irfuse import images, pairs, sheet
 from irfuse.device import cores
-from irfuse.evaluation import Evaluator
+from irfuse.evaluation.batch import Triple, run
+from irfuse.evaluation.evaluator import Evaluator
 from irfuse.fuser import Fuser
+from irfuse.imaging import sheet
+from irfuse.io import images, pairs
 from irfuse.metrics.protocols import PROTOCOLS
-from irfuse.scoring import Triple, run
 
 SPECS = {
     "attention-ensemble": "attention-ensemble",

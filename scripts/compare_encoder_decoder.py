@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from irfuse import images, pairs, sheet
 from irfuse.device import cores
-from irfuse.evaluation import Evaluator
+from irfuse.evaluation.batch import Triple, run
+from irfuse.evaluation.evaluator import Evaluator
 from irfuse.fuser import Fuser
-from irfuse.scoring import Triple, run
+from irfuse.imaging import sheet
+from irfuse.io import images, pairs
 
 SPECS = ["encoder-decoder", "res2netfuse", "average"]
 READINGS = [

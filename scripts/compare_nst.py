@@ -13,11 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from irfuse import images, sheet
 from irfuse.device import cores
-from irfuse.evaluation import Evaluator
+from irfuse.evaluation.batch import Triple, run
+from irfuse.evaluation.evaluator import Evaluator
 from irfuse.fuser import Fuser
-from irfuse.scoring import Triple, run
+from irfuse.imaging import sheet
+from irfuse.io import images
 
 NAMES = [f"{number:02d}" for number in range(1, 22)]
 SPECS = ["nst", "nst:reading=magnitude", "nst:stride=2", "nst:reading=literal,stride=2"]

@@ -15,14 +15,16 @@ from unittest import mock
 import numpy as np
 import torch
 
-from irfuse import backbones, images, sheet
+from irfuse import backbones
 from irfuse.backbones.resnet import ResNet
 from irfuse.device import cores
-from irfuse.evaluation import Evaluator
+from irfuse.evaluation.batch import Triple, run
+from irfuse.evaluation.evaluator import Evaluator
 from irfuse.fuser import Fuser
+from irfuse.imaging import sheet
+from irfuse.io import images
 from irfuse.methods import resnet152
 from irfuse.methods.resnet152 import ResNet152
-from irfuse.scoring import Triple, run
 
 NAMES = [f"{number:02d}" for number in range(1, 22)]
 OF_THE_PAPER = {"a": "01", "b": "12", "c": "13", "d": "16", "e": "08"}

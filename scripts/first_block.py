@@ -15,7 +15,7 @@ from torch import Tensor
 
 from irfuse import weights
 from irfuse.backbones import MSRA, first_block
-from irfuse.files import sha256
+from irfuse.io.files import sha256
 from irfuse.weights import fetch
 
 # Of the batch normalisation in the networks of the ResNet paper.

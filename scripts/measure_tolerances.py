@@ -13,16 +13,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from irfuse import engines, images, samples, sizes
-from irfuse.color import luma
+from irfuse import engines, samples
+from irfuse.deploy.export import facts
 from irfuse.device import computes_in, cores
 from irfuse.engines.base import EngineName, Precision
 from irfuse.engines.choose import Choice
 from irfuse.engines.tolerances import PATH
-from irfuse.export import facts
+from irfuse.imaging import sizes
+from irfuse.imaging.color import luma
+from irfuse.io import images
+from irfuse.io.pairs import Pair
 from irfuse.methods import build
 from irfuse.methods.base import Method
-from irfuse.pairs import Pair
 
 SPECS = ("res2netfuse", "res2netfuse:weights=many", "encoder-decoder", "attention-ensemble")
 WAYS: tuple[tuple[EngineName, Precision], ...] = (

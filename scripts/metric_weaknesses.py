@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from irfuse import images
 from irfuse.errors import UndefinedScoreWarning
-from irfuse.evaluation import Evaluator
+from irfuse.evaluation.evaluator import Evaluator
+from irfuse.io import images
 from irfuse.metrics import METRICS, MetricInfo
 
 TEXT = """# What the metrics reward wrongly

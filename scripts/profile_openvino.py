@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import openvino
 
+from irfuse.deploy.export import graph
 from irfuse.device import cores
 from irfuse.engines.base import Precision
 from irfuse.engines.openvino import read, settings
 from irfuse.engines.rewrites import for_openvino
-from irfuse.export import graph
 from irfuse.methods import build
 from irfuse.methods.base import Method
 

@@ -6,7 +6,9 @@ python scripts/readme_picture.py
 from pathlib import Path
 
 import irfuse
-from irfuse import images, samples, sheet
+from irfuse import samples
+from irfuse.imaging import sheet
+from irfuse.io import images
 
 ROOT = Path(__file__).parent.parent
 

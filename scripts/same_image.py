@@ -8,9 +8,10 @@ import sys
 
 import numpy as np
 
-from irfuse import images, samples
-from irfuse.color import luma
+from irfuse import samples
 from irfuse.fuser import Fuser
+from irfuse.imaging.color import luma
+from irfuse.io import images
 
 
 def main() -> None:

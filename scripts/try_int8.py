@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from irfuse import images, samples
-from irfuse.color import luma
-from irfuse.export import graph
+from irfuse import samples
+from irfuse.deploy.export import graph
+from irfuse.imaging.color import luma
+from irfuse.io import images
 from irfuse.methods import build
 
 SPECS = ("res2netfuse", "encoder-decoder", "attention-ensemble")

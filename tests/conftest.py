@@ -8,9 +8,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from irfuse import images, samples
+from irfuse import samples
 from irfuse.cli import main
-from irfuse.pairs import Pair
+from irfuse.io import images
+from irfuse.io.pairs import Pair
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from irfuse import images
 from irfuse.device import computes_in, exact_float32
 from irfuse.errors import DeviceError, ImageError, PairError, ParameterError, SuspiciousPairWarning
 from irfuse.fuser import Fuser
-from irfuse.levels import Levels, Percentiles
+from irfuse.imaging.levels import Levels, Percentiles
+from irfuse.io import images
+from irfuse.io.pairs import Pair
 from irfuse.methods.average import Average
 from irfuse.methods.base import Core
 from irfuse.methods.res2netfuse import Res2NetFuse
-from irfuse.pairs import Pair
 
 SIZE = (12, 10)
 

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from irfuse.api import list_protocols as list_protocols
     from irfuse.errors import IrfuseError as IrfuseError
     from irfuse.fuser import Fuser as Fuser
-    from irfuse.levels import Levels as Levels
-    from irfuse.levels import Percentiles as Percentiles
+    from irfuse.imaging.levels import Levels as Levels
+    from irfuse.imaging.levels import Percentiles as Percentiles
 
 _HOMES = {
     "Fuser": "irfuse.fuser",
     "IrfuseError": "irfuse.errors",
-    "Levels": "irfuse.levels",
-    "Percentiles": "irfuse.levels",
+    "Levels": "irfuse.imaging.levels",
+    "Percentiles": "irfuse.imaging.levels",
     "evaluate": "irfuse.api",
     "evaluate_batch": "irfuse.api",
     "fuse": "irfuse.api",

@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from irfuse import pipeline, scoring
-from irfuse.color import Color
 from irfuse.engines.choose import EngineChoice, PrecisionChoice
 from irfuse.errors import ParameterError
-from irfuse.evaluation import Evaluator
+from irfuse.evaluation import batch
+from irfuse.evaluation.batch import Source
+from irfuse.evaluation.evaluator import Evaluator
 from irfuse.fuser import Fuser
-from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
+from irfuse.imaging.color import Color
+from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.methods import METHODS
 from irfuse.methods.base import Method, MethodInfo
 from irfuse.metrics import METRICS, MetricInfo
 from irfuse.metrics.protocols import PROTOCOLS
 from irfuse.metrics.protocols.base import Protocol
-from irfuse.scoring import Source
+from irfuse.pipelines import folder
 
 
 def fuse(
@@ -59,8 +60,8 @@ def fuse(
         thermal=thermal,
     )
     if isinstance(ir, str | Path) and isinstance(vis, str | Path):
-        return pipeline.fuse_files(ir, vis, fuser)
-    return fuser(scoring.load(ir), scoring.load(vis))
+        return folder.fuse_files(ir, vis, fuser)
+    return fuser(batch.load(ir), batch.load(vis))
 
 
 def evaluate(
@@ -76,11 +77,11 @@ def evaluate(
     """Score a fused image by metrics as one protocol reads them.
 
     Args:
-        fused, ir, vis: paths of image files, or arrays or tensors as :class:`irfuse.evaluation.Evaluator` takes them;
+        fused, ir, vis: paths of image files, or arrays or tensors as :class:`irfuse.Evaluator` takes them;
             what is not of 8 bits is rounded to 8 bits. To compare two images alone, give one as both sources.
         metrics: their names, see :func:`list_metrics`, or ``pyiqa:NAME``; None means all of the protocol.
         protocol: its name, see :func:`list_protocols`.
-        device, thermal: as :class:`irfuse.evaluation.Evaluator` takes them.
+        device, thermal: as :class:`irfuse.Evaluator` takes them.
 
     Returns:
         The scores by the metrics' names. NaN where one is undefined, with one :class:`UndefinedScoreWarning`.
@@ -128,9 +129,9 @@ def evaluate_batch(
             f"as many fused as infrared and visible images are needed, not {len(fused)}, {len(ir)} and {len(vis)}"
         )
     evaluator = Evaluator(metrics, protocol, device=device, thermal=thermal)
-    triples = [scoring.Triple(_name(sources), *sources) for sources in zip(fused, ir, vis, strict=True)]
+    triples = [batch.Triple(_name(sources), *sources) for sources in zip(fused, ir, vis, strict=True)]
     scores = []
-    for outcome in scoring.run(triples, evaluator, jobs=jobs):
+    for outcome in batch.run(triples, evaluator, jobs=jobs):
         if outcome.error is not None:
             raise type(outcome.error)(f"{outcome.name}: {outcome.error}" if outcome.name else str(outcome.error))
         for warning in outcome.warnings:

@@ -12,15 +12,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from irfuse import color as colors
-from irfuse import engines, levels, sizes
+from irfuse import engines
 from irfuse.choices import check_choice
-from irfuse.color import Color
 from irfuse.device import exact_float32, resolve
 from irfuse.engines.base import Engine
 from irfuse.engines.choose import EngineChoice, PrecisionChoice, choose
 from irfuse.errors import ImageError, IrfuseError, PairError, ParameterError, SuspiciousPairWarning
-from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
+from irfuse.imaging import color as colors
+from irfuse.imaging import levels, sizes
+from irfuse.imaging.color import Color
+from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.methods import build
 from irfuse.methods.base import IterativeMethod, Method
 from irfuse.progress import Progress, silent

@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from irfuse import images, samples
+from irfuse import samples
 from irfuse.benchmark import Result, run
-from irfuse.images import Array
+from irfuse.io import images
+from irfuse.io.images import Array
 
 METRICS = ["en", "qabf", "mse", "qsf"]
 

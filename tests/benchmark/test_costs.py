@@ -6,7 +6,7 @@ import torch
 
 from irfuse.benchmark.costs import Meter
 from irfuse.benchmark.plan import Function
-from irfuse.images import Array
+from irfuse.io.images import Array
 
 SIDE = 64
 

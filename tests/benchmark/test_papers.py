@@ -5,18 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from irfuse import datasets, images, samples
+from irfuse import datasets, samples
 from irfuse.benchmark import reproduction
 from irfuse.benchmark.papers import PAPERS, base, find
 from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading, ReconstructionTable, printed
 from irfuse.cli import main
 from irfuse.errors import ParameterError, WeightsError
 from irfuse.fuser import Fuser
-from irfuse.images import Array
+from irfuse.io import images
+from irfuse.io.images import Array
+from irfuse.io.pairs import Pair, Pairing
 from irfuse.methods import Spec, parameters
 from irfuse.methods import find as find_method
 from irfuse.metrics.protocols import find as find_protocol
-from irfuse.pairs import Pair, Pairing
 
 TABLES = [(paper, table) for paper in PAPERS for table in paper.tables]
 

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from irfuse import images
 from irfuse.benchmark import Region, Result, grid, report, write
 from irfuse.errors import ParameterError
-from irfuse.levels import Levels, Percentiles
+from irfuse.imaging.levels import Levels, Percentiles
+from irfuse.io import images
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from pytest import MonkeyPatch
 
-from irfuse import api, benchmark, images
+from irfuse import api, benchmark
 from irfuse.benchmark import Result, cache, plan, running
 from irfuse.errors import BenchmarkWarning, OutputError, PairError, ParameterError, SpecError, StoppedError
-from irfuse.files import sha256
 from irfuse.fuser import Fuser
-from irfuse.images import Array
-from irfuse.levels import Levels
+from irfuse.imaging.levels import Levels
+from irfuse.io import images
+from irfuse.io.files import sha256
+from irfuse.io.images import Array
+from irfuse.io.pairs import Pair
 from irfuse.methods import build
-from irfuse.pairs import Pair
 
 from .conftest import METRICS, inverted
 

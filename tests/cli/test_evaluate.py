@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import irfuse
-from irfuse.pairs import Pair
+from irfuse.io.pairs import Pair
 from tests.conftest import Run
 
 

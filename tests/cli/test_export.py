@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from irfuse.pairs import Pair
+from irfuse.io.pairs import Pair
 from tests.conftest import Run
 
 

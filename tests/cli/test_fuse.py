@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from irfuse import __version__, images, pairs, samples
-from irfuse.pairs import Pair
+from irfuse import __version__, samples
+from irfuse.io import images, pairs
+from irfuse.io.pairs import Pair
 from tests.conftest import Run
 
 

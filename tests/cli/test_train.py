@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from irfuse.pairs import Pair
+from irfuse.io.pairs import Pair
 from tests.conftest import Run
 
 

@@ -7,11 +7,11 @@ from importlib.machinery import ModuleSpec
 import pytest
 import torch
 
+from irfuse.deploy.export import facts
 from irfuse.engines import choose as choosing
 from irfuse.engines.choose import Choice, choose
 from irfuse.engines.tolerances import LEAST, tolerances
 from irfuse.errors import DeviceError, MissingDependencyError, ParameterError
-from irfuse.export import facts
 from irfuse.fuser import Fuser
 from irfuse.methods import build, find
 from irfuse.methods.res2netfuse import Res2NetFuse

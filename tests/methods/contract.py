@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from irfuse.fuser import Fuser
+from irfuse.imaging.sizes import padded
 from irfuse.methods import Spec, build
 from irfuse.methods.base import Method
-from irfuse.sizes import padded
 
 Batch = tuple[Tensor, Tensor]
 Build = Callable[[str], Method]

@@ -7,10 +7,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from irfuse import images, samples, weights
-from irfuse.color import luma
+from irfuse import samples, weights
 from irfuse.errors import WeightsError
 from irfuse.fuser import Fuser
+from irfuse.imaging.color import luma
+from irfuse.io import images
 from irfuse.methods.attention_ensemble import Attention, AttentionEnsemble, Extractor, Network, edges
 
 

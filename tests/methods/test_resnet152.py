@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate, uniform_filter
 from torch import Tensor, nn
 
-from irfuse import images
 from irfuse.backbones import MSRA, TORCHVISION, Backbone
 from irfuse.backbones.resnet import ResNet
 from irfuse.errors import ImageError, WeightsError
 from irfuse.fuser import Fuser
+from irfuse.io import images
 from irfuse.methods import resnet152
 from irfuse.methods.resnet152 import ResNet152, Variant
 

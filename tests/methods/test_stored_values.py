@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from irfuse import images, samples
+from irfuse import samples
 from irfuse.fuser import Fuser
+from irfuse.io import images
 from tests.methods.specs import every_spec
 
 STORED = Path(__file__).with_name("stored_values.json")

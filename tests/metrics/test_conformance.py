@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from irfuse import images
+from irfuse.io import images
+from irfuse.io.pairs import Pair
 from irfuse.metrics import METRICS
 from irfuse.metrics.protocols import PROTOCOLS, find
 from irfuse.metrics.protocols.base import Protocol
-from irfuse.pairs import Pair
 
 with Path(__file__).with_name("references.csv").open() as file:
     REFERENCES = list(csv.DictReader(file))

@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 from torch import Tensor
 
-from irfuse import images, samples
-from irfuse.color import luma
-from irfuse.evaluation import Evaluator
-from irfuse.filters import gaussian
+from irfuse import samples
+from irfuse.evaluation.evaluator import Evaluator
+from irfuse.imaging.color import luma
+from irfuse.io import images
 from irfuse.metrics.gradients import qm
 from irfuse.metrics.information import mi, nmi, qmi, qncie, qte
 from irfuse.metrics.pixels import mse, rmse
 from irfuse.metrics.protocols import find
 from irfuse.metrics.sharpness import sf
 from irfuse.metrics.ssim import mef_ms_ssim, mef_ssim
+from irfuse.ops.filters import gaussian
 
 Grey = NDArray[np.float64]
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from irfuse import images
 from irfuse.errors import ImageError
+from irfuse.io import images
+from irfuse.io.pairs import Pair
 from irfuse.metrics.fmi import fmi_dct, fmi_edge, fmi_gradient, fmi_pixel, fmi_wavelet
-from irfuse.pairs import Pair
 
 Metric = Callable[[Tensor, Tensor, Tensor], Tensor]
 

@@ -11,7 +11,8 @@ from sklearn.metrics import mutual_info_score
 from torch import Tensor
 from torchmetrics.functional.image import visual_information_fidelity
 
-from irfuse import images, samples
+from irfuse import samples
+from irfuse.io import images
 from irfuse.metrics.information import en, mi
 from irfuse.metrics.pixels import mse, psnr
 from irfuse.metrics.protocols import find

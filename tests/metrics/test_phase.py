@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from irfuse import images
 from irfuse.errors import ImageError
+from irfuse.io import images
+from irfuse.io.pairs import Pair
 from irfuse.metrics.phase import compare, phase_congruency, qp
-from irfuse.pairs import Pair
 
 
 def read(path: Path) -> Tensor:

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from irfuse import datasets, images, pairs
+from irfuse import datasets
 from irfuse.errors import ImageError, PairError, SuspiciousPairWarning
-from irfuse.pairs import Pair
+from irfuse.io import images, pairs
+from irfuse.io.pairs import Pair
 from irfuse.progress import silent
 from irfuse.training.checks import check_pairs, offset
 from irfuse.training.data import read_pair

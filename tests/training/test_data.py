@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from irfuse import images, samples
+from irfuse import samples
+from irfuse.io import images
+from irfuse.io.pairs import Pair
 from irfuse.methods.base import Channels
-from irfuse.pairs import Pair
 from irfuse.training import data
 from irfuse.training.data import Augmentation, Feed, Grey, ImageCrops, Memory, PairCrops, read_grey, read_pair
 

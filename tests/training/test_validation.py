@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from irfuse import images, samples
+from irfuse import samples
 from irfuse.api import evaluate
 from irfuse.errors import TrainingError
+from irfuse.io import images
+from irfuse.io.pairs import Pair
 from irfuse.methods.encoder_decoder import EncoderDecoder
-from irfuse.pairs import Pair
 from irfuse.training.data import read_grey
 from irfuse.training.validation import METRICS, Validation, reconstruction
 

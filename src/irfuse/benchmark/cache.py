@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from irfuse import images
-from irfuse.files import make_folder, remove_unfinished, sha256, write_atomic
-from irfuse.images import Array
+from irfuse.io import images
+from irfuse.io.files import make_folder, remove_unfinished, sha256, write_atomic
+from irfuse.io.images import Array
 
 
 def default_folder() -> Path:

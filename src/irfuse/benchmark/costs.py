@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from irfuse.benchmark.cache import Cost
-from irfuse.images import Array
+from irfuse.io.images import Array
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _KILOBYTE = 1024

@@ -18,9 +18,9 @@ from irfuse.benchmark import statistics
 from irfuse.benchmark.result import Result
 from irfuse.benchmark.statistics import Comparison
 from irfuse.errors import ParameterError
-from irfuse.evaluation import column, direction
-from irfuse.images import Array
-from irfuse.tables import formula
+from irfuse.evaluation.evaluator import column, direction
+from irfuse.io.images import Array
+from irfuse.io.tables import formula
 
 _GREY, _LINE, _FILL, _MARK = "0.45", "#1f4e79", "#c9dcee", "#b3391f"
 _FONT = 8
@@ -262,7 +262,7 @@ def sheet(pictures: Sequence[tuple[str, Array]], region: Region) -> Figure:
     """Images of one scene beside each other, each with the same region enlarged in its lower left corner.
 
     Args:
-        pictures: (caption, image) as :func:`irfuse.images.read` returns images; all of one size.
+        pictures: (caption, image) as :func:`irfuse.io.images.read` returns images; all of one size.
         region: to enlarge; it is moved into the images.
     """
     height, width = pictures[0][1].shape[:2]
@@ -298,7 +298,7 @@ def telling_region(images: Sequence[Array]) -> Region:
     """Where images of one scene differ most: a quarter of their width and height.
 
     Args:
-        images: as :func:`irfuse.images.read` returns them; all of one size.
+        images: as :func:`irfuse.io.images.read` returns them; all of one size.
     """
     height, width = images[0].shape[:2]
     across, down = max(1, width // 4), max(1, height // 4)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from irfuse.benchmark import statistics
 from irfuse.benchmark.result import Result
-from irfuse.evaluation import column, direction
-from irfuse.tables import ARROWS_IN_LATEX, Column, digits, escaped, in_latex
+from irfuse.evaluation.evaluator import column, direction
+from irfuse.io.tables import ARROWS_IN_LATEX, Column, digits, escaped, in_latex
 
 _AT_ONCE = 6
 """Metrics that fit beside each other on a page."""

@@ -10,18 +10,19 @@ from typing import Any
 
 from torch import nn
 
-from irfuse import datasets, images, weights
+from irfuse import datasets, weights
 from irfuse.errors import ImageError, PairError, ParameterError
-from irfuse.evaluation import Evaluator
-from irfuse.files import sha256
-from irfuse.images import Array
-from irfuse.levels import Levels, Percentiles
+from irfuse.evaluation.evaluator import Evaluator
+from irfuse.imaging.levels import Levels, Percentiles
+from irfuse.io import images
+from irfuse.io.files import sha256
+from irfuse.io.images import Array
+from irfuse.io.pairs import Pair, match_fused
 from irfuse.methods import Spec, build, find, parameters
-from irfuse.pairs import Pair, match_fused
 from irfuse.progress import Progress
 
 Function = Callable[[Array, Array], Array]
-"""Fuses an infrared and a visible image as :func:`irfuse.images.read` returns them."""
+"""Fuses an infrared and a visible image as :func:`irfuse.io.images.read` returns them."""
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,19 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from irfuse import images
 from irfuse.benchmark import figures, grid, statistics
 from irfuse.benchmark.figures import Region
 from irfuse.benchmark.grid import Grid
 from irfuse.benchmark.result import Result
 from irfuse.benchmark.statistics import Comparison
 from irfuse.errors import ParameterError
-from irfuse.evaluation import column, direction
-from irfuse.files import make_folder, write_atomic
-from irfuse.images import Array
-from irfuse.levels import Levels, Percentiles
+from irfuse.evaluation.evaluator import column, direction
+from irfuse.imaging.levels import Levels, Percentiles
+from irfuse.io import images
+from irfuse.io.files import make_folder, write_atomic
+from irfuse.io.images import Array
+from irfuse.io.tables import digits
 from irfuse.metrics.protocols import PROTOCOLS
-from irfuse.tables import digits
 
 _SHOWN = 3
 """Pairs that are shown unless their names are given."""

@@ -8,19 +8,20 @@ from pathlib import Path
 import cv2
 import torch
 
-from irfuse import datasets, images
+from irfuse import datasets
 from irfuse.benchmark import plan
 from irfuse.benchmark.cache import default_folder, key
 from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ReconstructionTable, printed
 from irfuse.benchmark.running import run
 from irfuse.device import resolve
 from irfuse.errors import DatasetError, PairError, WeightsError
-from irfuse.files import make_folder, sha256
+from irfuse.io import images
+from irfuse.io.files import make_folder, sha256
+from irfuse.io.pairs import Pair
+from irfuse.io.tables import digits
 from irfuse.methods import build
 from irfuse.methods.res2netfuse import Res2NetFuse
-from irfuse.pairs import Pair
 from irfuse.progress import Progress, silent
-from irfuse.tables import digits
 from irfuse.training.data import read_grey
 from irfuse.training.validation import reconstruction
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from irfuse.levels import Levels, Percentiles
-from irfuse.pairs import Pair
+from irfuse.imaging.levels import Levels, Percentiles
+from irfuse.io.pairs import Pair
 
 
 @dataclass(frozen=True)

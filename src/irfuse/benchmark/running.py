@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from irfuse import __version__, datasets, images, scoring
+from irfuse import __version__, datasets
 from irfuse.benchmark import plan as plans
 from irfuse.benchmark.cache import Cache, Cost, Fused, Scored, default_folder, key
 from irfuse.benchmark.costs import Meter
@@ -25,11 +25,13 @@ from irfuse.errors import (
     SuspiciousPairWarning,
     UndefinedScoreWarning,
 )
-from irfuse.evaluation import Evaluator
-from irfuse.files import sha256
+from irfuse.evaluation import batch
+from irfuse.evaluation.evaluator import Evaluator
 from irfuse.fuser import Fuser
-from irfuse.levels import DEFAULT_THERMAL, Levels, Percentiles
-from irfuse.pairs import Pair
+from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
+from irfuse.io import images
+from irfuse.io.files import sha256
+from irfuse.io.pairs import Pair
 from irfuse.progress import Progress, silent
 
 _NOTHING = Cost(0.0, False, None, None)
@@ -80,7 +82,7 @@ def run(
         data: a named set (``tno21``), a folder of pairs, a CSV manifest, or pairs.
         methods: specs of irfuse's methods, such as ``res2netfuse:strategy=mean``.
         functions: by their names in tables, functions that fuse an infrared and a visible array as
-            :func:`irfuse.images.read` returns them. They are called in each run.
+            :func:`irfuse.io.images.read` returns them. They are called in each run.
         fused: by their names in tables, folders of fused images that another program made, named like the pairs.
         protocols: whose ways to compute the metrics.
         metrics: names; each protocol must have them. None means all that it has.
@@ -269,7 +271,7 @@ class _Scoring:
         start = time.perf_counter()
         for (protocol, metrics), triples in parts.items():
             evaluator = Evaluator(metrics, protocol, thermal=self._thermal)
-            for outcome in scoring.run(triples, evaluator, jobs=jobs):
+            for outcome in batch.run(triples, evaluator, jobs=jobs):
                 self._keep(outcome)
                 done += 1
                 on_step(done, total, protocol)
@@ -297,19 +299,19 @@ class _Scoring:
                 said[f"{entrant}: {pair}: {remark}"] = None
         return list(said)
 
-    def _parts(self) -> dict[tuple[str, tuple[str, ...]], list[scoring.Triple]]:
+    def _parts(self) -> dict[tuple[str, tuple[str, ...]], list[batch.Triple]]:
         """What to score, by the protocol and the metrics that are missing."""
-        parts: dict[tuple[str, tuple[str, ...]], dict[str, scoring.Triple]] = {}
+        parts: dict[tuple[str, tuple[str, ...]], dict[str, batch.Triple]] = {}
         pairs = {scene.name: scene.pair for scene in self._plan.scenes}
         for (protocol, pair, entrant), digest in self._keys.items():
             known = self.found[digest].scores
             missing = tuple(name for name in self._plan.evaluators[protocol].metrics if name not in known)
             if missing:
-                triple = scoring.Triple(digest, self._fused[entrant, pair].path, pairs[pair].ir, pairs[pair].vis)
+                triple = batch.Triple(digest, self._fused[entrant, pair].path, pairs[pair].ir, pairs[pair].vis)
                 parts.setdefault((protocol, missing), {})[digest] = triple
         return {part: list(triples.values()) for part, triples in parts.items()}
 
-    def _keep(self, outcome: scoring.Outcome) -> None:
+    def _keep(self, outcome: batch.Outcome) -> None:
         if outcome.error is None:
             undefined = [warning for warning in outcome.warnings if isinstance(warning, UndefinedScoreWarning)]
             causes = {metric: warning.cause for warning in undefined for metric in warning.metrics}

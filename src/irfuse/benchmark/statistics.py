@@ -18,7 +18,7 @@ from scipy import stats
 
 from irfuse.benchmark.result import Result
 from irfuse.errors import ParameterError
-from irfuse.evaluation import direction
+from irfuse.evaluation.evaluator import direction
 from irfuse.metrics import Direction
 
 Values = TypeVar("Values", pd.DataFrame, pd.Series)

@@ -20,7 +20,7 @@ from irfuse.cli.options import (
 )
 from irfuse.cli.stages import Stages
 from irfuse.errors import ParameterError
-from irfuse.files import check_folder
+from irfuse.io.files import check_folder
 
 if TYPE_CHECKING:
     from irfuse.benchmark import Result

@@ -15,7 +15,7 @@ from rich.table import Column
 from rich.text import Text
 
 from irfuse.errors import BenchmarkWarning, SuspiciousPairWarning
-from irfuse.pipeline import Report
+from irfuse.pipelines.folder import Report
 from irfuse.progress import Progress
 
 output = Console(highlight=False, soft_wrap=True)

@@ -5,9 +5,12 @@ from typing import Annotated
 
 import typer
 
-from irfuse import images, pipeline, samples, sheet
+from irfuse import samples
 from irfuse.cli.console import output, print_engine, print_report, progress
 from irfuse.cli.options import DeviceOption, EngineOption, MethodOption, PrecisionOption
+from irfuse.imaging import sheet
+from irfuse.io import images
+from irfuse.pipelines import folder
 
 
 def demo(
@@ -24,7 +27,7 @@ def demo(
         fuser = Fuser(method, device=device, engine=engine, precision=precision, on_fetch=on_fetch)
     pairs = samples.pairs()
     with progress("fusing", "pairs") as on_step:
-        report = pipeline.run(pairs, out, fuser, on_step=on_step)
+        report = folder.run(pairs, out, fuser, on_step=on_step)
     print_engine(str(fuser.choice))
     print_report(report, out)
     rows = [[images.read(path) for path in (pair.ir, pair.vis, out / f"{pair.name}.png")] for pair in pairs]

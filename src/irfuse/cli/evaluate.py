@@ -9,15 +9,15 @@ import rich.table
 import typer
 from rich.text import Text
 
-from irfuse import pairs, tables
 from irfuse.cli.console import errors, output, progress
 from irfuse.cli.options import DeviceOption, RangeOption
 from irfuse.errors import ImageError, OutputError, PairError
-from irfuse.files import write_atomic
-from irfuse.levels import Levels, Percentiles
+from irfuse.imaging.levels import Levels, Percentiles
+from irfuse.io import pairs, tables
+from irfuse.io.files import write_atomic
 
 if TYPE_CHECKING:
-    from irfuse.scoring import Triple
+    from irfuse.evaluation.batch import Triple
 
 _STDOUT = Path("-")
 
@@ -57,9 +57,9 @@ def evaluate(
     targets = [(path, render) for path, render in renderers if path is not None]
     _check_targets([path for path, _ in targets], [path for path in (fused, ir, vis) if path is not None])
 
-    from irfuse import scoring
     from irfuse.device import cores
-    from irfuse.evaluation import Evaluator, column
+    from irfuse.evaluation import batch
+    from irfuse.evaluation.evaluator import Evaluator, column
 
     triples, missing = _triples(fused, ir, vis)
     levels = (
@@ -71,7 +71,7 @@ def evaluate(
     failed = missing
     with progress("scoring", "images") as on_step:
         for done, outcome in enumerate(
-            scoring.run(triples, evaluator, jobs=jobs or (cores() if device == "cpu" else 1)), 1
+            batch.run(triples, evaluator, jobs=jobs or (cores() if device == "cpu" else 1)), 1
         ):
             if outcome.error is not None and len(triples) == 1:
                 raise outcome.error
@@ -112,7 +112,7 @@ def _check_targets(targets: list[Path], inputs: list[Path]) -> None:
 
 def _triples(fused: Path, ir: Path, vis: Path | None) -> tuple[list["Triple"], int]:
     """What to score, and how many fused images have no partner."""
-    from irfuse.scoring import Triple
+    from irfuse.evaluation.batch import Triple
 
     for path in (fused, ir, *filter(None, [vis])):
         if not path.exists():

@@ -7,7 +7,7 @@ import typer
 
 from irfuse.cli.console import output, progress
 from irfuse.errors import OutputError
-from irfuse.files import check_folder
+from irfuse.io.files import check_folder
 
 
 def export(
@@ -26,7 +26,7 @@ def export(
     """
     if out.suffix != ".onnx":
         raise OutputError(f"{out}: the name of the file must end in .onnx")
-    from irfuse.export import export as export_method
+    from irfuse.deploy.export import export as export_method
 
     check_folder(out.parent)
     with progress("fetching", "MB", at_once=False) as on_fetch:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from irfuse import __version__, images, pairs, pipeline
+from irfuse import __version__
 from irfuse.cli.console import errors, output, print_engine, print_report, printed_warnings, progress
 from irfuse.cli.options import (
     ColorOption,
@@ -20,8 +20,10 @@ from irfuse.cli.options import (
     thermal,
 )
 from irfuse.errors import ImageError, OutputError, PairError, ParameterError
-from irfuse.files import make_folder
-from irfuse.pipeline import FusePair
+from irfuse.io import images, pairs
+from irfuse.io.files import make_folder
+from irfuse.pipelines import folder
+from irfuse.pipelines.folder import FusePair
 from irfuse.progress import Progress, silent
 
 Make = Callable[[Progress, Progress], tuple[FusePair, str]]
@@ -81,7 +83,7 @@ def fuse(
 
     def make(on_fetch: Progress, on_iteration: Progress) -> tuple[FusePair, str]:
         if model is not None:
-            from irfuse.runtime import Model
+            from irfuse.deploy.runtime import Model
 
             running = Model(model, color=color, stretch=stretch, thermal=scale)
             said = running.metadata
@@ -113,7 +115,7 @@ def fuse(
                     print_engine(engine_used)
                 on_step(done, total, note)
 
-            report = pipeline.run(
+            report = folder.run(
                 pairing.pairs,
                 out,
                 fuse_pair,
@@ -160,13 +162,13 @@ def _check_files(ir: Path, vis: Path, out: Path) -> None:
 
 
 def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, origin: str, resume: bool) -> None:
-    if resume and pipeline.is_whole(out):
+    if resume and folder.is_whole(out):
         output.print(f"was there already: {out}", markup=False)
         return
     with printed_warnings(), progress("optimising", "steps", at_once=False) as on_iteration:
         with progress("fetching", "MB", at_once=False) as on_fetch:
             fuse_pair, engine_used = make(on_fetch, on_iteration)
-        fused = pipeline.fuse_files(ir, vis, fuse_pair)
+        fused = folder.fuse_files(ir, vis, fuse_pair)
     make_folder(out.parent)
     images.write(out, fused, f"{origin}, engine: {engine_used}")
     print_engine(engine_used)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irfuse.levels import Levels, Percentiles
+from irfuse.imaging.levels import Levels, Percentiles
 
 MethodOption = Annotated[
     str,

@@ -11,7 +11,7 @@ from irfuse.cli.console import output, printed_warnings
 from irfuse.cli.options import CacheOption, DeviceOption, JobsOption
 from irfuse.cli.stages import Stages
 from irfuse.errors import DatasetError, OutputError
-from irfuse.files import write_atomic
+from irfuse.io.files import write_atomic
 
 _INTRODUCTION = """# The papers' tables, run again
 

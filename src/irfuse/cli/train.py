@@ -10,7 +10,7 @@ from irfuse import datasets
 from irfuse.cli.console import errors, output, printed_warnings, progress
 from irfuse.cli.options import DeviceOption
 from irfuse.errors import ParameterError
-from irfuse.pairs import Pair, match
+from irfuse.io.pairs import Pair, match
 
 train = typer.Typer(help="Train a method's weights on your own images.", no_args_is_help=True)
 
@@ -64,7 +64,7 @@ def res2netfuse(
     Beside the weights file NAME.safetensors it writes NAME.md (the model card), NAME.png (the loss curves) and NAME.csv
     (the losses of every step). Ctrl-C stops it and keeps NAME.checkpoint, from which --resume goes on exactly.
     """
-    from irfuse.training.res2netfuse import Recipe, train_weights
+    from irfuse.training.recipes.res2netfuse import Recipe, train_weights
 
     recipe = Recipe(iterations, batch, size, tuple(more_sizes or ()), learning_rate, decay, seed)
     with progress("training", "steps") as on_step:
@@ -112,7 +112,7 @@ def encoder_decoder(
     NAME.checkpoint, from which --resume goes on exactly.
     """
     from irfuse.training import provenance
-    from irfuse.training.encoder_decoder import Recipe, train_weights
+    from irfuse.training.recipes.encoder_decoder import Recipe, train_weights
 
     recipe = Recipe(
         epochs=epochs,
@@ -198,7 +198,7 @@ def attention_ensemble(
     weights, card, curves and losses as NAME-autoencoder. Ctrl-C stops either, and --resume goes on exactly.
     """
     from irfuse.training import provenance
-    from irfuse.training.attention_ensemble import Recipe, train_weights
+    from irfuse.training.recipes.attention_ensemble import Recipe, train_weights
 
     if (images is None) == (autoencoder is None):
         raise ParameterError("give one of --images and --autoencoder, not both")

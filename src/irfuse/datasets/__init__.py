@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from irfuse.errors import DatasetError
-from irfuse.files import sha256
-from irfuse.images import is_image
-from irfuse.pairs import Pair, Pairing, find
+from irfuse.io.files import sha256
+from irfuse.io.images import is_image
+from irfuse.io.pairs import Pair, Pairing, find
 
 _FOLDER = Path(__file__).parent
 _BSDS = (

@@ -11,11 +11,11 @@ from typing import Literal
 import torch
 
 from irfuse.choices import check_choice
+from irfuse.deploy.export import why_no_graph
 from irfuse.device import computes_in
 from irfuse.engines.base import EngineName, Precision
 from irfuse.engines.tolerances import LEAST, psnr
 from irfuse.errors import DeviceError, MissingDependencyError, ParameterError
-from irfuse.export import why_no_graph
 from irfuse.methods import shortest
 from irfuse.methods.base import Method
 
@@ -24,7 +24,7 @@ PrecisionChoice = Literal["auto", "fp32", "fp16", "bf16"]
 
 Way = tuple[EngineName, Precision]
 
-# The fastest first, to be held against benchmarks/README.md; those of a GPU are not measured yet. What follows float32
+# The fastest first, to be held against perf/README.md; those of a GPU are not measured yet. What follows float32
 # on engine torch, which always works, is never chosen unless one asks for it: the compiler takes longer than most
 # folders.
 _WAYS: dict[str, tuple[Way, ...]] = {

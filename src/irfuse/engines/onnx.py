@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from irfuse.export import graph
+from irfuse.deploy.export import graph
+from irfuse.deploy.runtime import session
 from irfuse.methods.base import Method
-from irfuse.runtime import session
 
 
 class OnnxRuntime:

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from irfuse.deploy.export import graph
 from irfuse.engines.base import Precision
 from irfuse.engines.rewrites import for_openvino
 from irfuse.errors import MissingDependencyError
-from irfuse.export import graph
 from irfuse.methods.base import Method
 
 _PRECISIONS = {"fp32": "f32", "bf16": "bf16"}

@@ -14,8 +14,8 @@ from torch import Tensor
 from irfuse.backbones.first_block import FirstBlock, first_block
 from irfuse.choices import check_choice
 from irfuse.errors import ParameterError
-from irfuse.filters import box, local_mean
 from irfuse.methods.base import IterativeMethod, MethodInfo, Solution
+from irfuse.ops.filters import box, local_mean
 from irfuse.progress import Progress, silent
 
 Reading = Literal["energy", "magnitude", "literal"]

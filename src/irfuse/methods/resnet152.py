@@ -15,8 +15,8 @@ from irfuse.backbones import pretrained
 from irfuse.choices import check_choice
 from irfuse.device import free_memory
 from irfuse.errors import ImageError
-from irfuse.filters import box, extend, separable
 from irfuse.methods.base import Method, MethodInfo
+from irfuse.ops.filters import box, extend, separable
 
 Variant = Literal["paper", "code"]
 Backbone = Literal["resnet152", "resnet101", "resnet50"]

@@ -9,6 +9,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from irfuse.io.tables import ARROWS
 from irfuse.metrics.fmi import fmi_dct, fmi_edge, fmi_gradient, fmi_pixel, fmi_wavelet
 from irfuse.metrics.gradients import labf, nabf, qabf, qg, qm, qsf
 from irfuse.metrics.information import ce, en, ff, mi, nmi, qmi, qncie, qte
@@ -20,7 +21,6 @@ from irfuse.metrics.sharpness import ag, ei, mg, sf
 from irfuse.metrics.ssim import mef_ssim, ms_ssim, qc, qy, ssim, ssim_a
 from irfuse.metrics.statistics import cc, scd, sd
 from irfuse.metrics.vif import vif, viff
-from irfuse.tables import ARROWS
 
 Direction = Literal["higher", "lower", "zero"]
 _INFINITY = float("inf")

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from irfuse.errors import ImageError
-from irfuse.filters import mirrored, sobel
+from irfuse.ops.filters import mirrored, sobel
 
 _WINDOW = 3
 _PLACES = _WINDOW**2

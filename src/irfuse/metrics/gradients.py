@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from irfuse.filters import scaled, sobel
-from irfuse.sharing import shared
+from irfuse.ops.filters import scaled, sobel
+from irfuse.ops.sharing import shared
 
 _LITTLE = 1e-5
 

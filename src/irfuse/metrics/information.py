@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from irfuse.sharing import shared
+from irfuse.ops.sharing import shared
 
 _LEVELS = 256
 _TSALLIS_ORDER = 0.43137

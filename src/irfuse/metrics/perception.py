@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from irfuse.filters import scaled, separable, sobel
-from irfuse.sharing import shared
+from irfuse.ops.filters import scaled, separable, sobel
+from irfuse.ops.sharing import shared
 
 _BLOCK = 16
 # 31 taps of Gaussians of 2 and 4 pixels that are not made to sum to one.

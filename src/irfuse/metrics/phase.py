@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from irfuse.errors import ImageError
-from irfuse.filters import gaussian, local_covariance, local_variance
-from irfuse.sharing import shared
+from irfuse.ops.filters import gaussian, local_covariance, local_variance
+from irfuse.ops.sharing import shared
 
 _SCALES, _ORIENTATIONS = 4, 6
 _SHORTEST_WAVE, _WAVE_RATIO = 3, 2.1

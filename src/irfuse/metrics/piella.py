@@ -7,8 +7,8 @@ A. C. Bovik: "A universal image quality index", IEEE Signal Processing Letters 9
 import torch
 from torch import Tensor
 
-from irfuse.filters import box, local_covariance, local_mean, local_variance, sobel
-from irfuse.sharing import shared
+from irfuse.ops.filters import box, local_covariance, local_mean, local_variance, sobel
+from irfuse.ops.sharing import shared
 
 _WINDOW = box(8)
 

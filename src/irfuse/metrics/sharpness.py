@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from irfuse.filters import sobel
+from irfuse.ops.filters import sobel
 
 
 def ag(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:

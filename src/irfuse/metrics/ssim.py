@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from irfuse.errors import ImageError
-from irfuse.filters import Border, Taps, box, gaussian, local_covariance, local_mean, local_variance
-from irfuse.sharing import shared
+from irfuse.ops.filters import Border, Taps, box, gaussian, local_covariance, local_mean, local_variance
+from irfuse.ops.sharing import shared
 
 _WINDOW = 11
 _GAUSSIAN = gaussian(_WINDOW, 1.5)
@@ -60,7 +60,7 @@ def similarity(x: Tensor, y: Tensor, *, dynamic_range: float = 1.0, border: Bord
         x, y: (B, 1, H, W) with H and W at least 11, in [0, 1].
         dynamic_range: L of the constants C1 = (0.01 L)^2 and C2 = (0.03 L)^2.
         border: ``valid`` takes the places where the window fits, as the paper's authors do; the others take all, see
-            :func:`irfuse.filters.separable`.
+            :func:`irfuse.ops.filters.separable`.
 
     Returns:
         (B,), in [-1, 1], 1 for equal images.

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from irfuse.filters import Taps, gaussian, local_covariance, local_mean, local_variance, scaled
-from irfuse.sharing import shared
+from irfuse.ops.filters import Taps, gaussian, local_covariance, local_mean, local_variance, scaled
+from irfuse.ops.sharing import shared
 
 _WINDOWS = tuple(gaussian(size, size / 5) for size in (17, 9, 5, 3))
 _TINY = 1e-10

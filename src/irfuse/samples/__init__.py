@@ -7,7 +7,7 @@ for research with that citation. Two pairs in colour are of MSRS (L. Tang and ot
 
 from pathlib import Path
 
-from irfuse.pairs import Pair, find
+from irfuse.io.pairs import Pair, find
 
 FOLDER = Path(__file__).parent
 

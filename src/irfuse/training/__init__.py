@@ -1,1 +1,1 @@
-"""Training: the loop and the data that all share, and one file a method that can be trained."""
+"""Training: the loop, the data and the files that all recipes share."""

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from irfuse import weights
-from irfuse.files import sha256, write_atomic
+from irfuse.io.files import sha256, write_atomic
 from irfuse.training.loop import History
 
 _LISTED = 40

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from irfuse.errors import SuspiciousPairWarning
-from irfuse.pairs import Pair
+from irfuse.io.pairs import Pair
 from irfuse.progress import Progress
 from irfuse.training.data import Grey, read_pair
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from irfuse import color, images, levels
 from irfuse.device import cores
 from irfuse.errors import ImageError, PairError
+from irfuse.imaging import color, levels
+from irfuse.io import images
+from irfuse.io.pairs import Pair
 from irfuse.methods.base import Channels
-from irfuse.pairs import Pair
 
 Grey = NDArray[np.float32]
 Sources = tuple[Tensor, Tensor]

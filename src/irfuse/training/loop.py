@@ -18,7 +18,7 @@ import torch
 
 import irfuse
 from irfuse.errors import StoppedError, TrainingError
-from irfuse.files import write_atomic
+from irfuse.io.files import write_atomic
 from irfuse.progress import Progress
 
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0

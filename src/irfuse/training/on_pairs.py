@@ -8,12 +8,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from irfuse import images, weights
+from irfuse import weights
 from irfuse.device import machine
 from irfuse.errors import SuspiciousPairWarning, TrainingError
-from irfuse.files import make_folder
+from irfuse.io import images
+from irfuse.io.files import make_folder
+from irfuse.io.pairs import Pair
 from irfuse.methods.base import MethodInfo
-from irfuse.pairs import Pair
 from irfuse.progress import Progress
 from irfuse.training import card, loop, provenance
 from irfuse.training.checks import check_pairs

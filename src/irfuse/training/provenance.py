@@ -10,7 +10,7 @@ import torch
 
 import irfuse
 from irfuse.errors import OutputError, TrainingError
-from irfuse.files import sha256
+from irfuse.io.files import sha256
 from irfuse.training import loop
 
 

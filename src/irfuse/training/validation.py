@@ -7,13 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from irfuse import sheet
 from irfuse.errors import TrainingError
-from irfuse.evaluation import Evaluator
+from irfuse.evaluation.evaluator import Evaluator
+from irfuse.imaging import sheet
+from irfuse.io.pairs import Pair
 from irfuse.methods.base import Channels, MethodInfo
 from irfuse.metrics.pixels import mse, psnr
 from irfuse.metrics.ssim import similarity
-from irfuse.pairs import Pair
 from irfuse.training.data import Grey, read_pair, tensors
 
 Fuse = Callable[[Tensor, Tensor], Tensor]

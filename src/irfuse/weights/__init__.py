@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from irfuse.errors import WeightsError
-from irfuse.files import sha256, write_atomic
+from irfuse.io.files import sha256, write_atomic
 
 if TYPE_CHECKING:
     from torch import nn

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 
 from irfuse.errors import OutputError, ParameterError, WeightsError
-from irfuse.files import make_folder, open_atomic, sha256
+from irfuse.io.files import make_folder, open_atomic, sha256
 from irfuse.progress import Progress, silent
 
 if TYPE_CHECKING:

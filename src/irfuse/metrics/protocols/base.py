@@ -7,8 +7,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from irfuse.filters import scaled
-from irfuse.sharing import shared
+from irfuse.ops.filters import scaled
+from irfuse.ops.sharing import shared
 
 Metric = Callable[[Tensor, Tensor, Tensor], Tensor]
 

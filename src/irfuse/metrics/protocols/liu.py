@@ -10,14 +10,14 @@ import math
 import torch
 from torch import Tensor
 
-from irfuse.filters import extend, gaussian, local_covariance
 from irfuse.metrics.gradients import qg, qm, qsf
 from irfuse.metrics.information import entropy, histogram, joint_histogram, qmi, qncie
 from irfuse.metrics.perception import qcb, qcv
 from irfuse.metrics.phase import qp
 from irfuse.metrics.protocols.base import Protocol, Reading, on_scaled, on_stretched
 from irfuse.metrics.ssim import CVEJIC, NOTHING, Moments, moments, yang
-from irfuse.sharing import shared
+from irfuse.ops.filters import extend, gaussian, local_covariance
+from irfuse.ops.sharing import shared
 
 _TSALLIS_ORDER = 0.43137
 _WINDOW = gaussian(11, 1.5)

@@ -11,7 +11,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from irfuse.filters import Taps, local_mean, separable
 from irfuse.metrics.information import en, entropy, histogram, joint_histogram
 from irfuse.metrics.pixels import mse, psnr
 from irfuse.metrics.protocols.base import Protocol, Reading
@@ -19,6 +18,7 @@ from irfuse.metrics.sharpness import ag, sf
 from irfuse.metrics.ssim import ssim_a
 from irfuse.metrics.statistics import cc, scd, sd
 from irfuse.metrics.vif import Channel, channel_of_moments, sum_of_fidelities, vif
+from irfuse.ops.filters import Taps, local_mean, separable
 
 
 def _mi(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:

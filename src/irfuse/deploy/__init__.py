@@ -1,0 +1,1 @@
+"""Methods as files for machines without PyTorch: writing them, and running them."""

@@ -1,0 +1,252 @@
+"""Methods as ONNX graphs: for the engines that run them, and as files for machines without PyTorch.
+
+A graph takes ``ir``, (B, 1, H, W), and ``vis``, (B, C, H, W), both float32 in [0, 1], and gives ``fused``, (B, C, H, W)
+likewise, for any B, H and W from 1 up: what the size rule asks for is padded and cropped inside. It knows nothing of
+the Fuser.
+"""
+
+import copy
+import io
+import json
+import math
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from irfuse import samples
+from irfuse import weights as weight_files
+from irfuse.choices import check_choice
+from irfuse.deploy.runtime import METADATA_KEY, Graph
+from irfuse.errors import ExportError, MissingDependencyError, ParameterError
+from irfuse.imaging.color import luma
+from irfuse.io import images
+from irfuse.io.files import make_folder, sha256, write_atomic
+from irfuse.methods import Spec, build, value
+from irfuse.methods.base import IterativeMethod, Method
+from irfuse.progress import Progress, silent
+from irfuse.weights import fetch
+
+Precision = Literal["fp32", "fp16"]
+"""In which a file computes; what it takes and gives is float32 always."""
+
+Plane = NDArray[np.float32]
+
+_OPSET = 18
+_EXAMPLE = (2, 70, 101)
+"""Batch, height and width of what is traced: none is 1 and none fits a size rule, so that nothing falls away."""
+_MOST_DIFFERENCE = 1e-4
+"""Between a file in float32 and PyTorch, in [0, 1]."""
+_LEAST_PSNR = 50.0
+"""Between a file in fp16 and PyTorch in float32, in decibels."""
+_LUMA = "BT.601: 0.299 R + 0.587 G + 0.114 B is fused; a colour image becomes rgb + (fused - luma), clipped to [0, 1]"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        path: the file.
+        difference: the largest from PyTorch in float32, over the sample pairs, in [0, 1].
+        psnr: against PyTorch in float32, the smallest over the sample pairs, in decibels.
+    """
+
+    path: Path
+    difference: float
+    psnr: float
+
+
+def export(spec: str, path: Path, *, precision: Precision = "fp32", on_fetch: Progress = silent) -> Exported:
+    """Write a method as an ONNX file, after its results were found to be PyTorch's on the sample pairs.
+
+    Args:
+        spec: of a method that has a graph.
+        path: of the file; one that is there is replaced, and its folder is made.
+        precision: of the computation inside.
+        on_fetch: as :func:`irfuse.methods.build` takes it.
+
+    Raises:
+        SpecError, WeightsError: as :func:`irfuse.methods.build` raises them.
+        ParameterError: the method has no graph, or there is no such precision.
+        MissingDependencyError: ONNX or ONNX Runtime is not installed.
+        ExportError: the file's results are not those of PyTorch.
+        OutputError: the place cannot be written to.
+
+    >>> export("encoder-decoder", Path("fuse.onnx")).difference < 1e-4  # doctest: +SKIP
+    True
+    """
+    check_choice("precision", precision, Precision)
+    method = build(spec, on_fetch=on_fetch).eval()
+    data = _described(graph(method, precision), {"spec": spec, "precision": precision, **facts(method, spec)})
+    difference, psnr = _compare(Graph(data, name=str(path)), method)
+    # NaN is neither.
+    is_near = difference <= _MOST_DIFFERENCE if precision == "fp32" else psnr >= _LEAST_PSNR
+    if not is_near:
+        raise ExportError(
+            f"{spec} in {precision} differs from PyTorch in float32 by up to {difference:.2g} ({psnr:.1f} dB) on the "
+            "sample pairs: nothing was written; export it in fp32, with the versions that constraints.txt names"
+        )
+    make_folder(path.parent)
+    write_atomic(path, data)
+    return Exported(path, difference, psnr)
+
+
+def graph(method: Method, precision: Precision = "fp32") -> bytes:
+    """A method's ONNX graph, as the module's text describes it, without metadata.
+
+    Raises:
+        ParameterError: the method has none.
+        MissingDependencyError: ONNX is not installed.
+    """
+    check_graph(method)
+    if find_spec("onnx") is None:
+        raise MissingDependencyError('ONNX is not installed: pip install "irfuse[onnx]"')
+    batch, height, width = _EXAMPLE
+    # On the CPU and contiguous, whatever the method itself is.
+    wrapped = _AnySize(copy.deepcopy(method).to("cpu", memory_format=torch.contiguous_format), precision).eval()  # type: ignore[call-overload]
+    example = torch.full((batch, 1, height, width), 0.5), torch.full((batch, method.vis_channels, height, width), 0.5)
+    names = ("ir", "vis", "fused")
+    data = io.BytesIO()
+    # By tracing, in a small part of the time of the exporter that is to replace it, which an engine would spend before
+    # its first pair. It says that it is deprecated, and that some constants cannot be folded.
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            wrapped,
+            example,
+            data,  # type: ignore[arg-type]
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=names[:2],
+            output_names=names[2:],
+            dynamic_axes={name: {0: "batch", 2: "height", 3: "width"} for name in names},
+        )
+    return data.getvalue()
+
+
+def check_graph(method: Method | type[Method]) -> None:
+    """Refuse a method that has no graph.
+
+    Raises:
+        ParameterError: the error says why.
+    """
+    if not method.has_graph:
+        raise ParameterError(f"{method.info.name} cannot be exported: {why_no_graph(method)}")
+
+
+def why_no_graph(method: Method | type[Method]) -> str:
+    """Why a method that has no graph has none.
+
+    >>> from irfuse.methods.average import Average
+    >>> why_no_graph(Average)
+    'it has no network'
+    """
+    if isinstance(method, IterativeMethod) or (isinstance(method, type) and issubclass(method, IterativeMethod)):
+        return "it optimises each pair anew"
+    if method.needs_statistics:
+        return "with these parameters it needs statistics of the whole image"
+    if isinstance(method, Method) and any(True for _ in method.parameters()):
+        return "with these parameters it does what ONNX cannot express"
+    return "it has no network"
+
+
+def facts(method: Method, spec: str) -> dict[str, Any]:
+    """What a file says of itself beside its spec: the method, its weights, and how to feed it."""
+    info = method.info
+    file, licence = _weights(spec)
+    return {
+        "method": info.name,
+        "title": info.title,
+        "weights": file.name,
+        "weights_sha256": sha256(file),
+        "licence": licence,
+        "range": "float32 in [0, 1]",
+        "luma": _LUMA,
+        "vis_channels": method.vis_channels,
+        "tiling": info.tiling,
+        "multiple": info.multiple,
+        "halo": info.halo,
+        "irfuse": version("irfuse"),
+    }
+
+
+class _AnySize(nn.Module):
+    """A method that pads to its size rule and crops, as the Fuser does, in the graph itself."""
+
+    def __init__(self, method: Method, precision: Precision) -> None:
+        super().__init__()
+        self.in_half = precision == "fp16"
+        self.method = method.half() if self.in_half else method
+
+    def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
+        rows, columns = (self._places(side) for side in ir.shape[2:])
+        padded = [image[:, :, rows][..., columns] for image in (ir, vis)]
+        fused: Tensor = self.method(*[image.half() if self.in_half else image for image in padded])
+        return fused[..., : ir.shape[2], : ir.shape[3]].float()
+
+    def _places(self, side: int) -> Tensor:
+        """The rows or columns to take: all, and the last again for what is missing."""
+        info = self.method.info
+        # While it is traced a side is a tensor, so only tensors' operations end up in the graph.
+        count = torch.as_tensor(side)
+        padded = (count.clamp(min=info.minimum) + info.multiple - 1) // info.multiple * info.multiple
+        return torch.arange(padded).minimum(count - 1)  # type: ignore[call-overload, no-any-return]
+
+
+def _weights(spec: str) -> tuple[Path, str]:
+    """The file of a spec's weights, and their licence; empty for a file of the user's own."""
+    name = Spec.parse(spec).name
+    backbone = value(spec, "backbone")
+    if backbone is not None:
+        found = fetch.places(backbone)[0]
+        return found.path, found.file.licence
+    path = weight_files.find(name, value(spec, "weights") or "")
+    return path, next((entry.licence for entry in weight_files.manifest() if entry.path == path), "")
+
+
+def _described(data: bytes, metadata: dict[str, Any]) -> bytes:
+    # Here, since only exports to files need it: PyTorch itself asks for it where it makes graphs.
+    import onnx
+
+    model = onnx.load_from_string(data)
+    model.producer_name, model.producer_version = "irfuse", version("irfuse")
+    # Tracing does not always find out how many channels come out.
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = metadata["vis_channels"]
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
+    onnx.checker.check_model(model)
+    serialised: bytes = model.SerializeToString()
+    return serialised
+
+
+def _compare(exported: Graph, method: Method) -> tuple[float, float]:
+    """The largest difference from a method, and the smallest PSNR, over the sample pairs."""
+    differences, errors = [], []
+    for pair in samples.pairs():
+        ir, vis = (_gray(path) for path in (pair.ir, pair.vis))
+        vis = vis.repeat(method.vis_channels, axis=1)
+        # At a size that fits no rule, as a user's may be; a quarter of it is enough.
+        ir, vis = (image[..., : image.shape[2] // 2 - 1, : image.shape[3] // 2 - 1] for image in (ir, vis))
+        with torch.no_grad():
+            expected = _AnySize(method, "fp32")(torch.from_numpy(ir), torch.from_numpy(vis)).numpy()
+        difference = np.abs(exported(ir, vis).astype(np.float64) - expected)
+        differences.append(float(difference.max()))
+        errors.append(float((difference**2).mean()))
+    # NumPy's maximum is NaN where one is.
+    worst = float(np.max(errors))
+    return float(np.max(differences)), math.inf if worst == 0 else -10 * math.log10(worst)
+
+
+def _gray(path: Path) -> Plane:
+    """The luma of an image file of 8 bits, (1, 1, H, W) in [0, 1]."""
+    image: Plane = images.read(path).astype(np.float32) / np.float32(255)
+    gray = luma(image[..., 0], image[..., 1], image[..., 2]) if image.ndim == 3 else image
+    plane: Plane = gray[None, None]
+    return plane

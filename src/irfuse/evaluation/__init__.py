@@ -1,0 +1,1 @@
+"""Scores of fused images: the evaluator for one, and batches of many."""

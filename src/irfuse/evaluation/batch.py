@@ -1,0 +1,183 @@
+"""Many triples of images to scores: read, evaluate in several processes, go on when one fails."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from irfuse.errors import (
+    ImageError,
+    IrfuseError,
+    ParameterError,
+    StoppedError,
+    SuspiciousPairWarning,
+    UndefinedScoreWarning,
+)
+from irfuse.evaluation.evaluator import Evaluator
+from irfuse.io import images
+
+Source = str | Path | NDArray[Any] | Tensor
+"""An image: a file, or an array or tensor as :class:`irfuse.Evaluator` takes them."""
+
+
+@dataclass(frozen=True)
+class Triple:
+    """A fused image and its sources, by the name that its scores go by."""
+
+    name: str
+    fused: Source
+    ir: Source
+    vis: Source
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a triple.
+
+    Attributes:
+        name: of the triple.
+        scores: by the metrics' names; empty if it failed.
+        error: why it failed.
+        warnings: which scores are NaN and why, and what looks wrong.
+    """
+
+    name: str
+    scores: dict[str, float]
+    error: IrfuseError | None = None
+    warnings: tuple[Warning, ...] = ()
+
+
+def run(triples: Sequence[Triple], evaluator: Evaluator, *, jobs: int = 1) -> Generator[Outcome, None, None]:
+    """Score triples, in their order. Neighbours that have the same sources share what is computed of these.
+
+    Args:
+        jobs: how many processes; with one, this process does the work with all its threads.
+
+    Raises:
+        ParameterError: there are no jobs, or one of their processes died.
+        StoppedError: Ctrl-C.
+    """
+    if jobs < 1:
+        raise ParameterError(f"jobs cannot be {jobs}; at least one is needed")
+    groups = [
+        list(group) for _, group in groupby(triples, lambda triple: (_identity(triple.ir), _identity(triple.vis)))
+    ]
+    jobs = min(jobs, len(groups))
+    try:
+        if jobs <= 1:
+            for group in groups:
+                yield from _score(group, evaluator)
+        else:
+            yield from _score_in_processes(groups, evaluator, jobs)
+    except KeyboardInterrupt:
+        raise StoppedError("stopped before all images were scored") from None
+
+
+def _score_in_processes(groups: list[list[Triple]], evaluator: Evaluator, jobs: int) -> Iterator[Outcome]:
+    others = multiprocessing.active_children()
+    # A fork of a process that has used PyTorch's threads may hang.
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _prepare_worker)
+    try:
+        with _without_interrupts():
+            futures = [pool.submit(_outcomes, group, evaluator) for group in groups]
+        for future in futures:
+            yield from future.result()
+    except BrokenProcessPool as error:
+        raise ParameterError(
+            f"a process of the {jobs} died: for want of memory, which fewer jobs would need, or because a script that "
+            'asks for several jobs lacks `if __name__ == "__main__":` around its start'
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in multiprocessing.active_children():
+            if worker not in others:
+                worker.terminate()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from processes that are started meanwhile; this one gets it when the block ends."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _identity(source: Source) -> str | int:
+    return str(source) if isinstance(source, str | Path) else id(source)
+
+
+def _prepare_worker() -> None:
+    torch.set_num_threads(1)
+    # If the main process is killed, its workers must not wait for it for ever.
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _outcomes(group: list[Triple], evaluator: Evaluator) -> list[Outcome]:
+    return list(_score(group, evaluator))
+
+
+def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
+    """Score triples of the same sources."""
+    try:
+        with _caught() as of_sources:
+            sources = evaluator.sources(load(group[0].ir), load(group[0].vis))
+    except IrfuseError as error:
+        yield from (Outcome(triple.name, {}, error) for triple in group)
+        return
+    for triple in group:
+        scores: dict[str, float] = {}
+        failure: IrfuseError | None = None
+        with _caught() as found:
+            try:
+                scores = sources.score(load(triple.fused))
+            except IrfuseError as error:
+                failure = error
+            except Exception as error:
+                # A metric of pyiqa can fail in any way; the other images must not be lost for it.
+                failure = ImageError(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        yield Outcome(triple.name, scores, failure, (*of_sources, *found))
+
+
+@contextmanager
+def _caught() -> Iterator[list[Warning]]:
+    """The warnings of irfuse that the block gives."""
+    found: list[Warning] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UndefinedScoreWarning)
+        warnings.simplefilter("always", SuspiciousPairWarning)
+        yield found
+    found += [warning.message for warning in caught if isinstance(warning.message, Warning)]
+
+
+def load(source: Source) -> Any:
+    """An image as it is, or that of a file.
+
+    Raises:
+        ImageError: the file cannot be read.
+    """
+    return images.read(source) if isinstance(source, str | Path) else source

@@ -1,0 +1,247 @@
+"""From images and a protocol to scores: check, make grey or split the colours, round to 8 bits, compute in float64."""
+
+import warnings
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from irfuse.device import resolve
+from irfuse.errors import ImageError, PairError, ParameterError, SuspiciousPairWarning, UndefinedScoreWarning
+from irfuse.imaging.color import luma
+from irfuse.imaging.levels import Levels, Percentiles, full_scale
+from irfuse.io.tables import ARROWS, Column
+from irfuse.metrics import METRICS, Direction, MetricInfo
+from irfuse.metrics.no_reference import PREFIX, load, score
+from irfuse.metrics.protocols import find
+from irfuse.metrics.protocols.base import Reading
+from irfuse.ops.sharing import Memory, sharing
+
+_UNIT = NDArray[np.float64]
+"""An image without alpha, (H, W, 1) or (H, W, 3), 8-bit levels over 255."""
+
+
+class Evaluator:
+    """Scores fused images by metrics as one protocol reads them.
+
+    Arrays are (H, W) or (H, W, C), tensors (H, W) or (C, H, W), C from 1 to 4, ``uint8``, ``uint16`` or floats in
+    [0, 1]; alpha is left out. All are rounded to 8 bits.
+
+    Args:
+        metrics: names of metrics, and of no-reference metrics as ``pyiqa:NAME``; None means all of the protocol.
+        protocol: its name.
+        device: where the metrics are computed: ``cpu``, ``cuda``, ``auto`` and so on.
+        thermal: how infrared values become [0, 1], as :class:`irfuse.Fuser` takes it; None is the full range of the
+            dtype, which is wrong for raw thermal counts.
+
+    Raises:
+        ParameterError: there is no such protocol, or it does not define a metric.
+        MissingDependencyError: a no-reference metric is asked for, and pyiqa is not installed.
+        DeviceError: the device is not there.
+
+    >>> image = np.arange(4096).reshape(64, 64) // 16
+    >>> Evaluator(["en", "mi"], "li")(*[image.astype(np.uint8)] * 3)
+    {'en': 8.0, 'mi': 16.0}
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[str] | None = None,
+        protocol: str = "canonical",
+        *,
+        device: str = "cpu",
+        thermal: Levels | Percentiles | None = None,
+    ) -> None:
+        if isinstance(metrics, str):
+            raise ParameterError(f"metrics: a list of names is needed, such as [{metrics!r}]")
+        self.protocol = find(protocol)
+        self.metrics = list(self.protocol.readings) if metrics is None else list(dict.fromkeys(metrics))
+        self.device = resolve(device)
+        self.thermal = thermal
+        if not self.metrics:
+            raise ParameterError("no metric is named")
+        for name in self.metrics:
+            if name.startswith(PREFIX):
+                load(name, self.device)
+            else:
+                self._check(name)
+
+    def __call__(
+        self, fused: NDArray[Any] | Tensor, ir: NDArray[Any] | Tensor, vis: NDArray[Any] | Tensor
+    ) -> dict[str, float]:
+        """Score one fused image; see :meth:`Sources.score`."""
+        return self.sources(ir, vis).score(fused)
+
+    def sources(self, ir: NDArray[Any] | Tensor, vis: NDArray[Any] | Tensor) -> "Sources":
+        """The sources of one pair, for many fused images.
+
+        Raises:
+            ImageError: an image cannot be scored: empty, NaN, a wrong shape, or smaller than a metric's window.
+            PairError: the sizes differ.
+        """
+        return Sources(self, _unit(ir, "infrared", self.thermal), _unit(vis, "visible"))
+
+    def _check(self, name: str) -> None:
+        if name not in self.protocol.readings:
+            known = f"is not defined by the protocol {self.protocol.name}" if _info(name) else "is no metric"
+            near = get_close_matches(name.lower(), self.protocol.readings, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]!r}?" if near and not _info(name) else ""
+            raise ParameterError(f"{name!r} {known}{hint} (metrics: {', '.join(self.protocol.readings)})")
+
+    def check_side(self, side: int) -> None:
+        """Refuse images whose smaller side is too small for a metric."""
+        small = {name: minimum for name in self.metrics if (minimum := self._minimum(name)) > side}
+        if small:
+            needs = ", ".join(f"{name} needs {minimum}x{minimum}" for name, minimum in small.items())
+            raise ImageError(f"the smaller side has {side} pixels, and {needs}: name the metrics to compute")
+
+    def _minimum(self, name: str) -> int:
+        """The smallest side that a metric takes."""
+        info = _info(name)
+        return 1 if info is None else self.protocol.readings[name].minimum or info.minimum
+
+
+class Sources:
+    """The sources of one pair; what is computed of them is computed once for all fused images."""
+
+    def __init__(self, evaluator: Evaluator, ir: _UNIT, vis: _UNIT) -> None:
+        _check_sizes(infrared=ir, visible=vis)
+        evaluator.check_side(min(ir.shape[:2]))
+        self._evaluator = evaluator
+        self._ir, self._vis = ir, vis
+        # Their planes with the memory of what hangs on these, in grey and in colour.
+        self._known: dict[bool, tuple[Tensor, Tensor, Memory]] = {}
+
+    def score(self, fused: NDArray[Any] | Tensor) -> dict[str, float]:
+        """Score one fused image.
+
+        Returns:
+            The scores by the metrics' names, in their order. NaN where a score is undefined, with one warning.
+
+        Raises:
+            ImageError: the image cannot be scored: empty, NaN, or a wrong shape.
+            PairError: its size is not that of the sources.
+        """
+        unit = _unit(fused, "fused")
+        _check_sizes(fused=unit, infrared=self._ir)
+        protocol, device = self._evaluator.protocol, self._evaluator.device
+        color = protocol.color == "rgb" and any(image.shape[2] == 3 for image in (unit, self._ir, self._vis))
+        if color not in self._known:
+            planes = _planes(self._ir, color, device), _planes(self._vis, color, device)
+            self._known[color] = (*planes, Memory(*planes))
+        ir, vis, memory = self._known[color]
+        images = _planes(unit, color, device), ir, vis
+        scores = {}
+        try:
+            with torch.no_grad(), sharing(memory):
+                for name in self._evaluator.metrics:
+                    if name.startswith(PREFIX):
+                        scores[name] = score(name, unit, device)
+                    else:
+                        scores[name] = _score(protocol.readings[name], *images)
+        finally:
+            memory.forget()
+        undefined = tuple(name for name, value in scores.items() if value != value)
+        if undefined:
+            cause = _cause(*images)
+            message = f"{', '.join(undefined)}: undefined: {cause}"
+            warnings.warn(UndefinedScoreWarning(message, undefined, cause), stacklevel=2)
+        return scores
+
+
+def direction(metric: str) -> Direction:
+    """Which values of a metric are better.
+
+    >>> direction("qabf"), direction("nabf"), direction("qsf")
+    ('higher', 'lower', 'zero')
+    """
+    if metric.startswith(PREFIX):
+        return "lower" if getattr(load(metric, torch.device("cpu")), "lower_better", False) else "higher"
+    return next(info.direction for info in METRICS if info.name == metric)
+
+
+def column(metric: str) -> Column:
+    """A metric as the head of a table's column.
+
+    >>> column("qabf")
+    Column(name='qabf', symbol='Q^AB/F', arrow='↑')
+    """
+    symbol = next((info.symbol for info in METRICS if info.name == metric), metric)
+    return Column(metric, symbol, ARROWS[direction(metric)])
+
+
+def _score(reading: Reading, fused: Tensor, ir: Tensor, vis: Tensor) -> float:
+    if reading.planes == "together":
+        fused, ir, vis = (image.transpose(0, 1) for image in (fused, ir, vis))
+    return float(reading.function(fused, ir, vis).mean())
+
+
+def _planes(unit: _UNIT, color: bool, device: torch.device) -> Tensor:
+    """A batch of grey levels over 255: the luma, or R, G and B."""
+    if color:
+        unit = np.broadcast_to(unit, (*unit.shape[:2], 3))
+    elif unit.shape[2] == 3:
+        # Rounded again, as a luma in a file would be. All divisions by 255 are done here: a GPU's is not exact.
+        unit = _rounded(luma(*np.moveaxis(unit, 2, 0))[..., None])
+    return torch.from_numpy(np.moveaxis(unit, 2, 0)[:, None].copy()).to(device)
+
+
+def _info(name: str) -> MetricInfo | None:
+    return next((info for info in METRICS if info.name == name), None)
+
+
+def _unit(image: NDArray[Any] | Tensor, name: str, thermal: Levels | Percentiles | None = None) -> _UNIT:
+    if not isinstance(image, np.ndarray | Tensor):
+        raise ImageError(f"{name}: an array or a tensor is needed, not {type(image).__name__}")
+    if isinstance(image, Tensor):
+        array = image.detach().cpu().numpy()
+        image = np.moveaxis(array, 0, 2) if array.ndim == 3 else array
+    scale = full_scale(image.dtype.name, name)
+    if image.ndim not in (2, 3) or 0 in image.shape or (image.ndim == 3 and image.shape[2] > 4):
+        raise ImageError(f"{name}: an array of shape {image.shape} is not an image")
+    if not np.isfinite(image).all():
+        raise ImageError(f"{name}: {int((~np.isfinite(image)).sum())} values are NaN or infinite")
+    raw_counts = name == "infrared" and image.dtype == np.uint16 and thermal is None
+    if raw_counts and int(image.max()) - int(image.min()) < scale / 16:
+        warnings.warn(
+            f"the infrared image uses {int(image.max()) - int(image.min())} of 65535 levels, of which 8 bits leave "
+            "few: if these are raw counts, give thermal levels",
+            SuspiciousPairWarning,
+            stacklevel=4,
+        )
+    image = image[..., None] if image.ndim == 2 else image
+    image = image[..., : 3 if image.shape[2] >= 3 else 1].astype(np.float64)
+    if isinstance(thermal, Percentiles):
+        thermal = thermal.levels(image) if scale > np.iinfo(np.uint8).max else None
+    unit = image / scale if thermal is None else thermal.apply(image)
+    if unit.min() < 0 or unit.max() > 1:
+        way_out = ", or give thermal levels" if name == "infrared" else ""
+        raise ImageError(f"{name}: floating-point values must lie in [0, 1]: scale them{way_out}")
+    return _rounded(unit)
+
+
+def _rounded(unit: _UNIT) -> _UNIT:
+    levels: _UNIT = np.rint(unit * 255) / 255
+    return levels
+
+
+def _check_sizes(**units: _UNIT) -> None:
+    sizes = {name: f"{unit.shape[1]}x{unit.shape[0]}" for name, unit in units.items()}
+    if len(set(sizes.values())) > 1:
+        raise PairError("the sizes differ: " + ", ".join(f"{name} {size}" for name, size in sizes.items()))
+
+
+def _cause(*planes: Tensor) -> str:
+    """Why a score of these images may be undefined."""
+    named = list(zip(("fused", "infrared", "visible"), planes, strict=True))
+    constant = [name for name, plane in named if (plane.amax(dim=(1, 2, 3)) == plane.amin(dim=(1, 2, 3))).any()]
+    if constant:
+        return f"the {' and the '.join(constant)} image {'is' if len(constant) == 1 else 'are'} constant"
+    differences = [name for name, source in named[1:] if ((planes[0] - source).std(dim=(1, 2, 3)) < 1e-9).any()]
+    if differences:
+        return f"the fused image equals the {' and the '.join(differences)} image up to a constant"
+    return "zero over zero somewhere in these images"

@@ -1,0 +1,58 @@
+"""Sheets: images side by side in one picture, with a caption over each column."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from irfuse.imaging.planes import Array
+
+_GAP, _HEADER = 8, 36
+
+
+def comparison(rows: Sequence[Sequence[Array]], captions: Sequence[str], width: int = 400) -> NDArray[np.uint8]:
+    """Lay out images in rows, scaled to columns of one width, on white.
+
+    Args:
+        rows: images of 8 or 16 bits, as :func:`irfuse.io.images.read` returns them; each row as long as `captions`.
+        captions: of the columns, in ASCII.
+        width: of a column, in pixels.
+
+    Returns:
+        (H, W, 3), RGB.
+
+    >>> comparison([[np.zeros((10, 20), np.uint8)] * 3], ["infrared", "visible", "fused"]).shape
+    (244, 1232, 3)
+    """
+    bands = [_beside([_fit(image, width) for image in row]) for row in rows]
+    sheet = np.concatenate([_white(_HEADER, bands[0].shape[1]), *bands])
+    for column, caption in enumerate(captions):
+        place = (_GAP + column * (width + _GAP), _HEADER - 12)
+        cv2.putText(sheet, caption, place, cv2.FONT_HERSHEY_SIMPLEX, 0.7, (0, 0, 0), 1, cv2.LINE_AA)
+    return sheet
+
+
+def _fit(image: Array, width: int) -> NDArray[np.uint8]:
+    """An image as RGB of 8 bits and the given width."""
+    if image.dtype == np.uint16:
+        image = (image // 257).astype(np.uint8)
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    image = (
+        image[..., :3] if channels >= 3 else np.repeat(image.reshape(*image.shape[:2], channels)[..., :1], 3, axis=2)
+    )
+    height = max(1, round(image.shape[0] * width / image.shape[1]))
+    kernel = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_CUBIC
+    return cv2.resize(image, (width, height), interpolation=kernel).astype(np.uint8)
+
+
+def _beside(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    height = max(image.shape[0] for image in images)
+    gap = _white(height, _GAP)
+    cells = [np.concatenate([image, _white(height - image.shape[0], image.shape[1])]) for image in images]
+    row = np.concatenate([gap, *(part for cell in cells for part in (cell, gap))], axis=1)
+    return np.concatenate([row, _white(_GAP, row.shape[1])])
+
+
+def _white(height: int, width: int) -> NDArray[np.uint8]:
+    return np.full((height, width, 3), 255, np.uint8)

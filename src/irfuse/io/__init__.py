@@ -1,0 +1,1 @@
+"""What is read and written: image files, pairs of them, tables."""

@@ -1,0 +1,1 @@
+"""Operations on tensors that several rooms share: filters, and results computed once."""

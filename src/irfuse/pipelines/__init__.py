@@ -1,0 +1,1 @@
+"""Work on many pairs: reading, fusing and writing side by side."""

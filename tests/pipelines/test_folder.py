@@ -1,0 +1,175 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from irfuse.errors import MissingDependencyError, OutputError
+from irfuse.io import images
+from irfuse.io.images import Array
+from irfuse.io.pairs import Pair, find
+from irfuse.pipelines import folder
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, rng: np.random.Generator) -> tuple[Pair, ...]:
+    for role in ("ir", "vis"):
+        (tmp_path / role).mkdir()
+        for i in range(12):
+            images.write(tmp_path / role / f"{i:02}.png", rng.integers(0, 256, (60, 80), dtype=np.uint8))
+    return find(tmp_path).pairs
+
+
+def mean(ir: Array, vis: Array) -> Array:
+    return (ir // 2 + vis // 2).astype(np.uint8)
+
+
+def test_folder(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    steps: list[tuple[int, int]] = []
+    report = folder.run(pairs, tmp_path / "out", mean, on_step=lambda done, total, _: steps.append((done, total)))
+    assert report.fused == [pair.name for pair in pairs]
+    assert report.failures == report.skipped == []
+    assert steps == [(i, 12) for i in range(13)]
+    for pair in pairs:
+        expected = mean(images.read(pair.ir), images.read(pair.vis))
+        np.testing.assert_array_equal(images.read(tmp_path / "out" / f"{pair.name}.png"), expected)
+
+
+def test_bad_files_are_reported_and_the_rest_goes_on(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    pairs[3].ir.write_bytes(pairs[3].ir.read_bytes()[:500])
+    pairs[5].vis.unlink()
+
+    def fuse(ir: Array, vis: Array) -> Array:
+        if np.array_equal(ir, images.read(pairs[7].ir)):
+            raise ZeroDivisionError("unforeseen")
+        return mean(ir, vis)
+
+    report = folder.run(pairs, tmp_path / "out", fuse)
+    assert len(report.fused) == 9
+    reasons = dict(report.failures)
+    assert reasons.keys() == {"03", "05", "07"}
+    assert "ir/03.png: not a readable image" in reasons["03"]
+    assert "vis/05.png: no such file" in reasons["05"]
+    assert reasons["07"] == "ZeroDivisionError: unforeseen"
+    assert len(list((tmp_path / "out").iterdir())) == 9
+
+
+def test_failed_writes_are_reported(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    (tmp_path / "out" / "02.png").mkdir(parents=True)
+    report = folder.run(pairs, tmp_path / "out", mean)
+    assert len(report.fused) == 11
+    assert report.failures[0][0] == "02"
+    assert "it is a folder" in report.failures[0][1]
+
+
+def test_resume_skips_what_is_whole(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    folder.run(pairs, out, mean)
+    (out / "01.png").unlink()
+    (out / "04.png").write_bytes((out / "04.png").read_bytes()[:300])
+    (out / ".04.png.abc.part").touch()
+    untouched = {path: path.stat().st_mtime_ns for path in out.iterdir() if path.name not in ("01.png", "04.png")}
+    untouched.pop(out / ".04.png.abc.part")
+    report = folder.run(pairs, out, mean, resume=True)
+    assert report.fused == ["01", "04"]
+    assert len(report.skipped) == 10
+    assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in untouched.items())
+    assert sorted(path.name for path in out.iterdir()) == [f"{i:02}.png" for i in range(12)]
+
+
+def test_without_resume_results_are_replaced(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    folder.run(pairs, tmp_path / "out", mean)
+    folder.run(pairs, tmp_path / "out", lambda ir, vis: np.zeros_like(vis))
+    assert not images.read(tmp_path / "out" / "00.png").any()
+
+
+def test_inputs_are_never_replaced(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    before = pairs[0].vis.read_bytes()
+    for side in ("ir", "vis"):
+        with pytest.raises(OutputError, match="would replace an input"):
+            folder.run(pairs, tmp_path / side, mean)
+    assert pairs[0].vis.read_bytes() == before
+
+
+def test_memory_stays_bounded(pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the writing, only a few pairs are in the pipeline at once."""
+    alive, most, lock = 0, 0, threading.Lock()
+    read, write = images.read, images.write
+
+    def counting_read(path: Path) -> Array:
+        nonlocal alive, most
+        with lock:
+            alive += 1
+            most = max(most, alive)
+        return read(path)
+
+    def slow_write(path: Path, image: Array, description: str) -> None:
+        nonlocal alive
+        time.sleep(0.02)
+        write(path, image, description)
+        with lock:
+            alive -= 2
+
+    monkeypatch.setattr(images, "read", counting_read)
+    monkeypatch.setattr(images, "write", slow_write)
+    folder.run(pairs, tmp_path / "out", mean)
+    assert most <= 2 * (2 * folder._AHEAD + 3)
+
+
+def test_decoding_fusing_and_encoding_overlap(
+    pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a pair is fused the next ones are decoded, and while it is written the next one is fused."""
+    read, write = images.read, images.write
+    decoded, begun = [[threading.Event() for _ in pairs] for _ in range(2)]
+    order = iter(range(len(pairs)))
+
+    def watched_read(path: Path) -> Array:
+        image = read(path)
+        decoded[int(path.stem)].set()
+        return image
+
+    def fuse(ir: Array, vis: Array) -> Array:
+        at = next(order)
+        begun[at].set()
+        assert decoded[min(at + 2, len(pairs) - 1)].wait(10)
+        return mean(ir, vis)
+
+    def watched_write(path: Path, image: Array, description: str) -> None:
+        assert begun[min(int(path.stem) + 1, len(pairs) - 1)].wait(10)
+        write(path, image, description)
+
+    monkeypatch.setattr(images, "read", watched_read)
+    monkeypatch.setattr(images, "write", watched_write)
+    assert folder.run(pairs, tmp_path / "out", fuse).failures == []
+
+
+def test_killed_and_resumed(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    """Kill -9 in the middle of a run, then resume: every result is there, whole, and nothing else."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "irfuse", "fuse", str(tmp_path / "ir"), str(tmp_path / "vis"), "-o", str(out)]
+    command += ["-m", "laplacian-pyramid"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not list(out.glob("0*.png")):
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert len(list(out.glob("*.png"))) < 12
+    subprocess.run([*command, "--resume"], check=True, stdout=subprocess.DEVNULL)
+    assert sorted(path.name for path in out.iterdir()) == [f"{i:02}.png" for i in range(12)]
+    for pair in pairs:
+        assert images.read(out / f"{pair.name}.png").shape == images.read(pair.vis).shape
+
+
+def test_what_is_wrong_with_the_machine_is_not_wrong_with_a_pair(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    def fuse(ir: Array, vis: Array) -> Array:
+        raise MissingDependencyError("no engine")
+
+    with pytest.raises(MissingDependencyError, match="no engine"):
+        folder.run(pairs, tmp_path / "out", fuse)
+    assert not list((tmp_path / "out").iterdir())
