@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from irfuse import device as devices
-from irfuse.device import computes_in
+from irfuse.device import TF32_OVERRIDE, computes_in, warn_of_tf32
+from irfuse.errors import PrecisionWarning
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -38,3 +39,22 @@ def test_other_devices_compute_in_float32_alone() -> None:
         False,
         False,
     ]
+
+
+def test_a_gpu_that_rounds_float32_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
+    before = [kind.fp32_precision for kind in kinds]
+    monkeypatch.delenv(TF32_OVERRIDE, raising=False)
+    try:
+        for kind in kinds:
+            kind.fp32_precision = "ieee"
+        warn_of_tf32(GPU)
+        kinds[0].fp32_precision = "tf32"
+        warn_of_tf32(CPU)
+        with pytest.warns(PrecisionWarning, match=f"set the environment variable {TF32_OVERRIDE}=0"):
+            warn_of_tf32(GPU)
+        monkeypatch.setenv(TF32_OVERRIDE, "0")
+        warn_of_tf32(GPU)
+    finally:
+        for kind, precision in zip(kinds, before, strict=True):
+            kind.fp32_precision = precision

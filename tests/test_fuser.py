@@ -1,6 +1,5 @@
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from irfuse.device import computes_in, exact_float32
+from irfuse.device import computes_in
 from irfuse.errors import DeviceError, ImageError, PairError, ParameterError, SuspiciousPairWarning
 from irfuse.fuser import Fuser
 from irfuse.imaging.levels import Levels, Percentiles
@@ -240,24 +239,6 @@ def test_impossible_arguments() -> None:
         Res2NetFuse(strategy="max")
 
 
-def test_float32_is_exact_and_what_the_caller_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the newer of PyTorch's settings, which it does not let one mix with the older ones."""
-    settings = torch.backends.cudnn.conv  # type: ignore[attr-defined]
-    before = settings.fp32_precision
-    settings.fp32_precision = "tf32"
-    try:
-        Fuser("average", device="cpu")(torch.rand(SIZE), torch.rand(SIZE))
-        entered: list[torch.device] = []
-        monkeypatch.setattr("irfuse.fuser.exact_float32", lambda device: entered.append(device) or nullcontext())
-        Fuser("average", device="cpu")(torch.rand(SIZE), torch.rand(SIZE))
-        assert entered == [torch.device("cpu")]
-        with exact_float32(torch.device("cuda")):
-            assert settings.fp32_precision == torch.backends.cuda.matmul.fp32_precision == "ieee"
-        assert settings.fp32_precision == "tf32"
-    finally:
-        settings.fp32_precision = before
-
-
 def test_alpha_of_the_infrared_does_not_count(rng: np.random.Generator) -> None:
     ir = rng.integers(20000, 24000, (*SIZE, 2)).astype(np.uint16)
     ir[..., 1] = 65535
@@ -289,7 +270,10 @@ def test_stream_does_not_look_ahead() -> None:
 @pytest.mark.skipif(not computes_in(torch.device("cpu"), "bf16"), reason="this CPU does not compute in bfloat16")
 def test_half_precision_that_nobody_asked_for_warns_of_16_bits() -> None:
     ir, vis = np.zeros((32, 32), np.uint8), np.zeros((32, 32), np.uint16)
-    with pytest.warns(SuspiciousPairWarning, match="16 bits, of which bf16 keeps about 8: take precision fp32"):
+    with pytest.warns(
+        SuspiciousPairWarning,
+        match="bf16 keeps about 8: for 16-bit visible images use precision fp32",
+    ):
         Fuser("encoder-decoder", device="cpu", engine="torch")(ir, vis)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -18,6 +18,7 @@ MODULES = (
     "irfuse.imaging.levels",
     "irfuse.io.pairs",
     "irfuse.pipelines.folder",
+    "irfuse.notices",
     "irfuse.progress",
     "irfuse.deploy.runtime",
     "irfuse.runtime",

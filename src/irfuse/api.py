@@ -1,18 +1,19 @@
 """The calls for those who want a result: paths, arrays or tensors in, a fused image or scores out."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from irfuse import notices
 from irfuse.engines.choose import EngineChoice, PrecisionChoice
 from irfuse.errors import ParameterError
 from irfuse.evaluation import batch
-from irfuse.evaluation.batch import Source
 from irfuse.evaluation.evaluator import Evaluator
 from irfuse.fuser import Fuser
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
+from irfuse.io import images
+from irfuse.io.images import Source
 from irfuse.methods import METHODS
 from irfuse.methods.base import Method, MethodInfo
 from irfuse.metrics import METRICS, MetricInfo
@@ -61,7 +62,7 @@ def fuse(
     )
     if isinstance(ir, str | Path) and isinstance(vis, str | Path):
         return folder.fuse_files(ir, vis, fuser)
-    return fuser(batch.load(ir), batch.load(vis))
+    return fuser(images.load(ir), images.load(vis))
 
 
 def evaluate(
@@ -136,7 +137,7 @@ def evaluate_batch(
             raise type(outcome.error)(f"{outcome.name}: {outcome.error}" if outcome.name else str(outcome.error))
         for warning in outcome.warnings:
             text = f"{outcome.name}: {warning}" if outcome.name else str(warning)
-            warnings.warn(text, type(warning), stacklevel=2)
+            notices.warn(type(warning)(text))
         scores.append(outcome.scores)
     return scores
 

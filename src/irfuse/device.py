@@ -2,14 +2,15 @@
 
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from irfuse.errors import DeviceError
+from irfuse import notices
+from irfuse.errors import DeviceError, PrecisionWarning
 
+TF32_OVERRIDE = "NVIDIA_TF32_OVERRIDE"
+"""The environment variable by which NVIDIA's libraries are told not to compute float32 in TF32, if it is 0."""
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 """Of CPUs that compute in bfloat16: of x86, and the last of ARM."""
 
@@ -54,26 +55,24 @@ def computes_in(device: torch.device, precision: str) -> bool:
     return device.type == "cpu" and precision == "bf16" and not _BF16_FLAGS.isdisjoint(_cpu_flags())
 
 
-@contextmanager
-def exact_float32(device: torch.device) -> Iterator[None]:
-    """Have a GPU compute float32 in float32; by default it rounds what it convolves to ten bits.
+def warn_of_tf32(device: torch.device) -> None:
+    """Warn where a GPU would round what it convolves in float32 to ten bits, which is PyTorch's default.
 
-    >>> with exact_float32(torch.device("cuda")):
-    ...     torch.backends.cudnn.conv.fp32_precision
-    'ieee'
+    Only the program may change that setting, since it belongs to the whole process: the command `irfuse` does.
+
+    Warns:
+        PrecisionWarning: it would.
     """
-    if device.type != "cuda":
-        yield
+    if device.type != "cuda" or os.environ.get(TF32_OVERRIDE) == "0":
         return
     kinds = torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
-    before = [kind.fp32_precision for kind in kinds]
-    try:
-        for kind in kinds:
-            kind.fp32_precision = "ieee"
-        yield
-    finally:
-        for kind, precision in zip(kinds, before, strict=True):
-            kind.fp32_precision = precision
+    if any(kind.fp32_precision != "ieee" for kind in kinds):
+        notices.warn(
+            PrecisionWarning(
+                "this GPU may round float32 to TF32: for exact float32, set the environment variable "
+                f"{TF32_OVERRIDE}=0 before Python starts"
+            )
+        )
 
 
 def free_memory(device: torch.device) -> int | None:

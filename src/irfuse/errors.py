@@ -57,6 +57,10 @@ class SuspiciousPairWarning(UserWarning):
     """A pair that can be fused or scored but looks wrong, such as one whose images seem to be swapped."""
 
 
+class PrecisionWarning(UserWarning):
+    """A computation that is less exact than what was asked for."""
+
+
 class DatasetError(IrfuseError):
     """A data set that cannot be found, or is not the one that its list means."""
 

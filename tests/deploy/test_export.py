@@ -10,7 +10,7 @@ import torch
 
 from irfuse.deploy import export as exporting
 from irfuse.deploy.export import export, graph
-from irfuse.deploy.runtime import Graph, Model, Planes
+from irfuse.deploy.runtime import Float32, Graph, Model
 from irfuse.errors import ExportError, MissingDependencyError, ParameterError, SpecError
 from irfuse.fuser import Fuser
 from irfuse.io import images
@@ -131,7 +131,7 @@ def test_nan_is_not_written(precision: exporting.Precision, tmp_path: Path, monk
     run = Graph.__call__
     calls = []
 
-    def overflowing(self: Graph, ir: Planes, vis: Planes) -> Planes:
+    def overflowing(self: Graph, ir: Float32, vis: Float32) -> Float32:
         fused = run(self, ir, vis)
         calls.append(1)
         fused[..., 0, 0] = np.nan if len(calls) == 2 else fused[..., 0, 0]

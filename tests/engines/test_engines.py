@@ -1,9 +1,9 @@
 """Every engine gives what float32 PyTorch gives, on real pairs and at any size, as near as its precision allows."""
 
-import contextlib
 import math
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,10 @@ from irfuse.device import computes_in
 from irfuse.engines import openvino, tolerances
 from irfuse.engines.base import Engine, EngineName, Precision
 from irfuse.engines.choose import Choice, why_missing
+from irfuse.engines.onnx import OnnxRuntime
 from irfuse.engines.openvino import _SIZES, OpenVINO
 from irfuse.engines.rewrites import InBlocks, for_openvino
 from irfuse.engines.tolerances import LEAST
-from irfuse.errors import ImageError
 from irfuse.fuser import Fuser
 from irfuse.methods import build
 from irfuse.methods.base import Method
@@ -38,6 +38,15 @@ def make(name: EngineName, precision: Precision, method: Method) -> Engine:
     return engines.make(Choice(name, precision, "a test"), method, 2)
 
 
+def fuse(engine: Engine, ir: Tensor, vis: Tensor) -> Tensor:
+    """Tensors from tensors, also where the engine takes arrays."""
+    if isinstance(engine, OnnxRuntime | OpenVINO):
+        fused = engine(ir.numpy(), vis.numpy())
+        assert isinstance(fused, np.ndarray)
+        return torch.from_numpy(fused)
+    return engine(ir, vis)
+
+
 def psnr(fused: Tensor, expected: Tensor) -> float:
     return -10 * math.log10(float((fused - expected).double().square().mean()))
 
@@ -49,7 +58,7 @@ def method(request: pytest.FixtureRequest) -> Method:
 
 @pytest.mark.parametrize("name", ["torch", "onnx", "openvino"])
 def test_float32_on_real_pairs(name: EngineName, method: Method, real_batch: Batch) -> None:
-    fused = make(name, "fp32", method)(*real_batch)
+    fused = fuse(make(name, "fp32", method), *real_batch)
     assert fused.dtype == torch.float32
     torch.testing.assert_close(fused, method(*real_batch), rtol=0, atol=FLOAT32)
 
@@ -57,7 +66,7 @@ def test_float32_on_real_pairs(name: EngineName, method: Method, real_batch: Bat
 @pytest.mark.skipif(not computes_in(CPU, "bf16"), reason="this CPU does not compute in bfloat16")
 @pytest.mark.parametrize("name", ["torch", "openvino"])
 def test_bfloat16_on_real_pairs(name: EngineName, method: Method, real_batch: Batch) -> None:
-    fused = make(name, "bf16", method)(*real_batch)
+    fused = fuse(make(name, "bf16", method), *real_batch)
     assert fused.dtype == torch.float32
     stated = tolerances.psnr(method.info.name, name, "bf16")
     assert stated is not None
@@ -80,7 +89,7 @@ def test_any_size_one_after_the_other(name: EngineName, method: Method, real_bat
     for batch, height, width in ((1, 32, 32), (2, 32, 32), (1, 64, 96), (1, 96, 64), (2, 96, 160), (1, 96, 128)):
         # Parts of a batch, as the Fuser's tiles are: not contiguous.
         ir, vis = (image[:batch, :, :height, :width] for image in real_batch)
-        given.append((engine(ir, vis), method(ir, vis)))
+        given.append((fuse(engine, ir, vis), method(ir, vis)))
     for fused, expected in given:
         torch.testing.assert_close(fused, expected, rtol=0, atol=FLOAT32)
 
@@ -108,7 +117,7 @@ def test_openvino_compiles_for_few_sizes_alone() -> None:
     engine = make("openvino", "fp32", build("encoder-decoder").eval())
     assert isinstance(engine, OpenVINO)
     for columns in range(1, 2 * _SIZES + 1):
-        engine(torch.rand(1, 1, 32, 32 * columns), torch.rand(1, 1, 32, 32 * columns))
+        fuse(engine, torch.rand(1, 1, 32, 32 * columns), torch.rand(1, 1, 32, 32 * columns))
     assert len(engine._compiled) == _SIZES + 1
 
 
@@ -119,7 +128,7 @@ def test_openvino_does_not_keep_the_memory_of_many_large_sizes(monkeypatch: pyte
     assert isinstance(engine, OpenVINO)
     for height, width in ((64, 64), (64, 96), (64, 32), (96, 96)):
         pair = torch.rand(1, 1, height, width), torch.rand(1, 1, height, width)
-        torch.testing.assert_close(engine(*pair), method(*pair), rtol=0, atol=FLOAT32)
+        torch.testing.assert_close(fuse(engine, *pair), method(*pair), rtol=0, atol=FLOAT32)
     assert [None if key is None else key[0][2:] for key in engine._compiled] == [(64, 64), None, (64, 32)]
 
 
@@ -127,7 +136,7 @@ def test_openvino_computes_biases_and_relus_within_convolutions() -> None:
     """In an encoder that both images go through, too."""
     engine = make("openvino", "fp32", build("res2netfuse").eval())
     assert isinstance(engine, OpenVINO)
-    engine(torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32))
+    fuse(engine, torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32))
     (network,) = engine._compiled.values()
     layers = [layer.get_rt_info() for layer in network.get_runtime_model().get_ops()]
     for part in ("/Conv", "/Relu"):
@@ -159,21 +168,6 @@ def test_fuser_pads_and_tiles_for_every_engine(spec: str, name: EngineName, real
         torch.testing.assert_close(fuser(ir, vis), expected, rtol=0, atol=FLOAT32)
 
 
-@pytest.mark.parametrize("name", ["torch", "onnx", "openvino"])
-def test_two_threads_with_one_fuser(name: EngineName) -> None:
-    """Each gets its own pair's image."""
-    missing = why_missing(name, CPU)
-    if missing is not None:
-        pytest.skip(missing)
-    fuser = Fuser("encoder-decoder", device="cpu", engine=name, precision="fp32")
-    pairs = [(torch.full((256, 256), value), torch.full((256, 256), value)) for value in (0.1, 0.9)]
-    expected = [fuser(*pair) for pair in pairs]
-    with ThreadPoolExecutor(2) as executor:
-        results = list(executor.map(lambda k: fuser(*pairs[k % 2]), range(40)))
-    for k, fused in enumerate(results):
-        torch.testing.assert_close(fused, expected[k % 2], rtol=0, atol=FLOAT32)
-
-
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
 def test_making_an_engine_draws_no_random_numbers(name: EngineName) -> None:
     method = build("encoder-decoder").eval()
@@ -182,35 +176,33 @@ def test_making_an_engine_draws_no_random_numbers(name: EngineName) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-class Counting:
-    """An engine that notes how many threads PyTorch has while it runs."""
+class Spy:
+    """An engine that notes what it is given."""
 
     def __init__(self) -> None:
-        self.seen: list[int] = []
+        self.seen: list[type] = []
 
-    def __call__(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
-        self.seen.append(torch.get_num_threads())
+    def __call__(self, ir: Any, vis: Any, statistics: Tensor | None = None) -> Any:
+        self.seen.append(type(ir))
         return vis
 
 
-@pytest.mark.parametrize(("name", "expected"), [("onnx", 1), ("torch", 3)])
-def test_threads_of_pytorch_keep_out_of_the_way(
-    name: EngineName, expected: int, monkeypatch: pytest.MonkeyPatch, real_batch: Batch
+@pytest.mark.parametrize(("name", "kind"), [("onnx", np.ndarray), ("openvino", np.ndarray), ("torch", Tensor)])
+def test_engines_with_threads_of_their_own_get_arrays(
+    name: EngineName, kind: type, monkeypatch: pytest.MonkeyPatch, real_batch: Batch
 ) -> None:
-    """Of other engines, which are given as many; afterwards, and after an error, all is as it was."""
+    """So that no thread of PyTorch runs beside theirs; they are given as many, and PyTorch keeps its own number."""
     if why_missing(name, CPU) is not None:
         pytest.skip("it is not installed")
-    engine, given = Counting(), []
+    engine, given = Spy(), []
     monkeypatch.setattr(engines, "make", lambda choice, method, threads: given.append(threads) or engine)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
         fuser = Fuser("encoder-decoder", device="cpu", engine=name, precision="fp32")
-        for pairs in ([real_batch], [(real_batch[0], real_batch[1] + 2)]):
-            results = fuser.stream(pairs)
-            with contextlib.suppress(ImageError):
-                next(results)
-            assert torch.get_num_threads() == 3
+        fused = fuser(*real_batch)
+        assert isinstance(fused, Tensor)
+        assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
-    assert (given, engine.seen) == ([3], [expected])
+    assert (given, engine.seen) == ([3], [kind])

@@ -9,6 +9,7 @@ import copy
 import io
 import json
 import math
+import threading
 import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,15 +19,15 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from irfuse import samples
 from irfuse import weights as weight_files
 from irfuse.choices import check_choice
-from irfuse.deploy.runtime import METADATA_KEY, Graph
+from irfuse.deploy.runtime import METADATA_KEY, Float32, Graph
 from irfuse.errors import ExportError, MissingDependencyError, ParameterError
-from irfuse.imaging.color import luma
+from irfuse.imaging import planes
+from irfuse.imaging.color import gray
 from irfuse.io import images
 from irfuse.io.files import make_folder, sha256, write_atomic
 from irfuse.methods import Spec, build, value
@@ -37,8 +38,9 @@ from irfuse.weights import fetch
 Precision = Literal["fp32", "fp16"]
 """In which a file computes; what it takes and gives is float32 always."""
 
-Plane = NDArray[np.float32]
-
+_EXPORTING = threading.Lock()
+"""PyTorch's exporter keeps its state in globals."""
+_FOLDING = "Constant folding - Only steps=1 can be constant folded"
 _OPSET = 18
 _EXAMPLE = (2, 70, 101)
 """Batch, height and width of what is traced: none is 1 and none fits a size rule, so that nothing falls away."""
@@ -116,15 +118,18 @@ def graph(method: Method, precision: Precision = "fp32") -> bytes:
     names = ("ir", "vis", "fused")
     data = io.BytesIO()
     # By tracing, in a small part of the time of the exporter that is to replace it, which an engine would spend before
-    # its first pair. It says that it is deprecated, and that some constants cannot be folded.
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    # its first pair. Constants are folded by what runs the graph.
+    with _EXPORTING, torch.no_grad():
+        # PyTorch says this of the padding of every network. The filter names this one message and stays: taking it away
+        # again would race with the filters of other threads.
+        warnings.filterwarnings("ignore", message=_FOLDING, category=UserWarning)
         torch.onnx.export(
             wrapped,
             example,
             data,  # type: ignore[arg-type]
             dynamo=False,
             opset_version=_OPSET,
+            do_constant_folding=False,
             input_names=names[:2],
             output_names=names[2:],
             dynamic_axes={name: {0: "batch", 2: "height", 3: "width"} for name in names},
@@ -192,11 +197,11 @@ class _AnySize(nn.Module):
         fused: Tensor = self.method(*[image.half() if self.in_half else image for image in padded])
         return fused[..., : ir.shape[2], : ir.shape[3]].float()
 
-    def _places(self, side: int) -> Tensor:
+    def _places(self, side: int | Tensor) -> Tensor:
         """The rows or columns to take: all, and the last again for what is missing."""
         info = self.method.info
         # While it is traced a side is a tensor, so only tensors' operations end up in the graph.
-        count = torch.as_tensor(side)
+        count = side if isinstance(side, Tensor) else torch.tensor(side)
         padded = (count.clamp(min=info.minimum) + info.multiple - 1) // info.multiple * info.multiple
         return torch.arange(padded).minimum(count - 1)  # type: ignore[call-overload, no-any-return]
 
@@ -244,9 +249,6 @@ def _compare(exported: Graph, method: Method) -> tuple[float, float]:
     return float(np.max(differences)), math.inf if worst == 0 else -10 * math.log10(worst)
 
 
-def _gray(path: Path) -> Plane:
+def _gray(path: Path) -> Float32:
     """The luma of an image file of 8 bits, (1, 1, H, W) in [0, 1]."""
-    image: Plane = images.read(path).astype(np.float32) / np.float32(255)
-    gray = luma(image[..., 0], image[..., 1], image[..., 2]) if image.ndim == 3 else image
-    plane: Plane = gray[None, None]
-    return plane
+    return gray(planes.from_array(images.read(path), "visible").unit())

@@ -1,11 +1,10 @@
 """ONNX Runtime on the CPU, in float32."""
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from irfuse.deploy.export import graph
-from irfuse.deploy.runtime import session
+from irfuse.deploy.runtime import Float32, session
 from irfuse.methods.base import Method
 
 
@@ -19,6 +18,7 @@ class OnnxRuntime:
     def __init__(self, method: Method, threads: int) -> None:
         self._session = session(graph(method), method.info.name, threads)
 
-    def __call__(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
-        arrays = {name: np.ascontiguousarray(image.numpy()) for name, image in (("ir", ir), ("vis", vis))}
-        return torch.from_numpy(self._session.run(None, arrays)[0])
+    def __call__(self, ir: Float32, vis: Float32, statistics: Tensor | None = None) -> Float32:
+        arrays = {"ir": np.ascontiguousarray(ir), "vis": np.ascontiguousarray(vis)}
+        fused: Float32 = self._session.run(None, arrays)[0]
+        return fused

@@ -5,10 +5,10 @@ import threading
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from irfuse.deploy.export import graph
+from irfuse.deploy.runtime import Float32
 from irfuse.engines.base import Precision
 from irfuse.engines.rewrites import for_openvino
 from irfuse.errors import MissingDependencyError
@@ -45,15 +45,14 @@ class OpenVINO:
         self._lock = threading.Lock()
         self._compiled: dict[tuple[_Shape, _Shape] | None, Any] = {}
 
-    def __call__(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
-        arrays = [np.ascontiguousarray(image.numpy()) for image in (ir, vis)]
+    def __call__(self, ir: Float32, vis: Float32, statistics: Tensor | None = None) -> Float32:
+        arrays = [np.ascontiguousarray(ir), np.ascontiguousarray(vis)]
         # A copy, and one pair at a time: the result's memory is OpenVINO's own, which the next pair overwrites.
         with self._lock:
-            return torch.from_numpy(np.array(self._network(ir, vis)(arrays)[0]))
+            return np.array(self._network(ir.shape, vis.shape)(arrays)[0])
 
-    def _network(self, ir: Tensor, vis: Tensor) -> Any:
+    def _network(self, *shapes: *tuple[_Shape, _Shape]) -> Any:
         """The network for images of that size, compiled now if it is not there."""
-        shapes = tuple(ir.shape), tuple(vis.shape)
         alone = [key for key in self._compiled if key is not None]
         pixels = sum(math.prod(key[0]) for key in [*alone, shapes])
         few = len(alone) < _SIZES and pixels <= _PIXELS

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import warnings
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -12,25 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from irfuse.errors import (
     ImageError,
     IrfuseError,
     ParameterError,
     StoppedError,
-    SuspiciousPairWarning,
-    UndefinedScoreWarning,
 )
 from irfuse.evaluation.evaluator import Evaluator
-from irfuse.io import images
-
-Source = str | Path | NDArray[Any] | Tensor
-"""An image: a file, or an array or tensor as :class:`irfuse.Evaluator` takes them."""
+from irfuse.io.images import Source, load
+from irfuse.notices import collected
 
 
 @dataclass(frozen=True)
@@ -144,7 +136,7 @@ def _outcomes(group: list[Triple], evaluator: Evaluator) -> list[Outcome]:
 def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
     """Score triples of the same sources."""
     try:
-        with _caught() as of_sources:
+        with collected() as of_sources:
             sources = evaluator.sources(load(group[0].ir), load(group[0].vis))
     except IrfuseError as error:
         yield from (Outcome(triple.name, {}, error) for triple in group)
@@ -152,7 +144,7 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
     for triple in group:
         scores: dict[str, float] = {}
         failure: IrfuseError | None = None
-        with _caught() as found:
+        with collected() as found:
             try:
                 scores = sources.score(load(triple.fused))
             except IrfuseError as error:
@@ -161,23 +153,3 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
                 # A metric of pyiqa can fail in any way; the other images must not be lost for it.
                 failure = ImageError(f"{type(error).__name__}: {' '.join(str(error).split())}")
         yield Outcome(triple.name, scores, failure, (*of_sources, *found))
-
-
-@contextmanager
-def _caught() -> Iterator[list[Warning]]:
-    """The warnings of irfuse that the block gives."""
-    found: list[Warning] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UndefinedScoreWarning)
-        warnings.simplefilter("always", SuspiciousPairWarning)
-        yield found
-    found += [warning.message for warning in caught if isinstance(warning.message, Warning)]
-
-
-def load(source: Source) -> Any:
-    """An image as it is, or that of a file.
-
-    Raises:
-        ImageError: the file cannot be read.
-    """
-    return images.read(source) if isinstance(source, str | Path) else source

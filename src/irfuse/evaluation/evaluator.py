@@ -1,6 +1,5 @@
 """From images and a protocol to scores: check, make grey or split the colours, round to 8 bits, compute in float64."""
 
-import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -10,10 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from irfuse import notices
 from irfuse.device import resolve
-from irfuse.errors import ImageError, PairError, ParameterError, SuspiciousPairWarning, UndefinedScoreWarning
+from irfuse.errors import ImageError, ParameterError, SuspiciousPairWarning, UndefinedScoreWarning
+from irfuse.imaging import planes, sizes
 from irfuse.imaging.color import luma
 from irfuse.imaging.levels import Levels, Percentiles, full_scale
+from irfuse.imaging.planes import Role
 from irfuse.io.tables import ARROWS, Column
 from irfuse.metrics import METRICS, Direction, MetricInfo
 from irfuse.metrics.no_reference import PREFIX, load, score
@@ -22,7 +24,7 @@ from irfuse.metrics.protocols.base import Reading
 from irfuse.ops.sharing import Memory, sharing
 
 _UNIT = NDArray[np.float64]
-"""An image without alpha, (H, W, 1) or (H, W, 3), 8-bit levels over 255."""
+"""An image without alpha, (1, H, W) or (3, H, W), 8-bit levels over 255."""
 
 
 class Evaluator:
@@ -109,8 +111,8 @@ class Sources:
     """The sources of one pair; what is computed of them is computed once for all fused images."""
 
     def __init__(self, evaluator: Evaluator, ir: _UNIT, vis: _UNIT) -> None:
-        _check_sizes(infrared=ir, visible=vis)
-        evaluator.check_side(min(ir.shape[:2]))
+        sizes.check_equal(ir.shape[1:], vis.shape[1:])
+        evaluator.check_side(min(ir.shape[1:]))
         self._evaluator = evaluator
         self._ir, self._vis = ir, vis
         # Their planes with the memory of what hangs on these, in grey and in colour.
@@ -127,9 +129,9 @@ class Sources:
             PairError: its size is not that of the sources.
         """
         unit = _unit(fused, "fused")
-        _check_sizes(fused=unit, infrared=self._ir)
+        sizes.check_equal(self._ir.shape[1:], unit.shape[1:], roles=("infrared", "fused"))
         protocol, device = self._evaluator.protocol, self._evaluator.device
-        color = protocol.color == "rgb" and any(image.shape[2] == 3 for image in (unit, self._ir, self._vis))
+        color = protocol.color == "rgb" and any(len(image) == 3 for image in (unit, self._ir, self._vis))
         if color not in self._known:
             planes = _planes(self._ir, color, device), _planes(self._vis, color, device)
             self._known[color] = (*planes, Memory(*planes))
@@ -149,7 +151,7 @@ class Sources:
         if undefined:
             cause = _cause(*images)
             message = f"{', '.join(undefined)}: undefined: {cause}"
-            warnings.warn(UndefinedScoreWarning(message, undefined, cause), stacklevel=2)
+            notices.warn(UndefinedScoreWarning(message, undefined, cause))
         return scores
 
 
@@ -183,56 +185,31 @@ def _score(reading: Reading, fused: Tensor, ir: Tensor, vis: Tensor) -> float:
 def _planes(unit: _UNIT, color: bool, device: torch.device) -> Tensor:
     """A batch of grey levels over 255: the luma, or R, G and B."""
     if color:
-        unit = np.broadcast_to(unit, (*unit.shape[:2], 3))
-    elif unit.shape[2] == 3:
+        unit = np.broadcast_to(unit, (3, *unit.shape[1:]))
+    elif len(unit) == 3:
         # Rounded again, as a luma in a file would be. All divisions by 255 are done here: a GPU's is not exact.
-        unit = _rounded(luma(*np.moveaxis(unit, 2, 0))[..., None])
-    return torch.from_numpy(np.moveaxis(unit, 2, 0)[:, None].copy()).to(device)
+        unit = np.rint(luma(*unit)[None] * 255) / 255
+    return torch.from_numpy(unit[:, None].copy()).to(device)
 
 
 def _info(name: str) -> MetricInfo | None:
     return next((info for info in METRICS if info.name == name), None)
 
 
-def _unit(image: NDArray[Any] | Tensor, name: str, thermal: Levels | Percentiles | None = None) -> _UNIT:
-    if not isinstance(image, np.ndarray | Tensor):
-        raise ImageError(f"{name}: an array or a tensor is needed, not {type(image).__name__}")
-    if isinstance(image, Tensor):
-        array = image.detach().cpu().numpy()
-        image = np.moveaxis(array, 0, 2) if array.ndim == 3 else array
-    scale = full_scale(image.dtype.name, name)
-    if image.ndim not in (2, 3) or 0 in image.shape or (image.ndim == 3 and image.shape[2] > 4):
-        raise ImageError(f"{name}: an array of shape {image.shape} is not an image")
-    if not np.isfinite(image).all():
-        raise ImageError(f"{name}: {int((~np.isfinite(image)).sum())} values are NaN or infinite")
-    raw_counts = name == "infrared" and image.dtype == np.uint16 and thermal is None
-    if raw_counts and int(image.max()) - int(image.min()) < scale / 16:
-        warnings.warn(
-            f"the infrared image uses {int(image.max()) - int(image.min())} of 65535 levels, of which 8 bits leave "
-            "few: if these are raw counts, give thermal levels",
-            SuspiciousPairWarning,
-            stacklevel=4,
-        )
-    image = image[..., None] if image.ndim == 2 else image
-    image = image[..., : 3 if image.shape[2] >= 3 else 1].astype(np.float64)
-    if isinstance(thermal, Percentiles):
-        thermal = thermal.levels(image) if scale > np.iinfo(np.uint8).max else None
-    unit = image / scale if thermal is None else thermal.apply(image)
-    if unit.min() < 0 or unit.max() > 1:
-        way_out = ", or give thermal levels" if name == "infrared" else ""
-        raise ImageError(f"{name}: floating-point values must lie in [0, 1]: scale them{way_out}")
-    return _rounded(unit)
-
-
-def _rounded(unit: _UNIT) -> _UNIT:
-    levels: _UNIT = np.rint(unit * 255) / 255
-    return levels
-
-
-def _check_sizes(**units: _UNIT) -> None:
-    sizes = {name: f"{unit.shape[1]}x{unit.shape[0]}" for name, unit in units.items()}
-    if len(set(sizes.values())) > 1:
-        raise PairError("the sizes differ: " + ", ".join(f"{name} {size}" for name, size in sizes.items()))
+def _unit(image: NDArray[Any] | Tensor, role: Role, thermal: Levels | Percentiles | None = None) -> _UNIT:
+    native = planes.read(image, role).arrays()
+    if native.dimensions == 4:
+        raise ImageError(f"{role}: one image is needed, not a batch of shape {tuple(image.shape)}")
+    if role == "infrared" and native.dtype == "uint16" and thermal is None:
+        used = int(native.values.max()) - int(native.values.min())
+        if used < full_scale("uint16", role) / 16:
+            notices.warn(
+                SuspiciousPairWarning(
+                    f"the infrared image uses {used} of 65535 levels, of which 8 bits leave few: if these are raw "
+                    "counts, give thermal levels"
+                )
+            )
+    return planes.eight_bits(native, thermal)
 
 
 def _cause(*planes: Tensor) -> str:

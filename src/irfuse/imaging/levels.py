@@ -4,13 +4,13 @@ A visible image is scaled by the full range of its dtype and never stretched. A 
 small part of its range, and is stretched: from percentiles of its own, or from fixed values that many frames share.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from irfuse import notices
 from irfuse.errors import ImageError, ParameterError, SuspiciousPairWarning
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ class Levels:
         """
         low, high = float(image.min()), float(image.max())
         if high < self.low or low > self.high:
-            warnings.warn(
-                f"the infrared values go from {low:g} to {high:g}, and none lies within the thermal range "
-                f"{self.low:g} {self.high:g}: the infrared image is of one value",
-                SuspiciousPairWarning,
-                stacklevel=2,
+            notices.warn(
+                SuspiciousPairWarning(
+                    f"the infrared values go from {low:g} to {high:g}, and none lies within the thermal range "
+                    f"{self.low:g} {self.high:g}: the infrared image is of one value"
+                )
             )
         return ((image - self.low) / (self.high - self.low)).clip(0, 1)
 

@@ -1,8 +1,344 @@
-"""Planes: what a pair of images is, and how its pixels come in and go out."""
+"""Planes: what a pair of images is in its native values, and how its pixels come in and go out.
 
-from typing import Any
+    native values -> [0, 1] -> luma -> (a method fuses) -> color and alpha of the visible image -> native values
 
+This is the only preparation of pixels. It takes NumPy arrays and PyTorch tensors, so that machines without PyTorch and
+engines that work on arrays compute exactly what PyTorch computes. Shapes are (B, C, H, W) throughout.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+import numpy as np
 from numpy.typing import NDArray
+
+from irfuse import notices
+from irfuse.errors import ImageError, PairError, SuspiciousPairWarning
+from irfuse.imaging import sizes
+from irfuse.imaging.color import Color, gray, recolor
+from irfuse.imaging.levels import Levels, Percentiles, check_range, full_scale
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Array = NDArray[Any]
 """An image in its own dtype: (H, W), or (H, W, C) with C from 1 to 4."""
+
+Role = Literal["infrared", "visible", "fused"]
+"""What an image is of a pair, and what messages call it."""
+
+T = TypeVar("T", Array, "Tensor")
+
+
+@dataclass(frozen=True)
+class Planes(Generic[T]):
+    """An image, or a batch of images of one size, in its native values.
+
+    Attributes:
+        values: (B, C, H, W), ``uint8``, ``uint16`` or floating point. C is 1 for gray, 2 for gray with alpha, 3 for RGB
+            and 4 for RGB with alpha.
+        role: what messages call it.
+        dimensions: how many the image had as it was given: 2, 3 or 4.
+        invalid: (B, 1, H, W), true where an infrared image holds no measurement; None if it is valid everywhere.
+            Levels leave these pixels out, and the fused image shows only the visible image there.
+    """
+
+    values: T
+    role: Role
+    dimensions: int
+    invalid: T | None = None
+
+    @property
+    def dtype(self) -> str:
+        """The name of the native dtype, such as ``uint8``."""
+        return _dtype(self.values)
+
+    def unit(self) -> T:
+        """Scale the values to [0, 1] by the full range of their dtype, (B, C, H, W) in float32.
+
+        Raises:
+            ImageError: floating-point values lie outside [0, 1].
+        """
+        return _unit(_floats(self.values), self.dtype, self.role)
+
+    def thermal_luma(self, thermal: Levels | Percentiles) -> T:
+        """Scale infrared values to [0, 1] and compute their luma, (B, 1, H, W) in float32.
+
+        Args:
+            thermal: `Levels` apply to every dtype. `Percentiles` apply to ``uint16``, for each image of a batch apart;
+                other dtypes are scaled by their full range.
+
+        Raises:
+            ImageError: floating-point values lie outside [0, 1], and `thermal` does not scale them.
+
+        Warns:
+            SuspiciousPairWarning: no value lies within the levels.
+        """
+        if isinstance(thermal, Percentiles) and self.dtype != "uint16":
+            return gray(self.unit())
+        counts = gray(_floats(self.values))
+        return join([self._levels(thermal, counts, i).apply(counts[i : i + 1]) for i in range(len(counts))])
+
+    def _levels(self, thermal: Levels | Percentiles, counts: T, i: int) -> Levels:
+        """Find the levels of image `i` of the batch."""
+        if isinstance(thermal, Levels):
+            return thermal
+        measured = counts[i, 0] if self.invalid is None else counts[i, 0][~self.invalid[i, 0]]
+        return thermal.levels(_array(measured))
+
+    def arrays(self) -> "Planes[Array]":
+        """The same image in NumPy arrays, in the same memory where that is the CPU's."""
+        invalid = None if self.invalid is None else _array(self.invalid)
+        return Planes(_array(self.values), self.role, self.dimensions, invalid)
+
+    def restore(self, fused: Array) -> Array:
+        """Give fused arrays the form of this image as it was given.
+
+        Args:
+            fused: (B, C, H, W), where C is that of this image, or 1.
+
+        Returns:
+            (H, W), (H, W, C) or (B, H, W, C); (H, W) also where C is 1 and this image has more channels.
+        """
+        if self.dimensions == 4:
+            return np.ascontiguousarray(np.moveaxis(fused, 1, 3))
+        if self.dimensions == 2 or fused.shape[1] < self.values.shape[1]:
+            plane: Array = fused[0, 0]
+            return plane
+        return np.ascontiguousarray(np.moveaxis(fused[0], 0, 2))
+
+    def restore_tensor(self, fused: "Tensor") -> "Tensor":
+        """Give fused tensors the form of this image as it was given: (H, W), (C, H, W) or (B, C, H, W)."""
+        return fused if self.dimensions == 4 else fused[0] if self.dimensions == 3 else fused[0, 0]
+
+
+@dataclass(frozen=True)
+class Prepared(Generic[T]):
+    """A pair as methods take it, and what its fused image needs on the way back.
+
+    Attributes:
+        ir: (B, 1, H, W) in [0, 1], float32.
+        vis: (B, C, H, W) likewise: the luma, or RGB for a method that fuses in color.
+        unit: the whole visible image in [0, 1], with its color and alpha.
+        dtype: the name of the visible image's native dtype.
+        invalid: as :class:`Planes` has it, of the infrared image.
+    """
+
+    ir: T
+    vis: T
+    unit: T
+    dtype: str
+    invalid: T | None
+
+    def finish(self, fused: T, color: Color, *, stretch: bool) -> T:
+        """Turn what a method made into native values.
+
+        Args:
+            fused: (B, C, H, W) in [0, 1], C as in `vis`.
+            color: ``auto`` for the visible image's channels, ``gray`` for only the luma.
+            stretch: whether to stretch each fused luma to the whole of [0, 1].
+
+        Returns:
+            (B, C, H, W), where C is that of the visible image, or 1, in its dtype.
+        """
+        channels = self.unit.shape[1]
+        if self.invalid is not None:
+            fused = _where(self.invalid, self.vis, fused)
+        # The image whose chroma the result keeps: the visible one, or what a method fused in color.
+        rgb = self.unit[:, : 3 if channels >= 3 else 1] if self.vis.shape[1] == 1 else fused
+        luma = self.vis if self.vis.shape[1] == 1 else gray(fused)
+        fused = luma if self.vis.shape[1] == 3 else fused
+        if stretch:
+            fused = join([_stretched(fused[i : i + 1]) for i in range(len(fused))])
+        if color == "auto" and channels >= 3:
+            fused = recolor(rgb, luma, fused)
+        if color == "auto" and channels in (2, 4):
+            fused = join([fused, self.unit[:, -1:]], axis=1)
+        return _native(fused, self.dtype)
+
+
+def read(image: "Array | Tensor", role: Role) -> Planes[Any]:
+    """Read an array, see :func:`from_array`, or a tensor, see :func:`from_tensor`."""
+    torch = sys.modules.get("torch")
+    return from_tensor(image, role) if torch and isinstance(image, torch.Tensor) else from_array(image, role)  # type: ignore[arg-type]
+
+
+def from_array(image: Array, role: Role) -> Planes[Array]:
+    """Read an array: (H, W), (H, W, C) or (B, H, W, C).
+
+    Raises:
+        ImageError: it is no array or no image, it is empty, its dtype is not supported, or it holds NaN or infinity.
+
+    >>> from_array(np.zeros((48, 64, 3), np.uint8), "visible").values.shape
+    (1, 3, 48, 64)
+    """
+    if not isinstance(image, np.ndarray):
+        raise ImageError(f"{role}: an array or a tensor is needed, not {type(image).__name__}")
+    _check(image, role, -1, "(H, W), (H, W, C) or (B, H, W, C)")
+    # PyTorch takes neither foreign byte orders nor, without a warning, read-only memory.
+    values = np.require(image, image.dtype.newbyteorder("="), ["C", "W"])
+    values = values[None] if values.ndim < 4 else values
+    values = values[None] if image.ndim == 2 else np.moveaxis(values, 3, 1)
+    return Planes(values, role, image.ndim)
+
+
+def from_tensor(image: "Tensor", role: Role) -> Planes["Tensor"]:
+    """Read a tensor: (H, W), (C, H, W) or (B, C, H, W).
+
+    Raises:
+        ImageError: it is no image, it is empty, its dtype is not supported, or it holds NaN or infinity.
+    """
+    _check(image, role, -3, "(H, W), (C, H, W) or (B, C, H, W)")
+    values = image[None] if image.ndim < 4 else image
+    return Planes(values[None] if image.ndim == 2 else values, role, image.ndim)
+
+
+def check_pair(ir: Planes[T], vis: Planes[T]) -> None:
+    """Refuse two images that cannot be a pair.
+
+    Raises:
+        PairError: their sizes, or the sizes of their batches, differ.
+
+    Warns:
+        SuspiciousPairWarning: the infrared image is in color and the visible one is not.
+    """
+    sizes.check_equal(ir.values.shape[2:], vis.values.shape[2:])
+    if len(ir.values) != len(vis.values):
+        raise PairError(f"the batches differ: {len(ir.values)} infrared and {len(vis.values)} visible images")
+    if _in_color(ir.values) and not _in_color(vis.values):
+        notices.warn(
+            SuspiciousPairWarning("the infrared image is in color and the visible one is not: are they swapped?")
+        )
+
+
+def prepare(ir: Planes[T], vis: Planes[T], thermal: Levels | Percentiles, channels: Literal[1, 3] = 1) -> Prepared[T]:
+    """Prepare a pair for a method.
+
+    Args:
+        ir, vis: the images, which :func:`check_pair` accepts.
+        thermal: as :meth:`Planes.thermal_luma` takes it.
+        channels: of the visible image as the method takes it: 1 is the luma, 3 is RGB.
+
+    Raises:
+        ImageError: as :meth:`Planes.unit` raises it.
+    """
+    unit = vis.unit()
+    rgb = unit[:, :3] if unit.shape[1] >= 3 else join([unit[:, :1]] * 3, axis=1)
+    return Prepared(ir.thermal_luma(thermal), gray(unit) if channels == 1 else rgb, unit, vis.dtype, ir.invalid)
+
+
+def eight_bits(planes: Planes[Array], thermal: Levels | Percentiles | None = None) -> NDArray[np.float64]:
+    """Round an image to 8 bits, as scores are computed: levels of 255, divided by 255.
+
+    Args:
+        planes: one image.
+        thermal: how infrared values become [0, 1], as :meth:`Planes.thermal_luma` takes it; None is the full range of
+            the dtype.
+
+    Returns:
+        (C, H, W) in float64, C is 1 or 3: without alpha.
+
+    Raises:
+        ImageError: as :meth:`Planes.unit` raises it.
+    """
+    values = planes.values[0, : 3 if planes.values.shape[1] >= 3 else 1].astype(np.float64)
+    if isinstance(thermal, Percentiles):
+        thermal = thermal.levels(values) if planes.dtype == "uint16" else None
+    unit = _unit(values, planes.dtype, planes.role) if thermal is None else thermal.apply(values)
+    rounded: NDArray[np.float64] = np.rint(unit * 255) / 255
+    return rounded
+
+
+def join(parts: Sequence[T], axis: int = 0) -> T:
+    """Concatenate arrays or tensors along an axis, by default the batch; a single one is returned as it is."""
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts, axis)
+    joined: T = sys.modules["torch"].cat(parts, axis)
+    return joined
+
+
+def _check(image: T, role: Role, channel_axis: int, forms: str) -> None:
+    """Refuse what is no image."""
+    full_scale(_dtype(image), role)
+    shape = tuple(image.shape)
+    if len(shape) not in (2, 3, 4) or (len(shape) > 2 and shape[channel_axis] not in (1, 2, 3, 4)):
+        raise ImageError(f"{role}: the shape {shape} is not {forms} with C from 1 to 4")
+    if 0 in shape:
+        raise ImageError(f"{role}: the image is empty, its shape is {shape}")
+    bad = _not_finite(image)
+    if bad:
+        raise ImageError(f"{role}: {bad} values are NaN or infinite")
+
+
+def _in_color(values: T) -> bool:
+    if values.shape[1] < 3:
+        return False
+    return not bool((values[:, 0] == values[:, 1]).all() and (values[:, 0] == values[:, 2]).all())
+
+
+def _unit(values: T, dtype: str, role: Role) -> T:
+    """Scale floats that hold native values of a dtype to [0, 1]; those of an integer dtype are changed in place."""
+    scale = full_scale(dtype, role)
+    if not dtype.startswith("float"):
+        values /= scale
+        return values
+    check_range(float(values.min()), float(values.max()), role)
+    return values.clip(0, 1)
+
+
+def _stretched(image: T) -> T:
+    low, high = float(image.min()), float(image.max())
+    stretched: T = (image - low) / (high - low if high > low else 1)
+    return stretched
+
+
+# What NumPy and PyTorch spell differently. This file must not import PyTorch, which may not be installed.
+
+
+def _dtype(image: T) -> str:
+    return image.dtype.name if isinstance(image, np.ndarray) else str(image.dtype).removeprefix("torch.")
+
+
+def _array(image: T) -> Array:
+    if isinstance(image, np.ndarray):
+        return image
+    array: Array = image.detach().cpu().numpy()
+    return array
+
+
+def _floats(image: T) -> T:
+    """The same values in float32, in the image's own memory layout: a copy, unless they are float32 already."""
+    if isinstance(image, np.ndarray):
+        return image.astype(np.float32, copy=False)
+    return image.float()
+
+
+def _not_finite(image: T) -> int:
+    """Count the values that are NaN or infinite."""
+    if isinstance(image, np.ndarray):
+        return int(image.size - np.isfinite(image).sum()) if image.dtype.kind == "f" else 0
+    # One NaN or infinite value makes the sum so, which takes a small part of the time of a look at each. A sum can also
+    # overflow: that of a bright image in float16 does.
+    if not image.is_floating_point() or image.sum().isfinite():
+        return 0
+    return image.numel() - int(image.isfinite().sum())
+
+
+def _where(condition: T, true: T, false: T) -> T:
+    if isinstance(condition, np.ndarray):
+        return np.where(condition, true, false)
+    return true.where(condition, false)
+
+
+def _native(unit: T, dtype: str) -> T:
+    """Turn [0, 1] into native values of a dtype, rounded for integers."""
+    scale = full_scale(dtype, "fused")
+    scaled = unit * scale if scale != 1 else unit
+    if isinstance(scaled, np.ndarray):
+        return (np.rint(scaled, out=scaled) if scale != 1 else scaled).astype(dtype)
+    torch = sys.modules["torch"]
+    return (scaled.round_() if scale != 1 else scaled).to(getattr(torch, dtype))

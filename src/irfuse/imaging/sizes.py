@@ -16,19 +16,26 @@ def padded(side: int, multiple: int, minimum: int) -> int:
     return -(-max(side, minimum) // multiple) * multiple
 
 
-def check_equal(ir: Sequence[int], vis: Sequence[int]) -> None:
-    """Refuse a pair whose images have not the same height and width.
+def check_equal(
+    first: Sequence[int], second: Sequence[int], roles: tuple[str, str] = ("infrared", "visible"), name: str = ""
+) -> None:
+    """Refuse two images of a pair that differ in height or width.
+
+    Args:
+        first, second: (height, width) of each.
+        roles: what the error calls them.
+        name: of the pair, for the error.
 
     Raises:
         PairError: the error gives both sizes and the way out.
 
     >>> check_equal((480, 640), (480, 640))
     """
-    if tuple(ir) != tuple(vis):
-        raise PairError(
-            f"the sizes differ: infrared {ir[1]}x{ir[0]}, visible {vis[1]}x{vis[0]}; register the pair first, so that "
-            "both show the same scene pixel by pixel"
-        )
+    if tuple(first) != tuple(second):
+        both = ", ".join(f"{role} {w}x{h}" for role, (h, w) in zip(roles, (first, second), strict=True))
+        registered = "register the pair first, so that both show the same scene pixel by pixel"
+        way_out = "score it beside the sources that it was made of" if "fused" in roles else registered
+        raise PairError(f"{name + ': ' if name else ''}the sizes differ: {both}; {way_out}")
 
 
 def check_tile(side: object) -> None:

@@ -7,6 +7,7 @@ read, and the largest value that a PGM file declares is not looked at.
 
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -14,6 +15,12 @@ import numpy as np
 from irfuse.errors import ImageError, OutputError
 from irfuse.imaging.planes import Array as Array
 from irfuse.io.files import write_atomic
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Source: TypeAlias = "str | Path | Array | Tensor"
+"""An image: a file, an array or a tensor."""
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".webp")
 
@@ -67,10 +74,17 @@ def read(path: str | Path) -> Array:
     return decode(data, str(path))
 
 
+def load(source: Source) -> Any:
+    """Read a file, and return an array or a tensor as it is.
+
+    Raises:
+        ImageError: the file cannot be read.
+    """
+    return read(source) if isinstance(source, str | Path) else source
+
+
 def decode(data: bytes, name: str) -> Array:
     """Decode the content of an image file; `name` is what an error calls it.
-
-    OpenCV decodes; its own log, which would repeat on the terminal what the error says, is switched off.
 
     Raises:
         ImageError: the content is cut short, or is no image that irfuse reads.
@@ -79,7 +93,6 @@ def decode(data: bytes, name: str) -> Array:
         raise ImageError(f"{name}: the file is empty")
     if data.startswith(_BIGTIFF_MAGIC):
         raise ImageError(f"{name}: BigTIFF is not supported; save it as plain TIFF or PNG")
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         image, kinds, blocks = cv2.imdecodeWithMetadata(np.frombuffer(data, np.uint8), flags=cv2.IMREAD_UNCHANGED)
     except cv2.error:

@@ -106,8 +106,10 @@ class ResNet152(Method):
         """The weights of two details."""
         # The batch by its shape and not by `len`, which an export would take for a constant.
         batch, _, height, width = ir.shape
-        together = batch * height * width <= _PIXELS_IN_ONE_BATCH
-        _check_memory(ir, together)
+        # A graph is traced from a small example, whose size must not decide anything.
+        together = torch.onnx.is_in_onnx_export() or batch * height * width <= _PIXELS_IN_ONE_BATCH
+        if not torch.onnx.is_in_onnx_export():
+            _check_memory(ir, together)
         if together:
             activities = [(maps[:batch], maps[batch:]) for maps in self._activities(torch.cat([ir, vis]))]
         else:

@@ -21,13 +21,13 @@ def score(name: str, fused: NDArray[np.float64], device: torch.device) -> float:
 
     Args:
         name: ``pyiqa:`` and the metric's name there, such as ``pyiqa:paq2piq``.
-        fused: (H, W, 1) or (H, W, 3) in [0, 1]; grey is scored as three equal channels.
+        fused: (1, H, W) or (3, H, W) in [0, 1]; gray is scored as three equal channels.
 
     Raises:
         MissingDependencyError: pyiqa is not installed.
         ParameterError: pyiqa has no such metric, or it needs a reference.
     """
-    image = torch.from_numpy(np.moveaxis(fused, 2, 0).astype(np.float32))[None].expand(-1, 3, -1, -1)
+    image = torch.from_numpy(fused.astype(np.float32))[None].expand(-1, 3, -1, -1)
     with torch.no_grad():
         return float(load(name, device)(image.to(device)).mean())
 

@@ -1,0 +1,52 @@
+"""Warnings about images: told to the caller that collects them, or else to Python's own :mod:`warnings`.
+
+A folder, a benchmark and a batch of scores report each warning beside the pair that it is about. They collect it here
+instead of with :func:`warnings.catch_warnings`, which changes the filters of the whole process and so those of other
+threads.
+"""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_collected: ContextVar[list[Warning] | None] = ContextVar("collected", default=None)
+
+
+def warn(warning: Warning) -> None:
+    """Give a warning.
+
+    Args:
+        warning: an instance of one of the warnings of :mod:`irfuse.errors`.
+
+    >>> from irfuse.errors import SuspiciousPairWarning
+    >>> with collected() as found:
+    ...     warn(SuspiciousPairWarning("the infrared image is constant"))
+    >>> [str(warning) for warning in found]
+    ['the infrared image is constant']
+    """
+    found = _collected.get()
+    if found is None:
+        warnings.warn(warning, stacklevel=_frames_in_irfuse())
+    else:
+        found.append(warning)
+
+
+@contextmanager
+def collected() -> Iterator[list[Warning]]:
+    """Collect the warnings that :func:`warn` gives in this thread until the block ends, and nobody else sees them."""
+    found: list[Warning] = []
+    token = _collected.set(found)
+    try:
+        yield found
+    finally:
+        _collected.reset(token)
+
+
+def _frames_in_irfuse() -> int:
+    """How many calls lie between the user's line and :func:`warn`, as the ``stacklevel`` that names that line."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("irfuse."):
+        frame, level = frame.f_back, level + 1
+    return level
