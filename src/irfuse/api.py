@@ -1,4 +1,4 @@
-"""The calls for those who want a result: paths, arrays or tensors in, a fused image or scores out."""
+"""The Python calls: from paths, arrays or tensors to a fused image or scores."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,17 +34,17 @@ def fuse(
     stretch: bool = False,
     thermal: Levels | Percentiles = DEFAULT_THERMAL,
 ) -> Any:
-    """Fuse one pair, or one batch of pairs. For many calls make a :class:`irfuse.Fuser` once.
+    """Fuse one pair, or one batch of pairs. For many calls, make one :class:`irfuse.Fuser`.
 
     Args:
         ir, vis: paths of image files, or arrays or tensors as :class:`irfuse.Fuser` takes them.
         method, device, engine, precision, color, stretch, thermal: as :class:`irfuse.Fuser` takes them.
 
     Returns:
-        An array, or a tensor where `vis` is one, of the visible image's size, channels and dtype.
+        An array, or a tensor if `vis` is one, with the visible image's size, channels and dtype.
 
     Raises:
-        IrfuseError: what was given cannot be fused; the message says why and what to do.
+        IrfuseError: the images cannot be fused; the message says why and what to do.
 
     >>> from irfuse import samples
     >>> pair = samples.pairs()[0]
@@ -75,20 +75,20 @@ def evaluate(
     device: str = "cpu",
     thermal: Levels | Percentiles | None = None,
 ) -> dict[str, float]:
-    """Score a fused image by metrics as one protocol reads them.
+    """Score a fused image by metrics as one protocol computes them.
 
     Args:
         fused, ir, vis: paths of image files, or arrays or tensors as :class:`irfuse.Evaluator` takes them;
-            what is not of 8 bits is rounded to 8 bits. To compare two images alone, give one as both sources.
+            other dtypes than 8 bits are rounded to 8 bits. To compare just two images, give one as both sources.
         metrics: their names, see :func:`list_metrics`, or ``pyiqa:NAME``; None means all of the protocol.
         protocol: its name, see :func:`list_protocols`.
         device, thermal: as :class:`irfuse.Evaluator` takes them.
 
     Returns:
-        The scores by the metrics' names. NaN where one is undefined, with one :class:`UndefinedScoreWarning`.
+        The scores by the metrics' names. An undefined score is NaN, with one :class:`UndefinedScoreWarning` for all.
 
     Raises:
-        IrfuseError: what was given cannot be scored; the message says why and what to do.
+        IrfuseError: the images cannot be scored; the message says why and what to do.
 
     >>> from irfuse import samples
     >>> pair = samples.pairs()[0]
@@ -110,15 +110,17 @@ def evaluate_batch(
     thermal: Levels | Percentiles | None = None,
     jobs: int = 1,
 ) -> list[dict[str, float]]:
-    """Score many fused images, as :func:`evaluate` does one.
+    """Score many fused images, as :func:`evaluate` scores one.
 
     Args:
-        fused, ir, vis: as many of each, or batches with a leading dimension. Where neighbours have the same sources
-            (the same path or the same object), what is computed of these is shared.
-        jobs: how many processes. With more than one, a script needs ``if __name__ == "__main__":`` around its start.
+        fused, ir, vis: the same number of each, or batches with a leading dimension. Neighbors with the same sources
+            (the same path or the same object) share what is computed of these.
+        metrics, protocol, device, thermal: as :func:`evaluate` takes them.
+        jobs: the number of processes. With more than one, a script needs ``if __name__ == "__main__":`` around its
+            start.
 
     Raises:
-        IrfuseError: something cannot be scored; the message names it.
+        IrfuseError: an image cannot be scored; the message names it.
 
     >>> from irfuse import samples
     >>> pair = samples.pairs()[0]
@@ -127,7 +129,7 @@ def evaluate_batch(
     """
     if not len(fused) == len(ir) == len(vis):
         raise ParameterError(
-            f"as many fused as infrared and visible images are needed, not {len(fused)}, {len(ir)} and {len(vis)}"
+            f"give as many infrared and visible images as fused ones, not {len(fused)}, {len(ir)} and {len(vis)}"
         )
     evaluator = Evaluator(metrics, protocol, device=device, thermal=thermal)
     triples = [batch.Triple(_name(sources), *sources) for sources in zip(fused, ir, vis, strict=True)]
@@ -143,7 +145,7 @@ def evaluate_batch(
 
 
 def list_metrics() -> list[MetricInfo]:
-    """What is known of each metric: name, symbol, direction, range.
+    """List the metrics: name, symbol, direction and range of each.
 
     >>> [info.name for info in list_metrics() if info.direction == "zero"]
     ['qsf']
@@ -152,7 +154,7 @@ def list_metrics() -> list[MetricInfo]:
 
 
 def list_protocols() -> list[Protocol]:
-    """The protocols, each with its readings by the metrics' names.
+    """List the protocols, each with its readings by the metrics' names.
 
     >>> [protocol.name for protocol in list_protocols() if "viff" in protocol.readings]
     ['canonical']
@@ -161,7 +163,7 @@ def list_protocols() -> list[Protocol]:
 
 
 def list_methods() -> list[MethodInfo]:
-    """What is known of each method: name, paper, sizes.
+    """List the methods: name, paper and size rule of each.
 
     >>> [info.name for info in list_methods()][0]
     'res2netfuse'
@@ -170,5 +172,5 @@ def list_methods() -> list[MethodInfo]:
 
 
 def _name(sources: tuple[Source, Source, Source]) -> str:
-    """The file names of a triple, for errors; those of arrays would say nothing."""
+    """Name the files of a triple, for errors; arrays have no names."""
     return ", ".join(str(source) for source in sources if isinstance(source, str | Path))

@@ -1,4 +1,4 @@
-"""The device that tensors go to."""
+"""The device: which one to use, and what it can do."""
 
 import os
 import platform
@@ -12,14 +12,14 @@ from irfuse.errors import DeviceError, PrecisionWarning
 TF32_OVERRIDE = "NVIDIA_TF32_OVERRIDE"
 """The environment variable by which NVIDIA's libraries are told not to compute float32 in TF32, if it is 0."""
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
-"""Of CPUs that compute in bfloat16: of x86, and the last of ARM."""
+"""The flags of CPUs that compute in bfloat16: of x86, and the last one of ARM."""
 
 
 def resolve(name: str) -> torch.device:
-    """The device of that name; ``auto`` is a GPU if there is one, else the CPU.
+    """Find a device by its name. ``auto`` is a GPU if there is one, and the CPU otherwise.
 
     Raises:
-        DeviceError: this machine, or this build of PyTorch, has no such device.
+        DeviceError: this machine, or this build of PyTorch, does not have the device.
 
     >>> resolve("cpu")
     device(type='cpu')
@@ -32,18 +32,18 @@ def resolve(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         if reason.startswith("Expected one of"):
-            reason = "there is no such kind"
+            reason = "there is no such kind of device"
         raise DeviceError(f"device {name!r} cannot be used ({reason}); choose auto or cpu") from None
     return device
 
 
 def cores() -> int:
-    """How many cores of the CPU this process may use."""
+    """Count the CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def computes_in(device: torch.device, precision: str) -> bool:
-    """Whether a device computes in ``fp32``, ``fp16`` or ``bf16`` itself, which is when that is fast.
+    """Tell whether a device has instructions for ``fp32``, ``fp16`` or ``bf16``, without which it is slow.
 
     >>> computes_in(torch.device("cpu"), "fp32"), computes_in(torch.device("cpu"), "fp16")
     (True, False)
@@ -56,12 +56,12 @@ def computes_in(device: torch.device, precision: str) -> bool:
 
 
 def warn_of_tf32(device: torch.device) -> None:
-    """Warn where a GPU would round what it convolves in float32 to ten bits, which is PyTorch's default.
+    """Warn if a GPU rounds the inputs of float32 convolutions to ten bits of mantissa, which is PyTorch's default.
 
-    Only the program may change that setting, since it belongs to the whole process: the command `irfuse` does.
+    The setting belongs to the whole process, so only a program may change it. The command `irfuse` does.
 
     Warns:
-        PrecisionWarning: it would.
+        PrecisionWarning: the GPU does.
     """
     if device.type != "cuda" or os.environ.get(TF32_OVERRIDE) == "0":
         return
@@ -76,7 +76,7 @@ def warn_of_tf32(device: torch.device) -> None:
 
 
 def free_memory(device: torch.device) -> int | None:
-    """The bytes that can still be had on a device; None where the system does not tell."""
+    """Return the free memory of a device in bytes; None if the system does not tell."""
     if device.type == "cuda":
         return (
             torch.cuda.mem_get_info(device)[0]
@@ -91,14 +91,14 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def machine(device: torch.device) -> str:
-    """What a figure in the docs was measured on, in words."""
+    """Describe the machine that a figure was measured on."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{os.cpu_count()} CPU cores ({platform.machine()}), {torch.get_num_threads()} threads"
 
 
 def _cpu_flags() -> set[str]:
-    """What the CPU says that it knows; nothing where the system does not tell."""
+    """Return the CPU's flags; none if the system does not tell."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,8 +1,8 @@
-"""The exceptions that irfuse raises on purpose: one clear line each, naming the thing and the way out."""
+"""The errors and warnings of irfuse. Each has a message of one line that names the cause and the way out."""
 
 
 class IrfuseError(Exception):
-    """Base of every error that irfuse raises on purpose; the command prints its message and exits with 2."""
+    """The base of all errors of irfuse. The command prints the message and exits with status 2."""
 
 
 class ImageError(IrfuseError, ValueError):
@@ -26,27 +26,27 @@ class WeightsError(IrfuseError):
 
 
 class OutputError(IrfuseError, OSError):
-    """A place that cannot be written to."""
+    """A file or folder that cannot be written."""
 
 
 class MissingDependencyError(IrfuseError, ImportError):
-    """An optional package that the call needs and that is not installed."""
+    """An optional package that a call needs and that is not installed."""
 
 
 class ExportError(IrfuseError):
-    """A model file that was made and does not compute what its method does, or a file that is no such model."""
+    """A model file whose results differ from its method's, or a file that is not a model of irfuse."""
 
 
 class TrainingError(IrfuseError):
-    """Training that cannot start, or cannot go on."""
+    """Training that cannot start or continue."""
 
 
 class DivergedError(TrainingError):
-    """Training whose result became worse and worse: what it made is of no use."""
+    """Training that diverged: its result is useless."""
 
 
 class StoppedError(IrfuseError):
-    """Long work that was asked to stop, has lost nothing, and can go on; the command exits with 130."""
+    """Long work that was interrupted, lost nothing and can be resumed. The command exits with status 130."""
 
 
 class DeviceError(IrfuseError):
@@ -58,23 +58,23 @@ class SuspiciousPairWarning(UserWarning):
 
 
 class PrecisionWarning(UserWarning):
-    """A computation that is less exact than what was asked for."""
+    """A computation that is less exact than requested."""
 
 
 class DatasetError(IrfuseError):
-    """A data set that cannot be found, or is not the one that its list means."""
+    """A data set that cannot be found, or whose files are not those of its list."""
 
 
 class UndefinedScoreWarning(UserWarning):
-    """Scores that are undefined for the images given, and therefore NaN.
+    """Scores that are NaN because they are undefined for these images.
 
     Attributes:
-        metrics: their names.
-        cause: what about the images makes them so.
+        metrics: the names of the metrics.
+        cause: why they are undefined.
     """
 
     def __init__(self, message: str, metrics: tuple[str, ...] = (), cause: str = "") -> None:
-        # All are arguments of the base, so that it travels between processes.
+        # All are arguments of the base class, so that the warning can be pickled.
         super().__init__(message, metrics, cause)
         self.metrics, self.cause = metrics, cause
 
@@ -83,4 +83,4 @@ class UndefinedScoreWarning(UserWarning):
 
 
 class BenchmarkWarning(UserWarning):
-    """What should be known before a benchmark starts, such as pairs that a method was trained on."""
+    """What the user of a benchmark should know before it starts, such as pairs that a method was trained on."""

@@ -1,4 +1,4 @@
-"""The Fuser: all that lies between a pair of images and a method's bare tensors: colour, size, tiles, batches."""
+"""The Fuser: everything between a pair of images and a method's tensors: levels, color, sizes, tiles and batches."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -30,36 +30,40 @@ Image = TypeVar("Image", NDArray[Any], Tensor)
 class Fuser:
     """Fuses pairs of images with one method.
 
-    Arrays are (H, W), (H, W, C) or, as a batch, (B, H, W, C); tensors are (H, W), (C, H, W) or (B, C, H, W). C is 1 for
-    grey, 2 for grey with alpha, 3 for RGB and 4 for RGB with alpha. Values are ``uint8``, ``uint16`` or floats in
-    [0, 1]. The result has the visible image's kind, size, channels and dtype; its alpha is copied.
+    Arrays are (H, W), (H, W, C) or, as a batch, (B, H, W, C). Tensors are (H, W), (C, H, W) or (B, C, H, W). C is 1 for
+    gray, 2 for gray with alpha, 3 for RGB and 4 for RGB with alpha. Values are ``uint8``, ``uint16`` or floats in
+    [0, 1]. The result has the visible image's type, size, channels and dtype, and a copy of its alpha.
+
+    Several threads may call one Fuser at once.
 
     Args:
-        method: a method, or a spec that builds one. A method is moved to the device and put into evaluation mode.
+        method: a method, or the spec of one. A method is moved to the device and set to evaluation mode.
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1`` and so on.
-        engine: what computes the method: ``torch``, ``compile``, ``onnx``, ``openvino``, or ``auto``, which is the
-            fastest that is installed and keeps 50 dB against ``torch`` in ``fp32``. A method that is given as an object
-            stays with that under ``auto``. Papers' numbers want ``engine="torch", precision="fp32"``. ``onnx`` and
-            ``openvino`` compute with as many threads as PyTorch has when the Fuser is made.
-        precision: ``fp32``, ``fp16``, ``bf16``, or ``auto``, likewise.
-        color: ``auto`` keeps the chroma of a colour visible image; ``gray`` returns the fused luma alone.
-        stretch: stretch each fused luma to the whole of [0, 1].
-        thermal: how infrared values become [0, 1]. `Levels` apply to any dtype; `Percentiles` to ``uint16`` images,
-            while ``uint8`` and floating-point ones are taken as they are.
-        on_iteration: told after each step of a method that optimises each pair.
-        on_fetch: told how far the fetching of a backbone's weights is, in megabytes, where a spec's method needs some
-            that are not on this machine.
-        tile: images of more than tile x tile pixels are fused in parts of at most that size, where the method allows.
+        engine: what computes the method: ``torch``, ``compile``, ``onnx`` or ``openvino``. ``auto`` is the fastest that
+            is installed and keeps 50 dB against ``torch`` in ``fp32``; for a method given as an object it is ``torch``
+            in ``fp32``. For a paper's numbers use ``engine="torch", precision="fp32"``. ``onnx`` and ``openvino`` use
+            as many threads as PyTorch has when the Fuser is made.
+        precision: ``fp32``, ``fp16`` or ``bf16``; ``auto`` chooses it together with the engine.
+        color: ``auto`` keeps the chroma of a color visible image, ``gray`` returns only the fused luma.
+        stretch: whether to stretch each fused luma to the whole of [0, 1].
+        thermal: how infrared values become [0, 1]. `Levels` apply to every dtype. `Percentiles` apply only to
+            ``uint16``; ``uint8`` and floating-point images are then used as they are.
+        tile: images of more than tile x tile pixels are fused in tiles of at most that size, if the method allows it.
+        on_iteration: called after each step of a method that optimizes each pair.
+        on_fetch: called with the progress, in megabytes, while weights of a backbone are downloaded.
 
     Attributes:
-        choice: the engine and the precision, and why.
+        choice: the engine, the precision, and the reason for both.
 
     Raises:
         ParameterError: an argument is impossible.
         SpecError: the method's spec is wrong.
-        WeightsError: the weights that the spec asks for cannot be had.
-        DeviceError: the device is not there, or not one for that engine or precision.
-        MissingDependencyError: the engine that is asked for is not installed.
+        WeightsError: the weights cannot be found or fetched.
+        DeviceError: the device does not exist, or does not run that engine or precision.
+        MissingDependencyError: the requested engine is not installed.
+
+    Warns:
+        PrecisionWarning: the GPU rounds float32 to TF32, see :func:`irfuse.device.warn_of_tf32`.
 
     >>> import numpy as np
     >>> ir = np.zeros((48, 64), np.uint8)
@@ -86,11 +90,11 @@ class Fuser:
         check_choice("color", color, Color)
         sizes.check_tile(tile)
         if not isinstance(method, str | Method):
-            raise ParameterError(f"method cannot be {method!r}; a spec or a method is needed")
-        # The device first: for one that is not there nothing is to be fetched.
+            raise ParameterError(f"method cannot be {method!r}; give a spec or a method")
+        # The device comes first: nothing should be fetched for one that does not exist.
         self.device = resolve(device)
         built = build(method, on_fetch=on_fetch) if isinstance(method, str) else method
-        # Convolutions on a CPU take two thirds of the time with the channels last.
+        # With the channels last, convolutions on a CPU take two thirds of the time.
         self.method = built.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.choice = choose(self.method, method if isinstance(method, str) else None, self.device, engine, precision)
         if self.choice.precision == "fp32":
@@ -111,15 +115,19 @@ class Fuser:
         Raises:
             ImageError: an image is empty, has a wrong shape or dtype, or holds NaN, infinite or out-of-range values.
             PairError: the sizes differ.
+
+        Warns:
+            SuspiciousPairWarning: the images seem to be swapped, their levels hold no value, or half precision loses
+                bits of a 16-bit visible image.
         """
         return next(self.stream([(ir, vis)]))
 
     def stream(self, pairs: Iterable[tuple[Image, Image]], *, batch: int = 1) -> Iterator[Image]:
-        """Fuse many pairs, in their order.
+        """Fuse many pairs in their order.
 
         Args:
             pairs: as a call takes them.
-            batch: how many neighbours to fuse at once, where their sizes, channels and dtypes are the same.
+            batch: how many neighbors of one size to fuse at once.
 
         Raises:
             ImageError, PairError: as a call does, when the pair's turn comes.
@@ -182,7 +190,7 @@ class Fuser:
         return self._compute(ir, vis)
 
     def _fuse_tiles(self, ir: Any, vis: Any) -> Any:
-        """Fuse in tiles that agree with the whole: each sees all that its pixels depend on."""
+        """Fuse in tiles, each with everything that its pixels depend on, so that seams are exact."""
         info = self.method.info
         tiles = list(sizes.tiles(ir.shape[2], ir.shape[3], self.tile, info.halo, info.multiple))
         statistics = None
@@ -192,7 +200,7 @@ class Fuser:
         return tiling.assemble(tiles, ir, vis, lambda ir, vis: self._compute(ir, vis, statistics))
 
     def _compute(self, ir: Any, vis: Any, statistics: Tensor | None = None) -> Any:
-        # The engine is made when it is first needed: that can take a second, and a folder may hold nothing to do.
+        # The engine is made when it is first needed: this can take a second, and a folder may have nothing to do.
         with self._making:
             if self._engine is None:
                 self._engine = engines.make(self.choice, self.method, self._threads)

@@ -1,1 +1,1 @@
-"""Methods as files for machines without PyTorch: writing them, and running them."""
+"""Methods as ONNX files: export writes them, runtime runs them without PyTorch."""

@@ -1,8 +1,7 @@
-"""Methods as ONNX graphs: for the engines that run them, and as files for machines without PyTorch.
+"""Export: methods as ONNX graphs, for other engines and as files for machines without PyTorch.
 
-A graph takes ``ir``, (B, 1, H, W), and ``vis``, (B, C, H, W), both float32 in [0, 1], and gives ``fused``, (B, C, H, W)
-likewise, for any B, H and W from 1 up: what the size rule asks for is padded and cropped inside. It knows nothing of
-the Fuser.
+A graph takes ``ir``, (B, 1, H, W), and ``vis``, (B, C, H, W), and returns ``fused``, (B, C, H, W). All are float32 in
+[0, 1], and B, H and W may be any number from 1 up: the graph pads to the size rule and crops inside.
 """
 
 import copy
@@ -36,29 +35,29 @@ from irfuse.progress import Progress, silent
 from irfuse.weights import fetch
 
 Precision = Literal["fp32", "fp16"]
-"""In which a file computes; what it takes and gives is float32 always."""
+"""The precision in which a file computes. Its inputs and outputs are always float32."""
 
 _EXPORTING = threading.Lock()
 """PyTorch's exporter keeps its state in globals."""
 _FOLDING = "Constant folding - Only steps=1 can be constant folded"
 _OPSET = 18
 _EXAMPLE = (2, 70, 101)
-"""Batch, height and width of what is traced: none is 1 and none fits a size rule, so that nothing falls away."""
+"""Batch, height and width of the traced example: none is 1 and none fits a size rule, so that no step is left out."""
 _MOST_DIFFERENCE = 1e-4
-"""Between a file in float32 and PyTorch, in [0, 1]."""
+"""The largest difference between a float32 file and PyTorch, in [0, 1]."""
 _LEAST_PSNR = 50.0
-"""Between a file in fp16 and PyTorch in float32, in decibels."""
+"""The smallest PSNR between an fp16 file and PyTorch in float32, in decibels."""
 _LUMA = "BT.601: 0.299 R + 0.587 G + 0.114 B is fused; a colour image becomes rgb + (fused - luma), clipped to [0, 1]"
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """An exported file.
 
     Attributes:
         path: the file.
-        difference: the largest from PyTorch in float32, over the sample pairs, in [0, 1].
-        psnr: against PyTorch in float32, the smallest over the sample pairs, in decibels.
+        difference: the largest difference from PyTorch in float32 over the sample pairs, in [0, 1].
+        psnr: the smallest PSNR against PyTorch in float32 over the sample pairs, in decibels.
     """
 
     path: Path
@@ -67,20 +66,20 @@ class Exported:
 
 
 def export(spec: str, path: Path, *, precision: Precision = "fp32", on_fetch: Progress = silent) -> Exported:
-    """Write a method as an ONNX file, after its results were found to be PyTorch's on the sample pairs.
+    """Write a method as an ONNX file, after a check against PyTorch on the sample pairs.
 
     Args:
-        spec: of a method that has a graph.
-        path: of the file; one that is there is replaced, and its folder is made.
-        precision: of the computation inside.
+        spec: the spec of a method that has a graph.
+        path: the file. An existing file is replaced, and its folder is created.
+        precision: the precision of the computation.
         on_fetch: as :func:`irfuse.methods.build` takes it.
 
     Raises:
         SpecError, WeightsError: as :func:`irfuse.methods.build` raises them.
         ParameterError: the method has no graph, or there is no such precision.
         MissingDependencyError: ONNX or ONNX Runtime is not installed.
-        ExportError: the file's results are not those of PyTorch.
-        OutputError: the place cannot be written to.
+        ExportError: the file's results differ from PyTorch's.
+        OutputError: the file cannot be written.
 
     >>> export("encoder-decoder", Path("fuse.onnx")).difference < 1e-4  # doctest: +SKIP
     True
@@ -94,7 +93,7 @@ def export(spec: str, path: Path, *, precision: Precision = "fp32", on_fetch: Pr
     if not is_near:
         raise ExportError(
             f"{spec} in {precision} differs from PyTorch in float32 by up to {difference:.2g} ({psnr:.1f} dB) on the "
-            "sample pairs: nothing was written; export it in fp32, with the versions that constraints.txt names"
+            "sample pairs, so nothing was written: export it in fp32, with the versions of constraints.txt"
         )
     make_folder(path.parent)
     write_atomic(path, data)
@@ -102,23 +101,23 @@ def export(spec: str, path: Path, *, precision: Precision = "fp32", on_fetch: Pr
 
 
 def graph(method: Method, precision: Precision = "fp32") -> bytes:
-    """A method's ONNX graph, as the module's text describes it, without metadata.
+    """Make a method's ONNX graph, without metadata; the module's text describes it.
 
     Raises:
-        ParameterError: the method has none.
+        ParameterError: the method has no graph.
         MissingDependencyError: ONNX is not installed.
     """
     check_graph(method)
     if find_spec("onnx") is None:
         raise MissingDependencyError('ONNX is not installed: pip install "irfuse[onnx]"')
     batch, height, width = _EXAMPLE
-    # On the CPU and contiguous, whatever the method itself is.
+    # A copy on the CPU, contiguous, wherever the method itself is.
     wrapped = _AnySize(copy.deepcopy(method).to("cpu", memory_format=torch.contiguous_format), precision).eval()  # type: ignore[call-overload]
     example = torch.full((batch, 1, height, width), 0.5), torch.full((batch, method.vis_channels, height, width), 0.5)
     names = ("ir", "vis", "fused")
     data = io.BytesIO()
-    # By tracing, in a small part of the time of the exporter that is to replace it, which an engine would spend before
-    # its first pair. Constants are folded by what runs the graph.
+    # Tracing takes a small part of the time of PyTorch's newer exporter, and the first pair waits for it. The engines
+    # fold constants themselves.
     with _EXPORTING, torch.no_grad():
         # PyTorch says this of the padding of every network. The filter names this one message and stays: taking it away
         # again would race with the filters of other threads.
@@ -141,21 +140,21 @@ def check_graph(method: Method | type[Method]) -> None:
     """Refuse a method that has no graph.
 
     Raises:
-        ParameterError: the error says why.
+        ParameterError: it has none; the error says why.
     """
     if not method.has_graph:
         raise ParameterError(f"{method.info.name} cannot be exported: {why_no_graph(method)}")
 
 
 def why_no_graph(method: Method | type[Method]) -> str:
-    """Why a method that has no graph has none.
+    """Say why a method has no graph.
 
     >>> from irfuse.methods.average import Average
     >>> why_no_graph(Average)
     'it has no network'
     """
     if isinstance(method, IterativeMethod) or (isinstance(method, type) and issubclass(method, IterativeMethod)):
-        return "it optimises each pair anew"
+        return "it optimizes each pair"
     if method.needs_statistics:
         return "with these parameters it needs statistics of the whole image"
     if isinstance(method, Method) and any(True for _ in method.parameters()):
@@ -164,7 +163,7 @@ def why_no_graph(method: Method | type[Method]) -> str:
 
 
 def facts(method: Method, spec: str) -> dict[str, Any]:
-    """What a file says of itself beside its spec: the method, its weights, and how to feed it."""
+    """Describe a file: its method, its weights, and its inputs."""
     info = method.info
     file, licence = _weights(spec)
     return {
@@ -184,7 +183,7 @@ def facts(method: Method, spec: str) -> dict[str, Any]:
 
 
 class _AnySize(nn.Module):
-    """A method that pads to its size rule and crops, as the Fuser does, in the graph itself."""
+    """A method that pads to its size rule and crops inside the graph, as the Fuser does outside."""
 
     def __init__(self, method: Method, precision: Precision) -> None:
         super().__init__()
@@ -198,9 +197,9 @@ class _AnySize(nn.Module):
         return fused[..., : ir.shape[2], : ir.shape[3]].float()
 
     def _places(self, side: int | Tensor) -> Tensor:
-        """The rows or columns to take: all, and the last again for what is missing."""
+        """Return the rows or columns to take: all, then the last one repeated up to the padded size."""
         info = self.method.info
-        # While it is traced a side is a tensor, so only tensors' operations end up in the graph.
+        # A side is a tensor while it is traced, and only operations on tensors get into the graph.
         count = side if isinstance(side, Tensor) else torch.tensor(side)
         padded = (count.clamp(min=info.minimum) + info.multiple - 1) // info.multiple * info.multiple
         return torch.arange(padded).minimum(count - 1)  # type: ignore[call-overload, no-any-return]
@@ -218,7 +217,7 @@ def _weights(spec: str) -> tuple[Path, str]:
 
 
 def _described(data: bytes, metadata: dict[str, Any]) -> bytes:
-    # Here, since only exports to files need it: PyTorch itself asks for it where it makes graphs.
+    # Imported here, since only exports to files need it.
     import onnx
 
     model = onnx.load_from_string(data)
@@ -232,12 +231,12 @@ def _described(data: bytes, metadata: dict[str, Any]) -> bytes:
 
 
 def _compare(exported: Graph, method: Method) -> tuple[float, float]:
-    """The largest difference from a method, and the smallest PSNR, over the sample pairs."""
+    """Return the largest difference from a method and the smallest PSNR over the sample pairs."""
     differences, errors = [], []
     for pair in samples.pairs():
         ir, vis = (_gray(path) for path in (pair.ir, pair.vis))
         vis = vis.repeat(method.vis_channels, axis=1)
-        # At a size that fits no rule, as a user's may be; a quarter of it is enough.
+        # A quarter of the image is enough, at a size that fits no rule.
         ir, vis = (image[..., : image.shape[2] // 2 - 1, : image.shape[3] // 2 - 1] for image in (ir, vis))
         with torch.no_grad():
             expected = _AnySize(method, "fp32")(torch.from_numpy(ir), torch.from_numpy(vis)).numpy()
@@ -250,5 +249,5 @@ def _compare(exported: Graph, method: Method) -> tuple[float, float]:
 
 
 def _gray(path: Path) -> Float32:
-    """The luma of an image file of 8 bits, (1, 1, H, W) in [0, 1]."""
+    """Read the luma of an image file, (1, 1, H, W) in [0, 1]."""
     return gray(planes.from_array(images.read(path), "visible").unit())

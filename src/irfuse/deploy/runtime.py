@@ -1,7 +1,7 @@
-"""An exported model file, run by ONNX Runtime on NumPy arrays: no PyTorch is needed, nor loaded.
+"""The runtime: runs exported model files with ONNX Runtime on NumPy arrays, without PyTorch.
 
-Colour, 16 bits and thermal levels are handled as :class:`irfuse.Fuser` handles them; the file itself pads to its size
-rule, and says how large images are cut into tiles.
+Color, 16 bits and thermal levels are handled as in :class:`irfuse.Fuser`. The file pads to its own size rule, and says
+how to cut large images into tiles.
 """
 
 import json
@@ -19,25 +19,25 @@ from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.imaging.planes import Array
 
 METADATA_KEY = "irfuse"
-"""Under which a file holds, as JSON, what it says of itself."""
+"""The key of the metadata in a file, which are JSON."""
 
 Float32 = NDArray[np.float32]
 """(B, C, H, W) in [0, 1]."""
 
 
 class Graph:
-    """The bare network of an exported file.
+    """The network of an exported file.
 
     Args:
         model: the file, or its content.
-        name: what an error calls it; empty is the file's own name.
+        name: what an error calls it; by default the file's name.
 
     Attributes:
-        metadata: what the file says of itself: its method, weights, licence, and how it is fed.
+        metadata: the file's description of itself: its method, weights, license and inputs.
 
     Raises:
         MissingDependencyError: ONNX Runtime is not installed.
-        ExportError: the file is no model, or none that irfuse exported.
+        ExportError: the file is not a model, or not one that irfuse exported.
     """
 
     def __init__(self, model: Path | bytes, *, name: str = "") -> None:
@@ -48,19 +48,21 @@ class Graph:
                 self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, "")
             )
         except json.JSONDecodeError:
-            raise ExportError(f"{name}: not a model of irfuse; make one with irfuse export METHOD -o FILE") from None
+            raise ExportError(
+                f"{name}: not a model that irfuse exported; make one with irfuse export METHOD -o FILE"
+            ) from None
 
     def __call__(self, ir: Float32, vis: Float32) -> Float32:
         """Fuse (B, 1, H, W) and (B, C, H, W) to (B, C, H, W).
 
         Raises:
-            ExportError: ONNX Runtime cannot compute it, for lack of memory say.
+            ExportError: ONNX Runtime cannot compute it, for example for lack of memory.
         """
         try:
             arrays = {"ir": np.ascontiguousarray(ir), "vis": np.ascontiguousarray(vis)}
             fused: Float32 = self._session.run(None, arrays)[0]
         except Exception as error:
-            # It has no class of its own for what it raises.
+            # ONNX Runtime has no exception class of its own.
             raise ExportError(f"{self._name}: ONNX Runtime cannot compute it: {str(error).splitlines()[0]}") from None
         return fused
 
@@ -68,16 +70,18 @@ class Graph:
 class Model:
     """Fuses pairs of arrays with an exported model file, as :class:`irfuse.Fuser` does with a method.
 
+    Several threads may call one Model at once.
+
     Args:
         path: the file.
         color, stretch, thermal, tile: as :class:`irfuse.Fuser` takes them.
 
     Attributes:
-        metadata: what the file says of itself.
+        metadata: the file's description of itself.
 
     Raises:
         MissingDependencyError: ONNX Runtime is not installed.
-        ExportError: the file cannot be read, is no model, or is none that irfuse exported.
+        ExportError: the file cannot be read, is not a model, or is not one that irfuse exported.
         ParameterError: an argument is impossible.
 
     >>> Model("fuse.onnx")(ir, vis).shape  # doctest: +SKIP
@@ -111,7 +115,7 @@ class Model:
         Raises:
             ImageError: an image is empty, has a wrong shape or dtype, or holds NaN, infinite or out-of-range values.
             PairError: the sizes differ.
-            ExportError: ONNX Runtime cannot compute it, for lack of memory say.
+            ExportError: ONNX Runtime cannot compute it, for example for lack of memory.
         """
         ir_planes, vis_planes = planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
         planes.check_pair(ir_planes, vis_planes)
@@ -125,7 +129,7 @@ class Model:
         height, width = ir.shape[2:]
         if facts["tiling"] != "halo" or height * width <= self._tile**2:
             return self._graph(ir, vis)
-        # Tiles lie on whole multiples, so the image is continued to one as the file itself would.
+        # Tiles lie on whole multiples, so the image is continued to one, as the file itself would do.
         below, right = (sizes.padded(side, facts["multiple"], 1) - side for side in (height, width))
         ir, vis = tiling.pad(ir, below, right), tiling.pad(vis, below, right)
         tiles = list(sizes.tiles(height + below, width + right, self._tile, facts["halo"], facts["multiple"]))
@@ -133,16 +137,16 @@ class Model:
 
 
 def session(model: Path | bytes, name: str, threads: int = 0) -> Any:
-    """An ONNX Runtime session on the CPU.
+    """Open an ONNX Runtime session on the CPU.
 
     Args:
         model: the file, or its content.
         name: what an error calls it.
-        threads: how many to compute with; 0 is ONNX Runtime's own choice.
+        threads: the number of threads; 0 leaves the choice to ONNX Runtime.
 
     Raises:
         MissingDependencyError: ONNX Runtime is not installed.
-        ExportError: the file is not there, or no model.
+        ExportError: the file does not exist, or is not a model.
     """
     try:
         import onnxruntime
@@ -153,16 +157,16 @@ def session(model: Path | bytes, name: str, threads: int = 0) -> Any:
         raise ExportError(f"{name}: {found}; make one with irfuse export METHOD -o FILE")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # In a folder the cores that its threads would keep awake are those that decode the next pair.
+    # Spinning threads would keep the cores busy that decode the next pair of a folder.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Errors come as exceptions; its log would repeat them on the terminal.
+    # Errors are raised as exceptions; the log would repeat them on the terminal.
     options.log_severity_level = 4
     try:
         return onnxruntime.InferenceSession(
             str(model) if isinstance(model, Path) else model, options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:
-        # It has no class of its own for what it raises.
+        # ONNX Runtime has no exception class of its own.
         reason = str(error).splitlines()[0].rpartition(" : ")[2]
         raise ExportError(
             f"{name}: ONNX Runtime cannot read it ({reason}); make one with irfuse export METHOD -o FILE"

@@ -1,6 +1,6 @@
-"""Engines: what computes a method's network. PyTorch itself, or another that takes the method over as a graph.
+"""Engines compute a method's network: PyTorch itself, or another engine that gets the method as a graph.
 
-:mod:`irfuse.engines.choose` picks one and says why; :func:`make` makes the one picked.
+:mod:`irfuse.engines.choose` chooses one and says why; :func:`make` makes it.
 """
 
 from irfuse.engines.base import Engine
@@ -9,17 +9,17 @@ from irfuse.methods.base import Method
 
 
 def make(choice: Choice, method: Method, threads: int) -> Engine:
-    """The engine that was chosen for a method.
+    """Make the engine that was chosen for a method.
 
     Args:
-        choice: of engine and precision.
-        method: in evaluation mode, on its device.
-        threads: of an engine that does not use PyTorch's.
+        choice: the engine and the precision.
+        method: the method in evaluation mode, on its device.
+        threads: the number of threads of an engine that does not use PyTorch's.
 
     Raises:
-        MissingDependencyError: the engine's package does not work.
+        MissingDependencyError: the engine's package cannot be loaded.
     """
-    # Only what is used is imported: each brings a large package.
+    # Each engine imports a large package, so only the chosen one is imported.
     match choice.engine:
         case "torch":
             from irfuse.engines.torch import Torch

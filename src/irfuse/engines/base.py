@@ -1,4 +1,4 @@
-"""What an engine is."""
+"""The contract of an engine."""
 
 from typing import Any, Literal, Protocol
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 EngineName = Literal["torch", "compile", "onnx", "openvino"]
 Precision = Literal["fp32", "fp16", "bf16"]
-"""In which a network is computed; what an engine takes and gives is float32 always."""
+"""The precision in which a network is computed. An engine's inputs and outputs are always float32."""
 
 
 TENSOR_ENGINES: tuple[EngineName, ...] = ("torch", "compile")

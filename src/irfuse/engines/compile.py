@@ -1,4 +1,4 @@
-"""PyTorch's compiler: the first pair waits for it, and so does the first of another size."""
+"""Engine `compile`: PyTorch's compiler. The first pair waits for it, and so does the first of another size."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from irfuse.methods.base import Method
 
 
 class Compiled:
-    """A method, compiled: for the first size alone, and once more for all sizes when another comes."""
+    """A compiled method: first for one size, and again for all sizes when a second size comes."""
 
     def __init__(self, method: Method, precision: Precision) -> None:
         self._dtype = DTYPES[precision]

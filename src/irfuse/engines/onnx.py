@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU, in float32."""
+"""Engine `onnx`: ONNX Runtime on the CPU, in float32."""
 
 import numpy as np
 from torch import Tensor
@@ -9,7 +9,7 @@ from irfuse.methods.base import Method
 
 
 class OnnxRuntime:
-    """A method's graph in ONNX Runtime, for all sizes at once.
+    """A method's graph in ONNX Runtime, which takes all sizes.
 
     Raises:
         MissingDependencyError: ONNX Runtime is not installed.

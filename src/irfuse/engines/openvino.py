@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU, in float32 or bfloat16."""
+"""Engine `openvino`: OpenVINO on the CPU, in float32 or bfloat16."""
 
 import math
 import threading
@@ -16,17 +16,17 @@ from irfuse.methods.base import Method
 
 _PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 _SIZES, _PIXELS = 4, 5 << 18
-"""How many sizes, and of how many pixels in all, get a network compiled for them alone, which is faster.
+"""How many sizes, and of how many pixels in total, get a network of their own, which is faster.
 
-All others share one for any size. Each keeps the memory that its size takes, so that tiles of a large image, which come
-in a handful of sizes, would together take several times what one of them does.
+All other sizes share one network. Each network keeps the memory that its size takes, so the tiles of a large image,
+which come in a few sizes, would together take several times the memory of one.
 """
 
 _Shape = tuple[int, ...]
 
 
 class OpenVINO:
-    """A method's graph in OpenVINO, compiled when a size is first met.
+    """A method's graph in OpenVINO, compiled for a size when it first comes.
 
     Raises:
         MissingDependencyError: OpenVINO is not installed.
@@ -47,12 +47,12 @@ class OpenVINO:
 
     def __call__(self, ir: Float32, vis: Float32, statistics: Tensor | None = None) -> Float32:
         arrays = [np.ascontiguousarray(ir), np.ascontiguousarray(vis)]
-        # A copy, and one pair at a time: the result's memory is OpenVINO's own, which the next pair overwrites.
+        # The result lies in OpenVINO's own memory, which the next pair overwrites: one pair at a time, and a copy.
         with self._lock:
             return np.array(self._network(ir.shape, vis.shape)(arrays)[0])
 
     def _network(self, *shapes: *tuple[_Shape, _Shape]) -> Any:
-        """The network for images of that size, compiled now if it is not there."""
+        """Return the network for images of these shapes, compiled if there is none yet."""
         alone = [key for key in self._compiled if key is not None]
         pixels = sum(math.prod(key[0]) for key in [*alone, shapes])
         few = len(alone) < _SIZES and pixels <= _PIXELS
@@ -66,17 +66,17 @@ class OpenVINO:
 
 
 def read(core: Any, graph: bytes) -> Any:
-    """An ONNX graph as OpenVINO's model, in which no two layers share a bias.
+    """Read an ONNX graph as OpenVINO's model, and give each layer a bias of its own.
 
-    OpenVINO computes a bias and a ReLU within the convolution before, but not where the bias is another layer's too, as
-    in an encoder that both images go through.
+    OpenVINO fuses a bias and a ReLU into the convolution before them, but not a bias that two layers share, as in an
+    encoder that both images go through.
     """
     from openvino import op
 
     model = core.read_model(model=graph)
     for constant in model.get_ops():
         if constant.get_type_name() == "Constant":
-            # ONNX's biases come to their convolutions through a Reshape; the larger weights stay shared.
+            # ONNX's biases reach their convolutions through a Reshape. The larger weights stay shared.
             uses = [
                 use for use in constant.output(0).get_target_inputs() if use.get_node().get_type_name() == "Reshape"
             ]
@@ -86,7 +86,7 @@ def read(core: Any, graph: bytes) -> Any:
 
 
 def settings(precision: Precision, threads: int) -> dict[str, str | int]:
-    """What OpenVINO is told when it compiles a network.
+    """Return OpenVINO's settings for compiling a network.
 
     >>> settings("bf16", 2)["INFERENCE_PRECISION_HINT"]
     'bf16'

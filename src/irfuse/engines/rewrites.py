@@ -1,4 +1,4 @@
-"""Layers in other forms that compute the same, and that OpenVINO computes faster."""
+"""Rewrites: other forms of layers that compute the same, which OpenVINO computes faster."""
 
 import copy
 
@@ -10,20 +10,20 @@ from irfuse.engines.base import Precision
 from irfuse.methods.base import Method
 
 _NARROW = 4
-"""Groups of fewer outputs than this are computed faster as one, with zeros for what does not belong together."""
+"""Groups with fewer outputs than this are faster as one group, with zeros between channels of different groups."""
 
 _BLOCK = 4
-"""The side of the squares of pixels that a layer of one output is computed in."""
+"""The side of the square blocks of pixels in which a layer with one output is computed."""
 
 
 class InBlocks(nn.Module):
-    """A 3x3 convolution of one output, as one of 16 outputs: the pixels of a 4x4 block, which are put in place after.
+    """A 3x3 convolution with one output, computed as one with 16: the pixels of a 4x4 block, then put in place.
 
-    OpenVINO fills up a layer's outputs to a whole register. With one output fifteen sixteenths of that are wasted; here
-    nothing is, and of the larger kernels' 6x6 places a quarter hold a weight.
+    OpenVINO fills a layer's outputs up to a whole register. With one output it wastes fifteen sixteenths of that; here
+    it wastes nothing, although only a quarter of the 6x6 kernels' taps hold a weight.
 
     Args:
-        layer: zeros are what it sees beyond the image.
+        layer: a convolution that pads with zeros.
 
     >>> layer = nn.Conv2d(8, 1, 3, padding=1)
     >>> features = torch.rand(1, 8, 30, 41)
@@ -33,7 +33,7 @@ class InBlocks(nn.Module):
 
     def __init__(self, layer: nn.Conv2d) -> None:
         super().__init__()
-        # Not initialised, which would draw random numbers from whoever fuses.
+        # Initializing the layer would draw random numbers from the user's generator.
         self.layer = nn.utils.skip_init(  # type: ignore[no-untyped-call]
             nn.Conv2d,
             layer.in_channels,
@@ -53,17 +53,17 @@ class InBlocks(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         height, width = features.shape[2:]
-        # The first block starts as far outside that no padding is needed to fill the last, whatever the size.
+        # The first block starts so far outside that the last one needs no padding, whatever the size.
         outside = _BLOCK - 1
         image = F.pixel_shuffle(self.layer(features), _BLOCK)
         return image[:, :, outside : outside + height, outside : outside + width]
 
 
 def for_openvino(method: Method, precision: Precision) -> Method:
-    """A copy of a method that computes the same, with layers that OpenVINO computes faster in a precision.
+    """Copy a method with layers that compute the same and that OpenVINO computes faster in a precision.
 
-    In bfloat16 it fills up each group's outputs, too, to a whole register, so that zeros between narrow groups cost
-    nothing and one large convolution replaces eight small ones. In float32 that does not pay. Neither of the two does
+    In bfloat16 OpenVINO also fills each group's outputs up to a whole register. Zeros between narrow groups then cost
+    nothing, and one large convolution replaces eight small ones. This does not pay in float32, and neither rewrite pays
     in ONNX Runtime.
 
     >>> from irfuse.methods import build
@@ -86,7 +86,7 @@ def _faster(layer: nn.Module, precision: Precision) -> nn.Module:
 
 
 def _has_one_output(layer: nn.Conv2d) -> bool:
-    """Whether it is what :class:`InBlocks` takes."""
+    """Tell whether :class:`InBlocks` takes a layer."""
     form = layer.kernel_size, layer.padding, layer.stride, layer.dilation, layer.padding_mode
     return layer.out_channels == 1 and form == ((3, 3), (1, 1), (1, 1), (1, 1), "zeros")
 
@@ -94,7 +94,7 @@ def _has_one_output(layer: nn.Conv2d) -> bool:
 def _without_groups(layer: nn.ConvTranspose2d) -> nn.ConvTranspose2d:
     whole = copy.deepcopy(layer)
     whole.groups = 1
-    # (inputs, outputs of a group, ...): each group's own outputs stand on the diagonal of the whole.
+    # (inputs, outputs of a group, ...): each group's own outputs lie on the diagonal of the whole.
     blocks = layer.weight.detach().chunk(layer.groups)
     weight = layer.weight.new_zeros(layer.in_channels, layer.out_channels, *layer.weight.shape[2:])
     for k, block in enumerate(blocks):

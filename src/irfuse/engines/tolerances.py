@@ -1,6 +1,6 @@
-"""How near each engine and precision comes to float32 PyTorch, as measured: ``tolerances.toml``.
+"""Tolerances: how close each engine and precision comes to PyTorch in float32.
 
-``scripts/measure_tolerances.py`` measures and writes it.
+``scripts/measure_tolerances.py`` measures them and writes ``tolerances.toml``.
 """
 
 import tomllib
@@ -13,7 +13,7 @@ from irfuse.engines.base import EngineName, Precision
 PATH = Path(__file__).with_name("tolerances.toml")
 
 LEAST = 50.0
-"""What ``auto`` asks for, in decibels: an error of 0.8 grey levels of 255 in the square mean."""
+"""The PSNR that ``auto`` requires, in decibels: a root-mean-square error of 0.8 of 255 gray levels."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Tolerance:
     """One measurement.
 
     Attributes:
-        spec: of the method.
-        weights_sha256: of the weights that were measured.
-        engine, precision: what was compared with float32 PyTorch.
-        psnr: the smallest over the sample pairs, in decibels, from their luma to the method's own result.
-        difference: the largest of a pixel, in [0, 1].
+        spec: the method's spec.
+        weights_sha256: the hash of the weights that were measured.
+        engine, precision: what was compared with PyTorch in float32.
+        psnr: the smallest PSNR over the luma of the sample pairs, in decibels.
+        difference: the largest difference of a pixel, in [0, 1].
     """
 
     spec: str
@@ -38,7 +38,7 @@ class Tolerance:
 
 @cache
 def tolerances() -> tuple[Tolerance, ...]:
-    """All that was measured.
+    """Return all measurements.
 
     >>> {tolerance.precision for tolerance in tolerances()} >= {"fp32", "bf16"}
     True
@@ -47,9 +47,9 @@ def tolerances() -> tuple[Tolerance, ...]:
 
 
 def psnr(spec: str, engine: EngineName, precision: Precision) -> float | None:
-    """What was measured for a spec; None if nothing was.
+    """Return the PSNR that was measured for a spec; None if it was not measured.
 
-    What PyTorch's compiler makes is as near as PyTorch itself, where it was not measured.
+    PyTorch's compiler counts as PyTorch itself where it was not measured.
     """
     engines = (engine, "torch") if engine == "compile" else (engine,)
     found = {t.engine: t.psnr for t in tolerances() if (t.spec, t.precision) == (spec, precision)}

@@ -1,4 +1,4 @@
-"""Eager PyTorch: runs every method on every device."""
+"""Engine `torch`: eager PyTorch, which runs every method on every device."""
 
 import copy
 
@@ -12,7 +12,7 @@ DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "fp16": torch.flo
 
 
 class Torch:
-    """A method as it is, or a copy of it in half precision.
+    """A method itself, or a copy of it in half precision.
 
     >>> from irfuse.methods import build
     >>> ir, vis = torch.rand(2, 1, 1, 32, 32)
@@ -31,5 +31,5 @@ class Torch:
 
 
 def in_precision(method: Method, precision: Precision) -> Method:
-    """The method itself in float32, a copy of it otherwise."""
+    """Return the method itself for float32, and a converted copy otherwise."""
     return method if precision == "fp32" else copy.deepcopy(method).to(DTYPES[precision])

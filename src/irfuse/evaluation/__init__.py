@@ -1,1 +1,1 @@
-"""Scores of fused images: the evaluator for one, and batches of many."""
+"""Scores: evaluator scores one fused image, batch scores many."""

@@ -1,4 +1,4 @@
-"""Many triples of images to scores: read, evaluate in several processes, go on when one fails."""
+"""Scores of many fused images: read, evaluate in several processes, and go on when one fails."""
 
 import multiprocessing
 import os
@@ -27,7 +27,7 @@ from irfuse.notices import collected
 
 @dataclass(frozen=True)
 class Triple:
-    """A fused image and its sources, by the name that its scores go by."""
+    """A fused image, its sources, and the name of its scores."""
 
     name: str
     fused: Source
@@ -37,12 +37,12 @@ class Triple:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a triple.
+    """The result for one triple.
 
     Attributes:
-        name: of the triple.
-        scores: by the metrics' names; empty if it failed.
-        error: why it failed.
+        name: the triple's name.
+        scores: the scores by the metrics' names; empty if it failed.
+        error: why it failed, or None.
         warnings: which scores are NaN and why, and what looks wrong.
     """
 
@@ -53,13 +53,15 @@ class Outcome:
 
 
 def run(triples: Sequence[Triple], evaluator: Evaluator, *, jobs: int = 1) -> Generator[Outcome, None, None]:
-    """Score triples, in their order. Neighbours that have the same sources share what is computed of these.
+    """Score triples in their order. Neighbors with the same sources share what is computed of these.
 
     Args:
-        jobs: how many processes; with one, this process does the work with all its threads.
+        triples: the images.
+        evaluator: what scores them.
+        jobs: the number of processes. With one, this process does the work with all its threads.
 
     Raises:
-        ParameterError: there are no jobs, or one of their processes died.
+        ParameterError: `jobs` is below 1, or a process died.
         StoppedError: Ctrl-C.
     """
     if jobs < 1:
@@ -89,8 +91,8 @@ def _score_in_processes(groups: list[list[Triple]], evaluator: Evaluator, jobs: 
             yield from future.result()
     except BrokenProcessPool as error:
         raise ParameterError(
-            f"a process of the {jobs} died: for want of memory, which fewer jobs would need, or because a script that "
-            'asks for several jobs lacks `if __name__ == "__main__":` around its start'
+            f"one of the {jobs} processes died: use fewer jobs if memory ran out; a script needs "
+            '`if __name__ == "__main__":` around its start to use several jobs'
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -101,7 +103,7 @@ def _score_in_processes(groups: list[list[Triple]], evaluator: Evaluator, jobs: 
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Keep Ctrl-C from processes that are started meanwhile; this one gets it when the block ends."""
+    """Keep Ctrl-C from processes that start in the block; this process gets it when the block ends."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -118,7 +120,7 @@ def _identity(source: Source) -> str | int:
 
 def _prepare_worker() -> None:
     torch.set_num_threads(1)
-    # If the main process is killed, its workers must not wait for it for ever.
+    # If the main process is killed, its workers must not wait for it forever.
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 
@@ -150,6 +152,6 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
             except IrfuseError as error:
                 failure = error
             except Exception as error:
-                # A metric of pyiqa can fail in any way; the other images must not be lost for it.
+                # A metric of pyiqa can fail in any way, and must not cost the other images.
                 failure = ImageError(f"{type(error).__name__}: {' '.join(str(error).split())}")
         yield Outcome(triple.name, scores, failure, (*of_sources, *found))

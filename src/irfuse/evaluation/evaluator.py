@@ -1,4 +1,7 @@
-"""From images and a protocol to scores: check, make grey or split the colours, round to 8 bits, compute in float64."""
+"""The evaluator: scores of one fused image by the metrics of one protocol.
+
+Images are checked, rounded to 8 bits, reduced to their luma or split into R, G and B, and scored in float64.
+"""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -28,22 +31,22 @@ _UNIT = NDArray[np.float64]
 
 
 class Evaluator:
-    """Scores fused images by metrics as one protocol reads them.
+    """Scores fused images by metrics as one protocol computes them.
 
-    Arrays are (H, W) or (H, W, C), tensors (H, W) or (C, H, W), C from 1 to 4, ``uint8``, ``uint16`` or floats in
-    [0, 1]; alpha is left out. All are rounded to 8 bits.
+    Arrays are (H, W) or (H, W, C), tensors (H, W) or (C, H, W), with C from 1 to 4, in ``uint8``, ``uint16`` or floats
+    in [0, 1]. Alpha is ignored, and values are rounded to 8 bits.
 
     Args:
         metrics: names of metrics, and of no-reference metrics as ``pyiqa:NAME``; None means all of the protocol.
-        protocol: its name.
+        protocol: the protocol's name.
         device: where the metrics are computed: ``cpu``, ``cuda``, ``auto`` and so on.
-        thermal: how infrared values become [0, 1], as :class:`irfuse.Fuser` takes it; None is the full range of the
+        thermal: how infrared values become [0, 1], as :class:`irfuse.Fuser` takes it. None means the full range of the
             dtype, which is wrong for raw thermal counts.
 
     Raises:
         ParameterError: there is no such protocol, or it does not define a metric.
-        MissingDependencyError: a no-reference metric is asked for, and pyiqa is not installed.
-        DeviceError: the device is not there.
+        MissingDependencyError: a no-reference metric is requested and pyiqa is not installed.
+        DeviceError: this machine does not have the device.
 
     >>> image = np.arange(4096).reshape(64, 64) // 16
     >>> Evaluator(["en", "mi"], "li")(*[image.astype(np.uint8)] * 3)
@@ -79,10 +82,11 @@ class Evaluator:
         return self.sources(ir, vis).score(fused)
 
     def sources(self, ir: NDArray[Any] | Tensor, vis: NDArray[Any] | Tensor) -> "Sources":
-        """The sources of one pair, for many fused images.
+        """Prepare the sources of one pair, to score many fused images.
 
         Raises:
-            ImageError: an image cannot be scored: empty, NaN, a wrong shape, or smaller than a metric's window.
+            ImageError: an image cannot be scored: it is empty, holds NaN, has a wrong shape, or is smaller than a
+                metric's window.
             PairError: the sizes differ.
         """
         return Sources(self, _unit(ir, "infrared", self.thermal), _unit(vis, "visible"))
@@ -95,38 +99,45 @@ class Evaluator:
             raise ParameterError(f"{name!r} {known}{hint} (metrics: {', '.join(self.protocol.readings)})")
 
     def check_side(self, side: int) -> None:
-        """Refuse images whose smaller side is too small for a metric."""
+        """Refuse images whose smaller side is too small for a metric.
+
+        Raises:
+            ImageError: the error names the metrics and what they need.
+        """
         small = {name: minimum for name in self.metrics if (minimum := self._minimum(name)) > side}
         if small:
             needs = ", ".join(f"{name} needs {minimum}x{minimum}" for name, minimum in small.items())
             raise ImageError(f"the smaller side has {side} pixels, and {needs}: name the metrics to compute")
 
     def _minimum(self, name: str) -> int:
-        """The smallest side that a metric takes."""
+        """Return the smallest side that a metric takes."""
         info = _info(name)
         return 1 if info is None else self.protocol.readings[name].minimum or info.minimum
 
 
 class Sources:
-    """The sources of one pair; what is computed of them is computed once for all fused images."""
+    """The sources of one pair. What depends only on them is computed once for all fused images."""
 
     def __init__(self, evaluator: Evaluator, ir: _UNIT, vis: _UNIT) -> None:
         sizes.check_equal(ir.shape[1:], vis.shape[1:])
         evaluator.check_side(min(ir.shape[1:]))
         self._evaluator = evaluator
         self._ir, self._vis = ir, vis
-        # Their planes with the memory of what hangs on these, in grey and in colour.
+        # Their planes, and the memory of what depends on them, in gray and in color.
         self._known: dict[bool, tuple[Tensor, Tensor, Memory]] = {}
 
     def score(self, fused: NDArray[Any] | Tensor) -> dict[str, float]:
         """Score one fused image.
 
         Returns:
-            The scores by the metrics' names, in their order. NaN where a score is undefined, with one warning.
+            The scores by the metrics' names, in their order. An undefined score is NaN, with one warning for all.
 
         Raises:
-            ImageError: the image cannot be scored: empty, NaN, or a wrong shape.
+            ImageError: the image cannot be scored: it is empty, holds NaN, or has a wrong shape.
             PairError: its size is not that of the sources.
+
+        Warns:
+            UndefinedScoreWarning: the warning names the scores and the cause.
         """
         unit = _unit(fused, "fused")
         sizes.check_equal(self._ir.shape[1:], unit.shape[1:], roles=("infrared", "fused"))
@@ -156,7 +167,7 @@ class Sources:
 
 
 def direction(metric: str) -> Direction:
-    """Which values of a metric are better.
+    """Say which values of a metric are better.
 
     >>> direction("qabf"), direction("nabf"), direction("qsf")
     ('higher', 'lower', 'zero')
@@ -167,7 +178,7 @@ def direction(metric: str) -> Direction:
 
 
 def column(metric: str) -> Column:
-    """A metric as the head of a table's column.
+    """Describe a metric as the column of a table.
 
     >>> column("qabf")
     Column(name='qabf', symbol='Q^AB/F', arrow='↑')
@@ -183,11 +194,11 @@ def _score(reading: Reading, fused: Tensor, ir: Tensor, vis: Tensor) -> float:
 
 
 def _planes(unit: _UNIT, color: bool, device: torch.device) -> Tensor:
-    """A batch of grey levels over 255: the luma, or R, G and B."""
+    """Return a batch of gray planes, levels over 255: the luma, or R, G and B."""
     if color:
         unit = np.broadcast_to(unit, (3, *unit.shape[1:]))
     elif len(unit) == 3:
-        # Rounded again, as a luma in a file would be. All divisions by 255 are done here: a GPU's is not exact.
+        # Rounded again, as the luma of a gray file would be. A GPU's division by 255 is not exact, so it is done here.
         unit = np.rint(luma(*unit)[None] * 255) / 255
     return torch.from_numpy(unit[:, None].copy()).to(device)
 
@@ -213,7 +224,7 @@ def _unit(image: NDArray[Any] | Tensor, role: Role, thermal: Levels | Percentile
 
 
 def _cause(*planes: Tensor) -> str:
-    """Why a score of these images may be undefined."""
+    """Say why a score of these images may be undefined."""
     named = list(zip(("fused", "infrared", "visible"), planes, strict=True))
     constant = [name for name, plane in named if (plane.amax(dim=(1, 2, 3)) == plane.amin(dim=(1, 2, 3))).any()]
     if constant:

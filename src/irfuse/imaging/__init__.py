@@ -1,1 +1,1 @@
-"""What a picture is: planes, levels, color, sizes, and sheets of several pictures."""
+"""Images as arrays: their planes, levels, color and sizes, tiles of large ones, and sheets of several."""

@@ -1,7 +1,8 @@
-"""Levels: native pixel values to [0, 1] and back.
+"""Levels: which native pixel values become 0 and 1.
 
-A visible image is scaled by the full range of its dtype and never stretched. A thermal image of more than 8 bits uses a
-small part of its range, and is stretched: from percentiles of its own, or from fixed values that many frames share.
+Visible images are scaled by the full range of their dtype and never stretched. Thermal images of more than 8 bits use a
+small part of their range, so they are stretched: between percentiles of their own values, or between fixed values that
+all frames share.
 """
 
 from dataclasses import dataclass
@@ -23,10 +24,14 @@ _ROUNDING = 1e-4
 
 
 def full_scale(dtype: str, name: str) -> float:
-    """The value of a dtype that stands for 1.0: 255, 65535, or 1 for floating point.
+    """Return the value of a dtype that becomes 1.0: 255, 65535, or 1 for floating point.
+
+    Args:
+        dtype: its name, such as ``uint8``.
+        name: what an error calls the image.
 
     Raises:
-        ImageError: the dtype is none that images come in; `name` is what the error calls the image.
+        ImageError: images of this dtype are not supported.
     """
     if dtype not in _FULL_SCALE:
         raise ImageError(f"{name}: {dtype} images are not supported; use uint8, uint16, or floats in [0, 1]")
@@ -34,7 +39,7 @@ def full_scale(dtype: str, name: str) -> float:
 
 
 def check_range(low: float, high: float, name: str) -> None:
-    """Refuse floating-point values beyond [0, 1], but for rounding, which is to be clipped.
+    """Refuse floating-point values outside [0, 1]. Up to 1e-4 outside is rounding, which the caller clips.
 
     Args:
         low, high: the smallest and the largest value.
@@ -54,7 +59,7 @@ def check_range(low: float, high: float, name: str) -> None:
 
 @dataclass(frozen=True)
 class Levels:
-    """The thermal values, in the image's own units, that become 0 and 1; what lies beyond is clipped.
+    """Thermal values, in the image's own units, that become 0 and 1; values outside are clipped.
 
     >>> Levels(20000, 24000).apply(np.array([19000.0, 21000.0, 25000.0]))
     array([0.  , 0.25, 1.  ])
@@ -71,7 +76,7 @@ class Levels:
         """Scale a floating-point image of raw values to [0, 1].
 
         Warns:
-            SuspiciousPairWarning: all its values lie beyond the same end.
+            SuspiciousPairWarning: all its values lie below the levels, or all above.
         """
         low, high = float(image.min()), float(image.max())
         if high < self.low or low > self.high:
@@ -86,7 +91,11 @@ class Levels:
 
 @dataclass(frozen=True)
 class Percentiles:
-    """Levels from an image's own values: those below which `low` and `high` percent of its pixels lie."""
+    """Percentiles of an image's own values that become 0 and 1.
+
+    Attributes:
+        low, high: percent of the pixels, 0 <= low < high <= 100.
+    """
 
     low: float = 0.1
     high: float = 99.9
@@ -96,10 +105,10 @@ class Percentiles:
             raise ParameterError(f"thermal percentiles {self.low:g} {self.high:g}: 0 <= low < high <= 100 is needed")
 
     def levels(self, image: NDArray[Any]) -> Levels:
-        """The levels of one image of raw values; for a constant image, levels that make it 0."""
+        """Compute the levels of one image of raw values. A constant image gets levels that make it 0."""
         low, high = (float(value) for value in np.percentile(image, [self.low, self.high]))
         return Levels(low, high if high > low else low + 1)
 
 
 DEFAULT_THERMAL = Percentiles()
-"""How thermal images of 16 bits are stretched unless one says otherwise."""
+"""How 16-bit thermal images are stretched by default."""

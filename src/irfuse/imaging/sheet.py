@@ -1,4 +1,4 @@
-"""Sheets: images side by side in one picture, with a caption over each column."""
+"""Sheets: several images in one picture, with a caption above each column."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ _GAP, _HEADER = 8, 36
 
 
 def comparison(rows: Sequence[Sequence[Array]], captions: Sequence[str], width: int = 400) -> NDArray[np.uint8]:
-    """Lay out images in rows, scaled to columns of one width, on white.
+    """Lay out images in rows, scaled to columns of equal width, on a white background.
 
     Args:
-        rows: images of 8 or 16 bits, as :func:`irfuse.io.images.read` returns them; each row as long as `captions`.
-        captions: of the columns, in ASCII.
-        width: of a column, in pixels.
+        rows: images of 8 or 16 bits, as :func:`irfuse.io.images.read` returns them; each row is as long as `captions`.
+        captions: one for each column, in ASCII.
+        width: the width of a column in pixels.
 
     Returns:
         (H, W, 3), RGB.
@@ -34,7 +34,7 @@ def comparison(rows: Sequence[Sequence[Array]], captions: Sequence[str], width: 
 
 
 def _fit(image: Array, width: int) -> NDArray[np.uint8]:
-    """An image as RGB of 8 bits and the given width."""
+    """Convert an image to 8-bit RGB of the given width."""
     if image.dtype == np.uint16:
         image = (image // 257).astype(np.uint8)
     channels = 1 if image.ndim == 2 else image.shape[2]

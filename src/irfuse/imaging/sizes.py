@@ -1,4 +1,4 @@
-"""Sizes, in integers alone: how far to pad an image, and how to cut it into tiles."""
+"""Sizes as integers: how far to pad an image, and how to cut it into tiles."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from irfuse.errors import PairError, ParameterError
 
 
 def padded(side: int, multiple: int, minimum: int) -> int:
-    """The smallest size from `side` on that is at least `minimum` and a multiple of `multiple`.
+    """Return the smallest size that is at least `side` and `minimum` and a multiple of `multiple`.
 
     >>> padded(33, 16, 1), padded(1, 1, 2), padded(32, 16, 1)
     (48, 2, 32)
@@ -39,10 +39,10 @@ def check_equal(
 
 
 def check_tile(side: object) -> None:
-    """Refuse a side of tiles that is no number of pixels.
+    """Refuse a tile size that is not a number of pixels.
 
     Raises:
-        ParameterError: it is not whole, or not above 0.
+        ParameterError: it is not a whole number above 0.
 
     >>> check_tile(1024)
     """
@@ -52,11 +52,11 @@ def check_tile(side: object) -> None:
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of an image, and what must be seen around it.
+    """A part of an image, and the surroundings that its result depends on.
 
     Attributes:
-        rows, columns: of the image, that the tile gives the result for.
-        outer_rows, outer_columns: of the image, that it takes: its own and the halo's, as far as the image goes.
+        rows, columns: the rows and columns of the image that the tile gives the result for.
+        outer_rows, outer_columns: those that it takes as input: its own and the halo's, within the image.
     """
 
     rows: slice
@@ -66,20 +66,21 @@ class Tile:
 
     @property
     def core(self) -> tuple[slice, slice]:
-        """The tile's own rows and columns, counted inside its outer ones."""
+        """The tile's own rows and columns, counted from the start of its outer ones."""
         return _shift(self.rows, self.outer_rows), _shift(self.columns, self.outer_columns)
 
 
 def tiles(height: int, width: int, side: int, halo: int, multiple: int) -> Iterator[Tile]:
-    """Cut an image into tiles of about equal size that cover it once; their outer parts are all of one size.
+    """Cut an image into tiles of about equal size that cover it once.
 
-    All edges, those of the outer parts included, fall on multiples of `multiple`, which must divide `height` and
-    `width`: then a method that works on a grid of that pitch sees the same grid in each tile. Of one size they are
-    because engines prepare themselves for a size.
+    All edges lie on multiples of `multiple`, so that a method that works on a grid of that pitch sees the same grid in
+    each tile. All outer parts have one size, since engines prepare themselves for a size.
 
     Args:
-        side: the largest height and width of a tile, without its halo.
-        halo: in pixels, rounded up to a multiple.
+        height, width: of the image, multiples of `multiple`.
+        side: the largest height and width of a tile without its halo.
+        halo: its width in pixels, which is rounded up to a multiple.
+        multiple: what tile edges must be a multiple of.
     """
     halo = padded(halo, multiple, 0)
     down, across = (_widened(_cut(length, side, multiple), halo, length) for length in (height, width))
@@ -88,7 +89,7 @@ def tiles(height: int, width: int, side: int, halo: int, multiple: int) -> Itera
 
 
 def _cut(length: int, side: int, multiple: int) -> list[slice]:
-    """The fewest equal parts of at most `side` (one multiple, if that is larger), in whole multiples."""
+    """Cut a length into the fewest equal parts of at most `side`, or of one multiple if that is larger."""
     units, units_per_part = length // multiple, max(1, side // multiple)
     parts = -(-units // units_per_part)
     edges = [units * i // parts * multiple for i in range(parts + 1)]
@@ -96,7 +97,7 @@ def _cut(length: int, side: int, multiple: int) -> list[slice]:
 
 
 def _widened(parts: Sequence[slice], halo: int, length: int) -> list[tuple[slice, slice]]:
-    """Each part and its outer one: with the halo, as far as the image goes, and as long as the longest of them."""
+    """Pair each part with its outer part: with the halo, within the image, and as long as the longest of them."""
     needed = [(max(0, part.start - halo), min(length, part.stop + halo)) for part in parts]
     longest = max(stop - start for start, stop in needed)
     starts = [min(start, length - longest) for start, _ in needed]

@@ -1,1 +1,1 @@
-"""What is read and written: image files, pairs of them, tables."""
+"""Files: images, pairs of them, and tables."""

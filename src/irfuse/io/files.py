@@ -15,20 +15,20 @@ _UNFINISHED = ".part"
 
 @contextmanager
 def open_atomic(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to that becomes `path` when the block ends without an error; else nothing is left of it.
+    """Open a temporary file that becomes `path` when the block ends without an error, and is removed otherwise.
 
-    A reader, or a crash, sees the old file or the new one and nothing between.
+    A reader sees the old file or the new one, never a part, even after a crash.
 
     Raises:
-        OutputError: the folder does not exist or cannot be written. So does any `OSError` of the block itself.
+        OutputError: the folder does not exist or cannot be written, or the block raises an `OSError`.
     """
     if path.is_symlink():
         path = path.resolve()
     if path.exists() and not path.is_file():
-        raise OutputError(f"cannot write {path}: it is there and is no ordinary file")
+        raise OutputError(f"cannot write {path}: it exists and is not a regular file")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
     try:
-        # Not by `tempfile`, whose files are private: this one gets the permissions of an ordinary file.
+        # Files of `tempfile` are private; this one gets the usual permissions.
         with temporary.open("xb") as file:
             yield file
             file.flush()
@@ -41,7 +41,7 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all, as :func:`open_atomic` does.
+    """Write `data` to `path`, completely or not at all; see :func:`open_atomic`.
 
     Raises:
         OutputError: the folder does not exist or cannot be written.
@@ -51,28 +51,28 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def remove_unfinished(folder: Path, names: Collection[str]) -> None:
-    """Remove what killed processes left behind of their attempts to write files of these names."""
+    """Remove the temporary files that killed processes left when they wrote files of these names."""
     for path in folder.glob(f".*{_UNFINISHED}"):
         if path.name.removeprefix(".").removesuffix(_UNFINISHED).rpartition(".")[0] in names:
             path.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:
-    """Create the folder `path`, with its parents, unless it exists.
+    """Create the folder `path` and its parents unless it exists.
 
     Raises:
-        OutputError: something else has that name, or its parent cannot be written.
+        OutputError: something else has that name, or the folder cannot be written.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {path}: {error.strerror or error}") from error
+        raise OutputError(f"cannot create the folder {path}: {error.strerror or error}") from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise OutputError(f"cannot write into the folder {path}: permission denied")
 
 
 def check_folder(path: Path) -> None:
-    """Find out, before long work, whether :func:`make_folder` could make a folder, and make nothing yet.
+    """Check, before long work, that :func:`make_folder` could create a folder, without creating it.
 
     Raises:
         OutputError: it could not.
@@ -81,12 +81,12 @@ def check_folder(path: Path) -> None:
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir():
-        raise OutputError(f"cannot make the folder {path}: {there} is no folder")
+        raise OutputError(f"cannot create the folder {path}: {there} is not a folder")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise OutputError(f"cannot make the folder {path}: permission denied for {there}")
+        raise OutputError(f"cannot create the folder {path}: permission denied for {there}")
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal."""
+    """Return the SHA-256 of a file's content in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

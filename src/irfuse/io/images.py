@@ -1,8 +1,8 @@
-"""Image files: bytes in, arrays in their own dtype out, and back.
+"""Image files: bytes to arrays in their own dtype, and back.
 
-An array is (H, W) for grey, (H, W, 2) for grey with alpha, (H, W, 3) for RGB and (H, W, 4) for RGB with alpha, in
-``uint8``, ``uint16`` or, from floating-point TIFF, ``float32``. The alpha of 32-bit BMP and of 8-bit grey TIFF is not
-read, and the largest value that a PGM file declares is not looked at.
+An array is (H, W) for gray, (H, W, 2) for gray with alpha, (H, W, 3) for RGB and (H, W, 4) for RGB with alpha. Its
+dtype is ``uint8``, ``uint16`` or, for floating-point TIFF, ``float32``. The alpha of 32-bit BMP and of 8-bit gray TIFF
+is not read. The maximum value that a PGM file declares is ignored.
 """
 
 import struct
@@ -29,7 +29,7 @@ _HOLDS = {
     "uint16": (".png", ".tiff", ".tif", ".pgm"),
     "float32": (".tiff", ".tif"),
 }
-"""The endings of the files that can hold a dtype."""
+"""The extensions of the files that can hold a dtype."""
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*")
 _BIGTIFF_MAGIC = (b"II+\0", b"MM\0+")
@@ -41,22 +41,22 @@ _DESCRIPTION, _TEXT = 270, 2
 _WHITE_IS_ZERO, _CMYK, _UNASSOCIATED_ALPHA = 0, 5, 2
 _EXIF = 0  # among OpenCV's kinds of metadata
 _HOLDS_EXIF = (".png", ".jpg", ".jpeg", ".webp")
-"""The endings of the files into which OpenCV writes it."""
+"""The extensions of the files into which OpenCV writes EXIF data."""
 
 
 def is_image(path: Path) -> bool:
-    """Whether the name of `path` ends like that of an image that irfuse reads."""
+    """Tell whether `path` has the extension of an image that irfuse reads."""
     return path.suffix.lower() in EXTENSIONS
 
 
 def read(path: str | Path) -> Array:
-    """Read an image file in its own dtype, turned upright as its EXIF orientation says.
+    """Read an image file in its own dtype, and turn it upright by its EXIF orientation.
 
     Returns:
-        (H, W), (H, W, 2), (H, W, 3) in RGB order, or (H, W, 4); see the module's text.
+        (H, W), (H, W, 2), (H, W, 3) in RGB order, or (H, W, 4); see the module's description.
 
     Raises:
-        ImageError: the file is missing, is a folder, is cut short, or is no image that irfuse reads.
+        ImageError: the file is missing, a folder, truncated, or not an image that irfuse reads.
 
     >>> from irfuse import samples
     >>> read(samples.pairs()[0].vis).shape
@@ -68,7 +68,7 @@ def read(path: str | Path) -> Array:
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise ImageError(f"{path}: is a folder, an image file is needed here") from None
+        raise ImageError(f"{path}: is a folder; an image file is needed") from None
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
     return decode(data, str(path))
@@ -84,10 +84,14 @@ def load(source: Source) -> Any:
 
 
 def decode(data: bytes, name: str) -> Array:
-    """Decode the content of an image file; `name` is what an error calls it.
+    """Decode the content of an image file.
+
+    Args:
+        data: the content.
+        name: what an error calls it.
 
     Raises:
-        ImageError: the content is cut short, or is no image that irfuse reads.
+        ImageError: the content is truncated, or not an image that irfuse reads.
     """
     if not data:
         raise ImageError(f"{name}: the file is empty")
@@ -98,7 +102,7 @@ def decode(data: bytes, name: str) -> Array:
     except cv2.error:
         image = None
     if image is None:
-        raise ImageError(f"{name}: not a readable image (cut short, damaged, or of a kind other than {_kinds()})")
+        raise ImageError(f"{name}: not a readable image (truncated, damaged, or not {_kinds()})")
     if image.dtype not in (np.uint8, np.uint16, np.float32):
         raise ImageError(f"{name}: {image.dtype} images are not supported; save it as uint8, uint16 or float32")
     if image.ndim == 3:
@@ -115,22 +119,22 @@ def decode(data: bytes, name: str) -> Array:
 
 
 def encode(image: Array, extension: str, description: str = "") -> bytes:
-    """Encode an image for a file whose name ends in `extension`; everything but JPEG is lossless.
+    """Encode an image for a file with the given extension. All formats but JPEG are lossless.
 
-    Grey with alpha is stored as RGB with alpha, which OpenCV writes.
+    Gray with alpha becomes RGB with alpha, since OpenCV does not write it otherwise.
 
     Args:
-        image: as :func:`read` returns it.
+        image: an array as :func:`read` returns it.
         extension: with its dot.
-        description: what EXIF shall call the image, in ASCII; TIFF, BMP and PGM do not get it.
+        description: the EXIF image description, in ASCII. TIFF, BMP and PGM do not get it.
 
     Raises:
-        ImageError: the format cannot hold the image without loss of its depth or alpha.
+        ImageError: the format cannot hold the image's depth, alpha or channels.
     """
     extension = extension.lower()
     if extension not in EXTENSIONS:
         raise ImageError(
-            f"cannot write {extension or 'a file without an ending'}: choose one of {' '.join(EXTENSIONS)}"
+            f"cannot write {extension or 'a file without an extension'}: choose one of {' '.join(EXTENSIONS)}"
         )
     channels = 1 if image.ndim == 2 else image.shape[2] if image.ndim == 3 else 0
     if channels not in (1, 2, 3, 4) or 0 in image.shape:
@@ -143,7 +147,7 @@ def encode(image: Array, extension: str, description: str = "") -> bytes:
     if channels in (2, 4) and extension not in (".png", ".tif", ".tiff", ".webp"):
         raise ImageError(f"{extension} cannot hold an alpha channel: write .png or .tiff")
     if channels != 1 and extension == ".pgm":
-        raise ImageError(".pgm holds grey images alone: write .png, or fuse with color gray")
+        raise ImageError(".pgm holds only gray images: write .png, or fuse with color gray")
     if channels > 1:
         # OpenCV's order is blue, green, red, alpha.
         image = image[..., {2: [0, 0, 0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[channels]]
@@ -161,7 +165,7 @@ def encode(image: Array, extension: str, description: str = "") -> bytes:
 
 
 def write(path: str | Path, image: Array, description: str = "") -> None:
-    """Write an image, whole or not at all; the ending of `path` chooses the format. For the rest see :func:`encode`.
+    """Write an image, completely or not at all. The extension of `path` chooses the format; see :func:`encode`.
 
     Raises:
         ImageError: the format cannot hold the image.
@@ -169,7 +173,7 @@ def write(path: str | Path, image: Array, description: str = "") -> None:
     """
     path = Path(path)
     if path.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder, an image file's name is needed here")
+        raise OutputError(f"cannot write {path}: it is a folder; the name of an image file is needed")
     try:
         data = encode(image, path.suffix, description)
     except ImageError as error:
@@ -178,11 +182,11 @@ def write(path: str | Path, image: Array, description: str = "") -> None:
 
 
 def _kinds() -> str:
-    return "PNG, JPEG, BMP, TIFF, PGM, WebP"
+    return "PNG, JPEG, BMP, TIFF, PGM or WebP"
 
 
 def _tiff_tags(data: bytes) -> dict[int, int]:
-    """The first value of each short or long tag of the first directory; empty where there is none."""
+    """Return the first value of each short or long tag in the first directory; empty if there is none."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
     if order is None:
         return {}
@@ -203,9 +207,9 @@ def _tiff_tags(data: bytes) -> dict[int, int]:
 
 
 def _exif(description: str) -> bytes:
-    """EXIF data of one entry."""
+    """Make EXIF data that holds only an image description."""
     text = description.encode("ascii", "replace") + b"\0"
-    # Up to four bytes would stand in the entry itself.
+    # Up to four bytes would go into the entry itself.
     text = text.ljust(5, b"\0")
     # The header is 8 bytes long, the directory of one entry 18; the text follows.
     return b"II*\0" + struct.pack("<IHHHIII", 8, 1, _DESCRIPTION, _TEXT, len(text), 8 + 18, 0) + text
@@ -223,16 +227,16 @@ def _upright(image: Array, orientation: int) -> Array:
 
 
 def _repair_tiff(image: Array, tags: dict[int, int], name: str) -> Array:
-    """Undo, or refuse, what OpenCV's TIFF decoder does to alpha, to inverted grey and to CMYK."""
+    """Undo or refuse what OpenCV's TIFF decoder does to alpha, inverted gray and CMYK."""
     if tags.get(_SAMPLES_PER_PIXEL) == 2 and tags.get(_BITS_PER_SAMPLE) != 8:
-        raise ImageError(f"{name}: 16-bit grey TIFF with alpha would lose its depth: save it without alpha, or as PNG")
+        raise ImageError(f"{name}: 16-bit gray TIFF with alpha would lose its depth: save it without alpha, or as PNG")
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO and image.dtype == np.uint16:
         return np.iinfo(np.uint16).max - image
     if image.ndim == 3 and image.shape[2] == 4:
         if tags.get(_PHOTOMETRIC) == _CMYK:
             return image[..., :3]
         if image.dtype == np.uint8 and tags.get(_EXTRA_SAMPLES) == _UNASSOCIATED_ALPHA:
-            # The colour comes multiplied by alpha.
+            # OpenCV returns the color multiplied by alpha.
             alpha = np.maximum(image[..., 3:].astype(np.float32), 1)
             color = np.rint(image[..., :3] * (255 / alpha)).clip(0, 255).astype(np.uint8)
             return np.concatenate([color, image[..., 3:]], axis=2)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0"}
-"""Where a metric's better values lie."""
+"""The direction of better values."""
 ARROWS_IN_LATEX = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "→0": r"$\to 0$"}
 _SPECIAL = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
@@ -19,7 +19,7 @@ _SPECIAL = str.maketrans(
 
 @dataclass(frozen=True)
 class Column:
-    """A metric of a table: its name, its symbol as papers print it, and an arrow to its better values."""
+    """A metric as a column of a table: its name, its symbol in papers, and an arrow toward better values."""
 
     name: str
     symbol: str
@@ -31,9 +31,9 @@ class Table:
     """Scores by image and metric.
 
     Attributes:
-        protocol: under which they were computed.
+        protocol: the name of the protocol that they were computed with.
         columns: the metrics.
-        rows: by the images' names, scores by the metrics' names; NaN where one is undefined.
+        rows: for each image's name, the scores by the metrics' names; NaN where a score is undefined.
     """
 
     protocol: str
@@ -41,27 +41,27 @@ class Table:
     rows: Mapping[str, Mapping[str, float]]
 
     def defined(self, metric: str) -> dict[str, float]:
-        """The scores of a metric that are numbers, by image."""
+        """Return the defined scores of a metric by image."""
         return {name: row[metric] for name, row in self.rows.items() if not math.isnan(row[metric])}
 
     def remark(self, metric: str) -> str:
-        """How many images the statistics are of, where a score is undefined for some."""
+        """Say how many images have a defined score, if not all do."""
         count = len(self.defined(metric))
         return "" if count == len(self.rows) else f" ({count} of {len(self.rows)})"
 
     def mean(self, metric: str) -> float:
-        """The mean of the scores that are defined, NaN if none is."""
+        """Return the mean of the defined scores; NaN if there is none."""
         values = self.defined(metric).values()
         return fmean(values) if values else math.nan
 
     def deviation(self, metric: str) -> float:
-        """The sample standard deviation over the images; NaN for fewer than two, or where a score is infinite."""
+        """Return the sample standard deviation over the images; NaN for fewer than two, or if a score is infinite."""
         values = list(self.defined(metric).values())
         return stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else math.nan
 
 
 def digits(value: float) -> str:
-    """A number as tables print it.
+    """Format a number as tables print it.
 
     >>> digits(0.123456), digits(1234.5678), digits(math.nan), digits(math.inf)
     ('0.1235', '1234.6', '-', 'inf')
@@ -72,7 +72,7 @@ def digits(value: float) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """A line an image, with all digits; an undefined score is left empty."""
+    """Write one line per image with all digits. An undefined score is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image", *(column.name for column in table.columns)])
@@ -83,7 +83,7 @@ def to_csv(table: Table) -> str:
 
 
 def to_json(table: Table) -> str:
-    """The protocol, the scores by image and metric, and their means; what is not a finite number is null."""
+    """Write the protocol, the scores by image and metric, and their means. Undefined and infinite values are null."""
     content = {
         "protocol": table.protocol,
         "images": {name: {metric: _number(value) for metric, value in row.items()} for name, row in table.rows.items()},
@@ -93,7 +93,7 @@ def to_json(table: Table) -> str:
 
 
 def to_markdown(table: Table) -> str:
-    """A line a metric: mean, and deviation over the images if there are several."""
+    """Write one line per metric: the mean, and the deviation if there are several images."""
     several = len(table.rows) > 1
     lines = [f"| {table.protocol} | mean | deviation |" if several else f"| {table.protocol} | score |"]
     lines.append("|---|" + "---:|" * (2 if several else 1))
@@ -106,7 +106,7 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """As :func:`to_markdown`, for LaTeX with the package booktabs."""
+    """Write the table of :func:`to_markdown` in LaTeX, with the package booktabs."""
     several = len(table.rows) > 1
     head = "Mean & Deviation" if several else "Score"
     lines = [r"\begin{tabular}{l" + "r" * (2 if several else 1) + "}", r"\toprule"]
@@ -128,7 +128,7 @@ def _number(value: float) -> float | None:
 
 
 def formula(symbol: str) -> str:
-    """A metric's symbol with sub- and superscripts in TeX's way. Without any, and of pyiqa's, it is its name.
+    """Write a metric's symbol with TeX's subscripts and superscripts. Symbols without them, and pyiqa's, stay as is.
 
     >>> formula("Q^AB/F"), formula("SSIM"), formula("pyiqa:a_b")
     ('$\\\\mathrm{Q}^{\\\\mathrm{AB/F}}$', 'SSIM', 'pyiqa:a_b')
@@ -141,7 +141,7 @@ def formula(symbol: str) -> str:
 
 
 def in_latex(symbol: str) -> str:
-    """A metric's symbol for LaTeX.
+    """Write a metric's symbol for LaTeX.
 
     >>> in_latex("Q_W"), in_latex("pyiqa:a_b")
     ('$\\\\mathrm{Q}_{\\\\mathrm{W}}$', 'pyiqa:a\\\\_b')
@@ -151,7 +151,7 @@ def in_latex(symbol: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text in which LaTeX sees no command.
+    """Escape the characters that LaTeX would take for commands.
 
     >>> escaped("50 %, a_b")
     '50 \\\\%, a\\\\_b'

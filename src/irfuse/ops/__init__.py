@@ -1,1 +1,1 @@
-"""Operations on tensors that several rooms share: filters, and results computed once."""
+"""Operations on tensors that several packages use: filters, and results that are computed once."""

@@ -1,7 +1,6 @@
-"""Linear filters on (B, C, H, W) tensors, and the moments of what their windows see.
+"""Linear filters on (B, C, H, W) tensors, and local moments.
 
-What happens at the border is always an argument, and so are the taps of a kernel, which is the same along the rows and
-along the columns.
+The border and the taps are always arguments. A kernel has the same taps along the rows and along the columns.
 """
 
 import math
@@ -19,7 +18,7 @@ Taps = tuple[float, ...]
 
 
 def gaussian(size: int, sigma: float) -> Taps:
-    """A Gaussian of `size` taps and standard deviation `sigma`, in pixels, that sums to one.
+    """Return a Gaussian of `size` taps and standard deviation `sigma` (in pixels) that sums to one.
 
     >>> gaussian(3, 1e-3)
     (0.0, 1.0, 0.0)
@@ -29,7 +28,7 @@ def gaussian(size: int, sigma: float) -> Taps:
 
 
 def box(size: int) -> Taps:
-    """`size` equal taps that sum to one."""
+    """Return `size` equal taps that sum to one."""
     return (1 / size,) * size
 
 
@@ -40,13 +39,13 @@ def separable(images: Tensor, taps: Taps, border: Border) -> Tensor:
 
     Args:
         images: (B, C, H, W).
-        taps: K of them, K odd but for ``valid``.
-        border: ``valid`` keeps only the places where the kernel fits, (H - K + 1, W - K + 1); the others keep the
-            size and go on beyond the border by mirroring without the edge (``reflect``) or with it (``symmetric``), by
-            the edge's own value (``replicate``), or by zeros (``zero``).
+        taps: K taps; K is odd unless the border is ``valid``.
+        border: ``valid`` keeps only the places where the kernel fits, (H - K + 1, W - K + 1). The others keep the size
+            and continue the image by mirroring without the edge (``reflect``) or with it (``symmetric``), by the edge's
+            value (``replicate``), or by zeros (``zero``).
 
     Raises:
-        ImageError: no kernel fits into the images.
+        ImageError: the images are smaller than the kernel.
     """
     if border == "valid" and min(images.shape[2:]) < len(taps):
         height, width = images.shape[2:]
@@ -57,44 +56,44 @@ def separable(images: Tensor, taps: Taps, border: Border) -> Tensor:
 
 @shared
 def local_mean(images: Tensor, taps: Taps, border: Border) -> Tensor:
-    """The mean in each window, weighted by `taps`, which sum to one; see :func:`separable`."""
+    """Compute the mean in each window, weighted by `taps`, which sum to one; see :func:`separable`."""
     return separable(images, taps, border)
 
 
 @shared
 def local_variance(images: Tensor, taps: Taps, border: Border) -> Tensor:
-    """The variance in each window, which rounding may push below zero; see :func:`separable`."""
+    """Compute the variance in each window, which rounding may push below zero; see :func:`separable`."""
     return separable(images * images, taps, border) - local_mean(images, taps, border) ** 2
 
 
 @shared
 def local_covariance(x: Tensor, y: Tensor, taps: Taps, border: Border) -> Tensor:
-    """The covariance of two images in each window; see :func:`separable`."""
+    """Compute the covariance of two images in each window; see :func:`separable`."""
     return separable(x * y, taps, border) - local_mean(x, taps, border) * local_mean(y, taps, border)
 
 
 @shared
 def scaled(images: Tensor, factor: float) -> Tensor:
-    """Images times a factor."""
+    """Multiply images by a factor."""
     return images * factor
 
 
 def sobel(images: Tensor, border: Border) -> tuple[Tensor, Tensor]:
-    """The differences by Sobel's kernels, from row to row and from column to column: 1 2 1 across, -1 0 1 along.
+    """Compute Sobel's differences from row to row and from column to column: 1 2 1 across, -1 0 1 along.
 
     Args:
         images: (B, C, H, W).
-        border: as in :func:`separable`.
+        border: see :func:`separable`.
     """
     images = extend(images, 1, border)
-    # The sums run down the columns first, as MATLAB's do: where a gradient is zero but for rounding, it shows.
+    # MATLAB sums down the columns first, and the order shows where a gradient is zero up to rounding.
     rows = images[..., 2:, :] - images[..., :-2, :]
     columns = images[..., :-2, :] + 2 * images[..., 1:-1, :] + images[..., 2:, :]
     return rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:], columns[..., 2:] - columns[..., :-2]
 
 
 def extend(images: Tensor, by: int, border: Border) -> Tensor:
-    """Continue images beyond their border by `by` pixels on each side; ``valid`` leaves them as they are."""
+    """Continue images by `by` pixels on each side; ``valid`` leaves them unchanged."""
     if border == "valid":
         return images
     if border == "symmetric":
@@ -104,16 +103,16 @@ def extend(images: Tensor, by: int, border: Border) -> Tensor:
 
 
 def mirrored(side: int, by: int, device: torch.device) -> Tensor:
-    """The places to take for a side that is continued by mirroring with the edge, as often as need be."""
+    """Return the indices that continue a side by mirroring with the edge, repeatedly if `by` is larger than it."""
     places = torch.arange(-by, side + by, device=device) % (2 * side)
     return torch.minimum(places, 2 * side - 1 - places)
 
 
 class _Separable(torch.autograd.Function):
-    """Sums of shifted images.
+    """A separable filter as a sum of shifted images.
 
-    In double precision on a CPU PyTorch's convolutions take 20 times as long, and in single precision twice as long.
-    Left to autograd, each shift would cost a gradient of the whole image's size.
+    On a CPU, PyTorch's convolutions take 20 times as long in double precision and twice as long in single precision.
+    Autograd would keep a gradient of the whole image for each shift.
     """
 
     @staticmethod

@@ -1,8 +1,8 @@
-"""What several metrics need of one image, computed once.
+"""Sharing: what several metrics need of one image is computed once.
 
-Within :func:`sharing`, a function decorated with :func:`shared` returns what it returned before for the same tensors
-(the same objects, not equal ones) and the same other arguments. Elsewhere it computes anew: nothing is kept behind the
-back of a caller, who may change a tensor in place or want gradients.
+Inside :func:`sharing`, a function decorated with :func:`shared` remembers its results for the same tensors (the same
+objects, not equal ones) and the same other arguments. Outside it computes each time, so that a caller may change a
+tensor in place or compute gradients.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 class Memory:
-    """Results of shared functions: those that depend on `lasting` tensors alone, and the others, which may go."""
+    """Results of shared functions: those that depend only on `lasting` tensors, and those that may be dropped."""
 
     def __init__(self, *lasting: Tensor) -> None:
         # The tensors are held so that their ids remain theirs.
@@ -28,7 +28,7 @@ class Memory:
         self._passing: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
     def recall(self, function: Callable[[*Arguments], Result], arguments: tuple[*Arguments]) -> Result:
-        """The result of a call, computed at most once."""
+        """Return the result of a call, computed at most once."""
         tensors = _tensors(arguments)
         key = (function, *(id(argument) if isinstance(argument, Tensor) else argument for argument in arguments))
         if all(id(tensor) in self._lasting for tensor in tensors):
@@ -42,7 +42,7 @@ class Memory:
         return found[1]
 
     def forget(self) -> None:
-        """Drop what depends on other than the lasting tensors."""
+        """Drop the results that depend on tensors other than the lasting ones."""
         self._passing.clear()
 
 
@@ -51,7 +51,7 @@ _memory: ContextVar[Memory | None] = ContextVar("memory", default=None)
 
 @contextmanager
 def sharing(memory: Memory) -> Iterator[None]:
-    """Let shared functions use a memory, in this thread and until the block ends."""
+    """Let shared functions use a memory in this thread until the block ends."""
     token = _memory.set(memory)
     try:
         yield
@@ -60,7 +60,7 @@ def sharing(memory: Memory) -> Iterator[None]:
 
 
 def shared(function: Callable[[*Arguments], Result]) -> Callable[[*Arguments], Result]:
-    """Decorate a function of tensors and hashable values, which returns a tensor or a tuple of tensors.
+    """Decorate a function of tensors and hashable values that returns a tensor or a tuple of tensors.
 
     Callers must not change its result in place.
 
@@ -77,7 +77,7 @@ def shared(function: Callable[[*Arguments], Result]) -> Callable[[*Arguments], R
 
     @wraps(function)
     def recalled(*arguments: *Arguments) -> Result:
-        # A compiler cannot look at a context variable, and needs no memory: it sees what is computed twice.
+        # A compiler cannot read a context variable, and needs no memory: it sees what is computed twice.
         memory = None if torch.compiler.is_compiling() else _memory.get()
         return function(*arguments) if memory is None else memory.recall(function, arguments)
 
