@@ -231,7 +231,7 @@ def test_impossible_arguments() -> None:
     for arguments, reason in (
         ({"method": "average", "color": "sepia"}, "color cannot be 'sepia'; choose one of auto, gray"),
         ({"method": "average", "tile": 0}, "tile cannot be 0"),
-        ({"method": Average}, "a spec or a method is needed"),
+        ({"method": Average}, "give a spec or a method"),
     ):
         with pytest.raises(ParameterError, match=reason):
             Fuser(**arguments)

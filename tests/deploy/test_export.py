@@ -94,7 +94,7 @@ def test_weights_of_ones_own(tmp_path: Path) -> None:
     ("spec", "reason"),
     [
         ("average", "average cannot be exported: it has no network"),
-        ("nst", "nst cannot be exported: it optimises each pair anew"),
+        ("nst", "nst cannot be exported: it optimizes each pair"),
         ("res2netfuse:strategy=mean", "with these parameters it needs statistics of the whole image"),
         ("resnet152:backbone=resnet50,variant=code", "with these parameters it does what ONNX cannot express"),
     ],

@@ -137,7 +137,7 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"text\.onnx: ONNX Runtime cannot read it"):
         Model(tmp_path / "text.onnx")
     (tmp_path / "bare.onnx").write_bytes(graph(build(SPEC).eval()))
-    with pytest.raises(ExportError, match=r"bare\.onnx: not a model of irfuse"):
+    with pytest.raises(ExportError, match=r"bare\.onnx: not a model that irfuse exported"):
         Model(tmp_path / "bare.onnx")
 
 

@@ -112,7 +112,7 @@ def test_of_other_weights_and_objects_nothing_is_known(machine: Machine) -> None
     [
         ("average", "it has no network"),
         ("laplacian-pyramid", "it has no network"),
-        ("nst", "it optimises each pair anew"),
+        ("nst", "it optimizes each pair"),
         ("res2netfuse:strategy=mean", "with these parameters it needs statistics of the whole image"),
     ],
 )

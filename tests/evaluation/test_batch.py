@@ -80,11 +80,11 @@ def test_evaluate_takes_paths_arrays_and_tensors() -> None:
 
 def test_evaluate_names_what_fails(tmp_path: Path) -> None:
     pair = samples.pairs()[3]
-    with pytest.raises(PairError, match=rf"{pair.vis.name}.*the sizes differ: fused 3x3, infrared"):
+    with pytest.raises(PairError, match=rf"{pair.vis.name}.*the sizes differ: infrared \d+x\d+, fused 3x3"):
         api.evaluate(np.zeros((3, 3), np.uint8), pair.ir, pair.vis, ["en"])
     with pytest.raises(ImageError, match=r"none\.png: no such file"):
         api.evaluate(tmp_path / "none.png", pair.ir, pair.vis, ["en"])
-    with pytest.raises(ParameterError, match="as many fused as infrared and visible images are needed, not 1, 2 and 1"):
+    with pytest.raises(ParameterError, match="give as many infrared and visible images as fused ones, not 1, 2 and 1"):
         api.evaluate_batch([pair.ir], [pair.ir] * 2, [pair.vis])
     with pytest.warns(UndefinedScoreWarning, match=rf"{pair.vis.name}: scd: undefined"):
         api.evaluate(pair.vis, pair.ir, pair.vis, ["scd"])

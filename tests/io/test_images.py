@@ -74,7 +74,7 @@ def test_grey_tiff_with_alpha() -> None:
         if dtype == np.uint8:
             np.testing.assert_array_equal(images.decode(buffer.getvalue(), "x"), image[..., 0])
         else:
-            with pytest.raises(ImageError, match=r"x\.tif: 16-bit grey TIFF with alpha"):
+            with pytest.raises(ImageError, match=r"x\.tif: 16-bit gray TIFF with alpha"):
                 images.decode(buffer.getvalue(), "x.tif")
 
 
@@ -180,9 +180,9 @@ def test_unreadable(tmp_path: Path) -> None:
         (".png", (0, 2), np.uint8, "is not an image"),
         (".jpg", (2, 2, 4), np.uint8, "alpha"),
         (".bmp", (2, 2, 2), np.uint8, "alpha"),
-        (".pgm", (2, 2, 3), np.uint8, "grey"),
+        (".pgm", (2, 2, 3), np.uint8, "only gray"),
         (".gif", (2, 2), np.uint8, "cannot write .gif"),
-        ("", (2, 2), np.uint8, "without an ending"),
+        ("", (2, 2), np.uint8, "without an extension"),
     ],
 )
 def test_what_a_format_cannot_hold(extension: str, shape: tuple[int, ...], dtype: type, reason: str) -> None:

@@ -86,6 +86,8 @@ def load(source: Source) -> Any:
 def decode(data: bytes, name: str) -> Array:
     """Decode the content of an image file.
 
+    OpenCV's log would repeat on the terminal what the error says, so it is switched off.
+
     Args:
         data: the content.
         name: what an error calls it.
@@ -97,6 +99,7 @@ def decode(data: bytes, name: str) -> Array:
         raise ImageError(f"{name}: the file is empty")
     if data.startswith(_BIGTIFF_MAGIC):
         raise ImageError(f"{name}: BigTIFF is not supported; save it as plain TIFF or PNG")
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         image, kinds, blocks = cv2.imdecodeWithMetadata(np.frombuffer(data, np.uint8), flags=cv2.IMREAD_UNCHANGED)
     except cv2.error:
