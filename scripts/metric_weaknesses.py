@@ -1,8 +1,9 @@
-"""Measure what each metric rewards wrongly: the scores of an average fusion, of it spoilt, and of the sources copied.
-
-Prints a Markdown table of means over the TNO pairs 01 to 20 of IRFUSE_DATA/tno21; the protocol is `canonical`.
+"""Measure what each metric rewards wrongly, and print Markdown.
 
     python scripts/metric_weaknesses.py > docs/metrics/weaknesses.md
+
+The table holds the scores of an average fusion, of the same spoiled in several ways, and of copied sources: means over
+the TNO pairs 01 to 20 of IRFUSE_DATA/tno21, protocol `canonical`.
 """
 
 import os
@@ -28,16 +29,16 @@ Means over {pairs} TNO pairs (01 to 20), protocol `canonical`, rounded to 9 deci
 PyTorch {torch}).
 
 - **average**: half of the infrared and half of the visible image.
-- **noise**: the average with Gaussian noise of 10 grey levels (standard deviation), seed 0.
+- **noise**: the average with Gaussian noise of 10 gray levels (standard deviation), seed 0.
 - **sharpened**: the average plus its difference from its blur (Gaussian, sigma 2), an unsharp mask of amount 1.
-- **negative**: 255 less the average.
-- **flat**: the grey level 128 everywhere.
-- **ir**, **vis**: the infrared or the visible image itself, as if it were the fused one.
+- **negative**: 255 minus the average.
+- **flat**: the gray level 128 everywhere.
+- **ir**, **vis**: the infrared or the visible image, scored as if it were the fused one.
 
-A score in **bold** is better than the average fusion's in the metric's own direction; of `qsf`, the one whose mean is
-nearer to 0. The small figure behind it is the number of pairs where it is better. A dash: undefined, since the fused
-image equals a source or is constant. A metric that is undefined on some pairs is averaged over the others; their number
-stands behind its name.
+A score in **bold** is better than that of the average fusion, in the metric's own direction. For `qsf`, that means a
+mean nearer to 0. The small number after a score counts the pairs where it is better. A dash means undefined, because
+the fused image equals a source or is constant. A metric that is undefined on some pairs is averaged over the others,
+and their number follows its name.
 
 | metric | | average | noise | sharpened | negative | flat | ir | vis |
 |---|---|---|---|---|---|---|---|---|"""
@@ -56,7 +57,8 @@ def loss(metric: MetricInfo, score: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def row(metric: MetricInfo, scores: NDArray[np.float64]) -> str:
-    """Of scores, (pairs, versions); a constant image's may be defined by a rounding error on a few pairs."""
+    """A line of the table, from scores of shape (pairs, versions)."""
+    # On a few pairs, the score of a constant image may be defined only by a rounding error.
     possible = np.isfinite(scores).mean(axis=0) > 0.5
     scores = np.where(possible, scores.round(9) + 0, np.nan)
     defined = np.isfinite(scores[:, possible]).all(axis=1)

@@ -1,20 +1,30 @@
-"""The pages for the metrics name every metric of the code, once, and link to it; other pages say what was measured."""
+"""The documentation agrees with the code: metrics, measured tolerances, links, and the example of a method."""
 
 import re
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
 from irfuse.engines.tolerances import tolerances
+from irfuse.methods.base import Method
 from irfuse.metrics import METRICS, MetricInfo
+from tests.methods import contract
 
-FOLDER = Path(__file__).parents[1] / "docs" / "metrics"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs" / "metrics"
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.md"))}
+PAGES_WITH_LINKS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "perf").glob("*.md")])
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 HEADING = re.compile(r"^## (`(\w+)`: .+)$", re.MULTILINE)
 
 
+FENCES = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
 def anchor(heading: str) -> str:
-    """As GitHub makes it."""
+    """Make the anchor of a heading as GitHub does."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
@@ -39,3 +49,35 @@ def test_tolerances(spec: str) -> None:
     measured = {(t.engine, t.precision): f"{t.psnr}" for t in tolerances() if t.spec == spec}
     ways = (("torch", "bf16"), ("compile", "bf16"), ("openvino", "bf16"), ("torch", "fp16"))
     assert page.count(f"| `{spec}` | {' | '.join(measured[way] for way in ways)} |") == 1
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_LINKS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links(page: Path) -> None:
+    """Every relative link leads to a file, and every anchor to a heading."""
+    for target, section in LINK.findall(FENCES.sub("", page.read_text(encoding="utf-8"))):
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        if section:
+            headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert section in map(anchor, headings), f"{target}#{section}"
+
+
+def test_the_example_of_a_method_keeps_the_contract(real_batch: tuple[Tensor, Tensor]) -> None:
+    (code,) = re.findall(
+        r"^```python\n(.+?class LocalContrast\(Method\).+?)^```$", CONTRIBUTING, re.MULTILINE | re.DOTALL
+    )
+    names: dict[str, type[Method]] = {}
+    exec(compile(code, "local_contrast.py", "exec"), names)
+    method = names["LocalContrast"]().eval()
+    contract.check_any_size(method)
+    for check in (
+        contract.check_shape_and_range,
+        contract.check_batch_equals_single,
+        contract.check_same_image,
+        contract.check_depends_on_both,
+        contract.check_tiled_equals_whole,
+        contract.check_receptive_field,
+        contract.check_deterministic,
+        contract.check_inputs_untouched,
+    ):
+        check(method, real_batch)

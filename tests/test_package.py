@@ -11,7 +11,12 @@ def test_the_wheel_stays_below_12_mb() -> None:
     assert sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file() and path.suffix != ".pyc") < 12e6
 
 
+def test_types_are_shipped() -> None:
+    assert (ROOT / "py.typed").is_file()
+
+
 def test_public_names() -> None:
     assert set(irfuse.__all__) <= set(dir(irfuse))
+    assert {"Evaluator", "Fuser", "Model", "evaluate", "fuse"} <= set(irfuse.__all__)
     for name in irfuse.__all__:
         assert getattr(irfuse, name).__doc__

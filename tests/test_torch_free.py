@@ -44,6 +44,18 @@ def test_import_irfuse_is_light() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+@pytest.mark.parametrize("name", ["Model", "Levels", "Percentiles", "IrfuseError"])
+def test_public_names_without_torch(name: str) -> None:
+    done = python(WITHOUT_TORCH + f"import irfuse; print(irfuse.{name}.__name__)")
+    assert done.stdout.strip() == name, done.stderr
+
+
+@pytest.mark.parametrize("name", ["Evaluator", "Fuser", "evaluate"])
+def test_public_names_that_need_torch(name: str) -> None:
+    done = python(WITHOUT_TORCH + f"import irfuse; irfuse.{name}")
+    assert 'pip install "irfuse[torch]"' in done.stderr.splitlines()[-1]
+
+
 def test_python_call_names_the_missing_package() -> None:
     done = python(WITHOUT_TORCH + "import irfuse; irfuse.fuse")
     assert 'pip install "irfuse[torch]"' in done.stderr.splitlines()[-1]

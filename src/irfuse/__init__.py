@@ -4,7 +4,8 @@
     fused = irfuse.fuse("ir.png", "vis.png", method="res2netfuse")
     scores = irfuse.evaluate("fused.png", "ir.png", "vis.png", ["qabf", "scd"])
 
-The names below are imported when they are first used, so that ``import irfuse`` is fast and needs no PyTorch.
+Each name below is imported when it is first used, so ``import irfuse`` is fast and needs no PyTorch. ``Model``,
+``Levels``, ``Percentiles`` and ``IrfuseError`` work without PyTorch; the others need it.
 """
 
 from importlib import import_module
@@ -19,15 +20,19 @@ if TYPE_CHECKING:
     from irfuse.api import list_methods as list_methods
     from irfuse.api import list_metrics as list_metrics
     from irfuse.api import list_protocols as list_protocols
+    from irfuse.deploy.runtime import Model as Model
     from irfuse.errors import IrfuseError as IrfuseError
+    from irfuse.evaluation.evaluator import Evaluator as Evaluator
     from irfuse.fuser import Fuser as Fuser
     from irfuse.imaging.levels import Levels as Levels
     from irfuse.imaging.levels import Percentiles as Percentiles
 
 _HOMES = {
+    "Evaluator": "irfuse.evaluation.evaluator",
     "Fuser": "irfuse.fuser",
     "IrfuseError": "irfuse.errors",
     "Levels": "irfuse.imaging.levels",
+    "Model": "irfuse.deploy.runtime",
     "Percentiles": "irfuse.imaging.levels",
     "evaluate": "irfuse.api",
     "evaluate_batch": "irfuse.api",
@@ -38,12 +43,14 @@ _HOMES = {
 }
 
 _PACKAGES = ("benchmark",)
-"""Packages that a call of theirs, such as ``irfuse.benchmark.run``, imports."""
+"""Subpackages that are public as they are: ``irfuse.benchmark.run`` needs no import of its own."""
 
 __all__ = [
+    "Evaluator",
     "Fuser",
     "IrfuseError",
     "Levels",
+    "Model",
     "Percentiles",
     "benchmark",
     "evaluate",
