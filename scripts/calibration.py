@@ -1,12 +1,13 @@
 """Compare irfuse's metrics with the toolboxes' own values, and write docs/metrics/calibration.md.
 
-python scripts/calibration.py             # all, and write the table
-python scripts/calibration.py --check     # all, and only say whether they agree
-python scripts/calibration.py --sample    # a fixed sample of 25 triples of VIFB
+    python scripts/calibration.py                compare all values and write the page
+    python scripts/calibration.py --check        compare all values and write nothing
+    python scripts/calibration.py --sample N     compare a fixed sample of VIFB, up to 25 triples, and write nothing
 
-The data lie in the folder that IRFUSE_DATA names.
+IRFUSE_DATA names the folder of the larger data.
 """
 
+import argparse
 import csv
 import math
 import os
@@ -70,11 +71,12 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def vifb(sample: bool) -> Iterator[Comparison]:
+def vifb(sample: int | None) -> Iterator[Comparison]:
     rows = read(DATA / "vifb_metrics.csv")
     names = sorted({(row["method"], row["pair"]) for row in rows})
-    # Each method once, with another pair each time.
-    names = [name for k, name in enumerate(names) if k // 7 % 7 == k % 7] if sample else names
+    if sample is not None:
+        # Each method once, with another pair each time.
+        names = [name for k, name in enumerate(names) if k // 7 % 7 == k % 7][:sample]
     fused, ir, vis = DATA / "vifb_fused", DATA / "vifb" / "ir", DATA / "vifb" / "vis"
     triples = [Triple(f"{m}/{p}", *(folder / f"{p}.jpg" for folder in (fused / m, ir, vis))) for m, p in names]
     scores = run(triples, "vifb", None)
@@ -155,10 +157,13 @@ with up to seven fused images each.
 
 
 def main() -> None:
-    sample = "--sample" in sys.argv
-    comparisons = list(vifb(sample)) + ([] if sample else list(golden()))
+    parser = argparse.ArgumentParser(description="Compare irfuse's metrics with the toolboxes' own values.")
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    parser.add_argument("--sample", type=int, metavar="N", help="only so many triples of VIFB; write nothing")
+    given = parser.parse_args()
+    comparisons = list(vifb(given.sample)) + ([] if given.sample else list(golden()))
     wrong = [comparison for comparison in comparisons if not (comparison.agrees or comparison.excused)]
-    if not sample and "--check" not in sys.argv:
+    if not (given.sample or given.check):
         PAGE.write_text("\n".join(page(comparisons)) + "\n")
     for c in wrong:
         print(f"{c.protocol} {c.metric} {c.triple}: {c.ours:.10g}, official {c.official:.10g}, error {c.error:.1e}")

@@ -38,3 +38,16 @@ def test_other_devices_compute_in_float32_alone() -> None:
         False,
         False,
     ]
+
+
+@pytest.mark.gpu
+def test_a_gpu_tells_its_memory_and_its_name(gpu: torch.device) -> None:
+    free = devices.free_memory(gpu)
+    assert free is not None
+    held = torch.ones(1 << 24, device=gpu)
+    less = devices.free_memory(gpu)
+    assert less is not None
+    if gpu.type == "cuda":
+        assert free - less == held.numel() * held.element_size()
+    assert devices.machine(gpu)
+    assert devices.resolve("auto").type == gpu.type
