@@ -1,8 +1,9 @@
-"""Measure what each metric rewards wrongly: the scores of an average fusion, of it spoilt, and of the sources copied.
-
-Prints a Markdown table of means over the TNO pairs 01 to 20 of IRFUSE_DATA/tno21; the protocol is `canonical`.
+"""Measure what each metric rewards wrongly, and print Markdown.
 
     python scripts/metric_weaknesses.py > docs/metrics/weaknesses.md
+
+The table holds the scores of an average fusion, of the same spoiled in several ways, and of copied sources: means over
+the TNO pairs 01 to 20 of IRFUSE_DATA/tno21, protocol `canonical`.
 """
 
 import os
@@ -56,7 +57,8 @@ def loss(metric: MetricInfo, score: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def row(metric: MetricInfo, scores: NDArray[np.float64]) -> str:
-    """Of scores, (pairs, versions); a constant image's may be defined by a rounding error on a few pairs."""
+    """A line of the table, from scores of shape (pairs, versions)."""
+    # On a few pairs, the score of a constant image may be defined only by a rounding error.
     possible = np.isfinite(scores).mean(axis=0) > 0.5
     scores = np.where(possible, scores.round(9) + 0, np.nan)
     defined = np.isfinite(scores[:, possible]).all(axis=1)
