@@ -3,9 +3,9 @@
 #
 #     scripts/on_gpu.sh [--device cuda|cpu] [--trial]
 #
-# The folder is $OUT, by default runs/gpu: summary.md says what ran; machine.md describes the machine; tests.log,
-# methods.md, compiled.md, training.md and folder.md hold the results; methods.log shows how far methods.md came. A part that fails or runs out of time does not
-# stop the others. The exit status is 1 if any part failed.
+# The folder is $OUT, by default runs/gpu. summary.md says what ran; machine.md describes the machine; tests.log,
+# methods.md, compiled.md, training.md and folder.md hold the results; methods.log shows how far the methods came.
+# A part that fails or runs out of time does not stop the others. The exit status is 1 if any part failed.
 #
 # It uses the first Python that has all packages: $PYTHON, .venv, or python3. If none does, it makes .venv-gpu from PyPI.
 # On a machine without a network, put wheels of what is missing into the folder .whl beforehand.
@@ -22,6 +22,10 @@ while [ $# -gt 0 ]; do
         *) echo "usage: scripts/on_gpu.sh [--device cuda|cpu] [--trial]" >&2; exit 2 ;;
     esac
 done
+if [ "$device" = cuda ] && ! nvidia-smi >/dev/null 2>&1; then
+    echo "this machine has no NVIDIA GPU; to try the script out: scripts/on_gpu.sh --device cpu --trial" >&2
+    exit 2
+fi
 out=${OUT:-runs/gpu}
 mkdir -p "$out"
 out=$(realpath "$out")
@@ -105,12 +109,16 @@ if [ -n "$trial" ]; then only=(-k "not nst and not resnet152"); else only=(); fi
 part "tests" 90 tests.log "$python" -m pytest -q -p no:cacheprovider -o filterwarnings=default -m "gpu and not slow" \
     --continue-on-collection-errors --durations=10 "${only[@]}" "${files[@]}"
 
-if [ -n "$trial" ]; then small=64x64 large=96x64 batch=2; else small=640x480 large=1280x1024 batch=16; fi
+if [ -n "$trial" ]; then
+    small=64x64 large=96x64 batch=2 steps=2 pairs=3
+else
+    small=640x480 large=1280x1024 batch=16 steps=50 pairs=100
+fi
 methods=("$python" perf/methods.py --device "$device" --turns 1 --output "$out/methods.md" $trial --tile 4096)
 part "methods, batch 1" 90 methods.log "${methods[@]}" --engine torch --others --size "$small" --size "$large"
 part "methods, batch $batch" 50 methods.log "${methods[@]}" --engine torch --batch "$batch" --size "$small"
-part "training" 40 training.md "$python" perf/training.py --device "$device" $trial --steps "$([ "$trial" ] && echo 2 || echo 50)"
-part "folder" 30 folder.md "$python" perf/folder.py --device "$device" $trial --pairs "$([ "$trial" ] && echo 3 || echo 100)"
+part "training" 40 training.md "$python" perf/training.py --device "$device" $trial --steps "$steps"
+part "folder" 30 folder.md "$python" perf/folder.py --device "$device" $trial --pairs "$pairs"
 part "methods, compiled" 40 compiled.md "$python" perf/methods.py --device "$device" --turns 1 --print $trial \
     --engine compile --method encoder-decoder --size "$small"
 
