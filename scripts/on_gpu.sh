@@ -7,7 +7,7 @@
 # methods.md, compiled.md, training.md and folder.md hold the results; methods.log shows how far the methods came.
 # A part that fails or runs out of time does not stop the others. The exit status is 1 if any part failed.
 #
-# It uses the first Python that has all packages: $PYTHON, .venv, or python3. If none does, it makes .venv-gpu from PyPI.
+# It uses the first Python with all packages: $PYTHON, .venv, or python3. If none has them, it makes .venv-gpu from PyPI.
 # On a machine without a network, put wheels of what is missing into the folder .whl beforehand.
 #
 # `--device cpu --trial` tries every part on a machine without a GPU, with tiny sizes.
