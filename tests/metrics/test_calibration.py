@@ -17,6 +17,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "calibration.py"
             marks=pytest.mark.slow,
         ),
     ],
+    ids=["one", "all"],
 )
 def test_a_sample_of_vifb(triples: str, said: str, data: Path) -> None:
     command = [sys.executable, SCRIPT, "--sample", triples]
