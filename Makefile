@@ -1,17 +1,22 @@
-# Everything that a machine with only Python and make needs: `make demo`, `make test`, `make lint`.
+# All that it takes is Python and make: `make demo`, `make test`, `make lint`; `make test-all` is what CI runs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: demo test lint install clean
+.PHONY: demo test test-all lint install clean
 
 demo: install
 	$(BIN)/irfuse demo
 
-# One thread a worker: two workers with two threads each hinder one another on two cores.
+# One thread for each of two workers: with more threads than cores, they get in each other's way.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -q
+
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -q
+	$(PYTEST) -m "not slow"
+
+test-all: install
+	$(PYTEST) --durations=15
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,10 +1,9 @@
-"""Time `irfuse fuse` on a folder, beside what its network and its codecs alone would allow, and print Markdown.
+"""Time `irfuse fuse` on a folder beside the most that its network and its codecs allow, and print Markdown.
 
-python perf/folder.py [--method METHOD] [--device DEVICE] [--pairs N]
+    python perf/folder.py [--method METHOD] [--device DEVICE] [--pairs N] [--trial]
 
-The pairs are the two samples in colour, 640x480, over and over. What the network and the codecs take is measured alone,
-before each of some runs: their processor seconds, shared among the cores, and on a GPU the time of the network itself.
-The figures are medians.
+The folder repeats the two samples in color, 640x480. Each round first measures the network and the codecs by
+themselves: their processor seconds, and for the network also the elapsed time. The figures are medians over the rounds.
 """
 
 import argparse
@@ -26,23 +25,23 @@ from irfuse.io import images
 from irfuse.io.pairs import Pair, find
 from irfuse.pipelines import folder
 
-ALONE = 30
-"""Runs of what is measured alone."""
+RUNS = 30
+"""Runs of each part that is measured by itself."""
 ROUNDS = 5
 
 
 @dataclass(frozen=True)
 class Seconds:
-    """What one round measured, in seconds.
+    """The result of one round, in seconds.
 
     Attributes:
-        network, colour, decoding, encoding: the processor's for a pair; colour is all that the Fuser does beside.
-        alone: the network's for a pair.
-        folder: those of the whole folder.
+        network, color, decoding, encoding: processor time per pair; color is everything else that the Fuser does.
+        alone: elapsed time of the network per pair.
+        folder: elapsed time of the whole folder.
     """
 
     network: float
-    colour: float
+    color: float
     decoding: float
     encoding: float
     alone: float
@@ -50,7 +49,7 @@ class Seconds:
 
 
 def folder_of(count: int, folder: Path) -> tuple[Pair, ...]:
-    """So many pairs in a new folder."""
+    """Write this many pairs into an empty folder."""
     sources = [pair for pair in samples.pairs() if pair.name.startswith("msrs")]
     for name in ("ir", "vis"):
         (folder / name).mkdir()
@@ -61,25 +60,26 @@ def folder_of(count: int, folder: Path) -> tuple[Pair, ...]:
     return find(folder).pairs
 
 
-def spent(function: Callable[[], object]) -> tuple[float, float]:
-    """The processor seconds and the seconds that a run takes, after some that do not count."""
-    for _ in range(ALONE):
-        # The threads of what ran before are awake for a while, and their time is not this function's.
+def spent(function: Callable[[], object], runs: int) -> tuple[float, float]:
+    """The processor seconds and the elapsed seconds of a run, after as many runs that do not count."""
+    for _ in range(runs):
+        # The threads of the function before stay awake for a while, and would count as this one's.
         function()
     start, processors = time.perf_counter(), time.process_time()
-    for _ in range(ALONE):
+    for _ in range(runs):
         function()
-    return (time.process_time() - processors) / ALONE, (time.perf_counter() - start) / ALONE
+    return (time.process_time() - processors) / runs, (time.perf_counter() - start) / runs
 
 
-def measure(fuser: Fuser, pairs: Sequence[Pair], output: Path) -> Seconds:
+def measure(fuser: Fuser, pairs: Sequence[Pair], output: Path, runs: int) -> Seconds:
+    """Measure every part by itself, `runs` times, and then the folder."""
     ir, vis = images.read(pairs[0].ir), images.read(pairs[0].vis)
     fused = fuser(ir, vis)
     planes = torch.rand(1, 1, *ir.shape[:2], device=fuser.device)
-    network, alone = spent(lambda: fuser(planes, planes).cpu())
-    whole, _ = spent(lambda: fuser(ir, vis))
-    decoding, _ = spent(lambda: (images.read(pairs[0].ir), images.read(pairs[0].vis)))
-    encoding, _ = spent(lambda: images.encode(fused, ".png"))
+    network, alone = spent(lambda: fuser(planes, planes).cpu(), runs)
+    whole, _ = spent(lambda: fuser(ir, vis), runs)
+    decoding, _ = spent(lambda: (images.read(pairs[0].ir), images.read(pairs[0].vis)), runs)
+    encoding, _ = spent(lambda: images.encode(fused, ".png"), runs)
     start = time.perf_counter()
     report = folder.run(pairs, output, fuser)
     seconds = time.perf_counter() - start
@@ -92,17 +92,19 @@ def main() -> None:
     parser.add_argument("--method", default="encoder-decoder")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--pairs", type=int, default=200)
+    parser.add_argument("--trial", action="store_true", help="only see whether everything runs, once")
     given = parser.parse_args()
+    rounds_of, runs = (1, 1) if given.trial else (ROUNDS, RUNS)
     fuser = Fuser(given.method, device=given.device)
     with tempfile.TemporaryDirectory() as name:
         pairs = folder_of(given.pairs, Path(name))
-        rounds = [measure(fuser, pairs, Path(name) / "fused") for _ in range(ROUNDS)]
+        rounds = [measure(fuser, pairs, Path(name) / "fused", runs) for _ in range(rounds_of)]
     used = f"{fuser.choice.engine}, {fuser.choice.precision}"
     print(f"{date.today()}, {machine(fuser.device)}: `{given.method}` ({used}),")
-    print(f"{len(pairs)} pairs of 640x480 in colour, PNG to PNG, {ROUNDS} times.\n")
+    print(f"{len(pairs)} pairs of 640x480 in color, PNG to PNG, {rounds_of} times.\n")
     print("| | processor ms a pair |\n|---|---:|")
     print(f"| the network | {1000 * median(r.network for r in rounds):.1f} |")
-    print(f"| colour and the rest of the Fuser | {1000 * median(r.colour for r in rounds):.1f} |")
+    print(f"| color and the rest of the Fuser | {1000 * median(r.color for r in rounds):.1f} |")
     print(f"| decoding | {1000 * median(r.decoding for r in rounds):.1f} |")
     print(f"| encoding | {1000 * median(r.encoding for r in rounds):.1f} |")
     rates = [len(pairs) / r.folder for r in rounds]

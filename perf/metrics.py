@@ -1,4 +1,4 @@
-"""Time every metric on a grey 1024x768 triple in double precision, beside what people use, and print Markdown.
+"""Time every metric on a gray 1024x768 triple in double precision beside other libraries, and print Markdown.
 
 python perf/metrics.py > perf/metrics.md
 """
@@ -6,7 +6,6 @@ python perf/metrics.py > perf/metrics.md
 import platform
 import resource
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from datetime import date
@@ -21,6 +20,7 @@ from skimage.metrics import structural_similarity
 from sklearn.metrics import mutual_info_score
 from torchmetrics.functional.image import visual_information_fidelity
 
+from commit import commit
 from irfuse import samples
 from irfuse.evaluation.evaluator import Evaluator
 from irfuse.io import images
@@ -34,14 +34,14 @@ Triple = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def triple() -> Triple:
-    """A sample pair and its mean, enlarged."""
+    """The mean of a sample pair, and the pair, enlarged to 1024x768."""
     pair = next(pair for pair in samples.pairs() if pair.name == "tno_16")
     ir, vis = (cv2.resize(images.read(path), SIZE, interpolation=cv2.INTER_CUBIC) for path in (pair.ir, pair.vis))
     return ((ir.astype(int) + vis + 1) // 2).astype(np.uint8), ir, vis
 
 
 def milliseconds(function: Callable[[], object]) -> float:
-    """The median of some runs, after one that does not count."""
+    """The median time of a run, in milliseconds, after one that does not count."""
     function()
     times = []
     for _ in range(RUNS):
@@ -52,7 +52,7 @@ def milliseconds(function: Callable[[], object]) -> float:
 
 
 def others(fused: NDArray[np.uint8], *sources: NDArray[np.uint8]) -> dict[str, tuple[str, Callable[[], object]]]:
-    """What people use for the same number, on both sources."""
+    """By metric, another library and its computation of the same number for both sources."""
     f, *s = (torch.from_numpy(image.astype(float))[None, None] for image in (fused, *sources))
     gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
     return {
@@ -69,12 +69,11 @@ def others(fused: NDArray[np.uint8], *sources: NDArray[np.uint8]) -> dict[str, t
 
 def main() -> None:
     example = triple()
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     print(f"""# Speed of the metrics
 
-Grey images of {SIZE[0]}x{SIZE[1]}, double precision, the median of {RUNS} runs after a first one, in milliseconds,
+Gray images of {SIZE[0]}x{SIZE[1]}, double precision, the median of {RUNS} runs after a first one, in milliseconds,
 from arrays to a number (checks and rounding included). Printed by `python perf/metrics.py` on {date.today()}:
-{platform.machine()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}, commit {commit.stdout.strip()}.
+{platform.machine()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}, commit {commit()}.
 
 | metric | irfuse | goal | another library | |
 |---|---:|---:|---|---:|""")

@@ -1,8 +1,8 @@
-"""Each network method as one would write it down from its paper: what the speed of irfuse is compared with.
+"""Each network method as one would write it down from its paper: the baseline that irfuse's speed is compared with.
 
 Eager float32 PyTorch in inference mode, contiguous tensors in and out, one pair, all threads. The networks are plain
-modules with the weights that irfuse ships, and do nothing for speed. They were committed before anything here was made
-faster and are not changed since; `tests/test_straightforward.py` says that they give what irfuse gives.
+modules with the weights that irfuse ships, and do nothing for speed. They were committed before any optimization and
+have not changed since. `tests/perf/test_straightforward.py` checks that they give what irfuse gives.
 """
 
 from collections.abc import Callable

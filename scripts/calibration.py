@@ -1,20 +1,21 @@
 """Compare irfuse's metrics with the toolboxes' own values, and write docs/metrics/calibration.md.
 
-python scripts/calibration.py             # all, and write the table
-python scripts/calibration.py --check     # all, and only say whether they agree
-python scripts/calibration.py --sample    # a fixed sample of 25 triples of VIFB
+    python scripts/calibration.py                compare all values and write the page
+    python scripts/calibration.py --check        compare all values and write nothing
+    python scripts/calibration.py --sample N     compare a fixed sample of VIFB, up to 25 triples, and write nothing
 
-The data lie in the folder that IRFUSE_DATA names.
+IRFUSE_DATA names the folder of the larger data.
 """
 
+import argparse
 import csv
 import math
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from compare import data_folder
 from irfuse.device import cores
 from irfuse.evaluation import batch
 from irfuse.evaluation.batch import Triple
@@ -22,7 +23,6 @@ from irfuse.evaluation.evaluator import Evaluator
 from irfuse.metrics.protocols import find
 
 ROOT = Path(__file__).parent.parent
-DATA = Path(os.environ.get("IRFUSE_DATA") or sys.exit("IRFUSE_DATA must name the folder of the larger data"))
 PAGE = ROOT / "docs" / "metrics" / "calibration.md"
 VIFB_METRICS = {
     "Avg_gradient": "ag",
@@ -70,12 +70,13 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def vifb(sample: bool) -> Iterator[Comparison]:
-    rows = read(DATA / "vifb_metrics.csv")
+def vifb(data: Path, sample: int | None) -> Iterator[Comparison]:
+    rows = read(data / "vifb_metrics.csv")
     names = sorted({(row["method"], row["pair"]) for row in rows})
-    # Each method once, with another pair each time.
-    names = [name for k, name in enumerate(names) if k // 7 % 7 == k % 7] if sample else names
-    fused, ir, vis = DATA / "vifb_fused", DATA / "vifb" / "ir", DATA / "vifb" / "vis"
+    if sample is not None:
+        # Each method once, with another pair each time.
+        names = [name for k, name in enumerate(names) if k // 7 % 7 == k % 7][:sample]
+    fused, ir, vis = data / "vifb_fused", data / "vifb" / "ir", data / "vifb" / "vis"
     triples = [Triple(f"{m}/{p}", *(folder / f"{p}.jpg" for folder in (fused / m, ir, vis))) for m, p in names]
     scores = run(triples, "vifb", None)
     for row in rows:
@@ -85,12 +86,16 @@ def vifb(sample: bool) -> Iterator[Comparison]:
             yield Comparison("vifb", metric, name, float(row["value"]), scores[name][metric], tolerance)
 
 
-def golden() -> Iterator[Comparison]:
+def golden(data: Path) -> Iterator[Comparison]:
     official = {
         (row["pair"], row["fused"], row["implementation"], row["metric"]): float(row["value"])
-        for row in read(DATA / "golden_metrics.csv")
+        for row in read(data / "golden_metrics.csv")
     }
     names = sorted({key[:2] for key in official})
+
+    def image(pair: str, role: str) -> Path:
+        return data / "golden" / f"{pair}_{role}.png"
+
     triples = [Triple("/".join(name), *(image(name[0], role) for role in (name[1], "ir", "vis"))) for name in names]
     readings = read(ROOT / "tests" / "metrics" / "references.csv")
     for protocol in dict.fromkeys(reading["protocol"] for reading in readings):
@@ -103,10 +108,6 @@ def golden() -> Iterator[Comparison]:
                     ours = scores["/".join(name)][reading["metric"]]
                     tolerance = find(protocol).readings[reading["metric"]].tolerance
                     yield Comparison(protocol, reading["metric"], "/".join(name), value, ours, tolerance)
-
-
-def image(pair: str, role: str) -> Path:
-    return DATA / "golden" / f"{pair}_{role}.png"
 
 
 def run(triples: list[Triple], protocol: str, metrics: list[str] | None) -> dict[str, dict[str, float]]:
@@ -155,10 +156,14 @@ with up to seven fused images each.
 
 
 def main() -> None:
-    sample = "--sample" in sys.argv
-    comparisons = list(vifb(sample)) + ([] if sample else list(golden()))
+    parser = argparse.ArgumentParser(description="Compare irfuse's metrics with the toolboxes' own values.")
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    parser.add_argument("--sample", type=int, metavar="N", help="only so many triples of VIFB; write nothing")
+    given = parser.parse_args()
+    data = data_folder()
+    comparisons = list(vifb(data, given.sample)) + ([] if given.sample else list(golden(data)))
     wrong = [comparison for comparison in comparisons if not (comparison.agrees or comparison.excused)]
-    if not sample and "--check" not in sys.argv:
+    if not (given.sample or given.check):
         PAGE.write_text("\n".join(page(comparisons)) + "\n")
     for c in wrong:
         print(f"{c.protocol} {c.metric} {c.triple}: {c.ours:.10g}, official {c.official:.10g}, error {c.error:.1e}")

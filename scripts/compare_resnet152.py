@@ -1,104 +1,105 @@
-"""Compare `resnet152` with the paper and with the authors' own results on TNO, and print Markdown.
+"""Compare `resnet152` with its authors' own results on TNO, and print Markdown.
 
-python scripts/compare_resnet152.py [PICTURES]      also shows the weights as pictures in the folder PICTURES
+    python scripts/compare_resnet152.py                        print the scores that docs/methods/resnet152.md shows
+    python scripts/compare_resnet152.py --pictures FOLDER      write the page's picture of weights and results
 
 IRFUSE_DATA names the folder of the larger data, and IRFUSE_WEIGHTS that of ResNet-50's weights: the page's figures are
-those of resnet50_msra_bgr255.safetensors, layout `msra`.
+those of resnet50_msra_bgr255.safetensors, layout `msra`. The tables with the paper's own figures come from
+`irfuse reproduce`.
 """
 
-import csv
-import os
-import sys
+import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import torch
 
+from compare import Sources, data_folder, mean_scores, read
 from irfuse import backbones
 from irfuse.backbones.resnet import ResNet
-from irfuse.device import cores
-from irfuse.evaluation.batch import Triple, run
-from irfuse.evaluation.evaluator import Evaluator
 from irfuse.fuser import Fuser
 from irfuse.imaging import sheet
 from irfuse.io import images
 from irfuse.methods import resnet152
 from irfuse.methods.resnet152 import ResNet152
 
-NAMES = [f"{number:02d}" for number in range(1, 22)]
-OF_THE_PAPER = {"a": "01", "b": "12", "c": "13", "d": "16", "e": "08"}
 AUTHORS = "authors' own run"
-PAPER_METRICS = {
-    "FMI_pixel": "fmi_edge",
-    "FMI_dct": "fmi_dct",
-    "FMI_w": "fmi_wavelet",
-    "Nabf": "nabf",
-    "SSIM": "ssim",
-}
-METRICS = ["qabf", "fmi_edge", "fmi_dct", "fmi_wavelet", "nabf", "scd", "ssim_a", "ms_ssim", "ssim"]
+METRICS = ("qabf", "fmi_edge", "fmi_dct", "fmi_wavelet", "nabf", "scd", "ssim_a", "ms_ssim", "ssim")
 VARIANTS = {variant: f"resnet152:variant={variant},backbone=resnet50" for variant in ("paper", "code")}
+SHOWN = ("01", "13", "16")
+
+Results = Mapping[str, images.Array]
+"""The fused image of each pair, by its name."""
 
 
-def main() -> None:
-    data = Path(os.environ.get("IRFUSE_DATA") or sys.exit("IRFUSE_DATA must name the folder of the larger data"))
-    pairs = {name: [images.read(data / "tno21" / role / f"{name}.png") for role in ("ir", "vis")] for name in NAMES}
-    fused = {AUTHORS: {name: images.read(data / "resnet152_authors" / f"{name}.png") for name in NAMES}}
-    for variant, spec in VARIANTS.items():
-        fuser = Fuser(spec, engine="torch", precision="fp32")
-        fused[f"`variant={variant}`"] = {name: fuser(*pairs[name]) for name in NAMES}
-        print(f"`variant={variant}` has ResNet-50's weights of layout `{fuser.method.network.layout}`.\n")
-    scores = {}
-    for who, results in fused.items():
-        triples = [Triple(name, results[name], *pairs[name]) for name in NAMES]
-        scores[who] = {outcome.name: outcome.scores for outcome in run(triples, Evaluator(METRICS, "li"), jobs=cores())}
+def fuse(fuser: Fuser, sources: Sources) -> Results:
+    return {name: fuser(*pair) for name, pair in sources.items()}
 
-    print("| mean over 21 pairs, `li` | PSNR to the authors' |" + "".join(f" `{metric}` |" for metric in METRICS))
-    print("|---|" + "---:|" * (1 + len(METRICS)))
-    for who, rows in scores.items():
-        closeness = "" if who == AUTHORS else likeness(fused[who], fused[AUTHORS])
-        means = (np.mean([row[metric] for row in rows.values()]) for metric in METRICS)
-        print(f"| {who} | {closeness} |" + "".join(f" {mean:.4f} |" for mean in means))
 
+def authors_results(sources: Sources) -> Results:
+    return {name: images.read(data_folder() / "resnet152_authors" / f"{name}.png") for name in sources}
+
+
+def variant_fusers() -> dict[str, Fuser]:
+    return {variant: Fuser(spec, engine="torch", precision="fp32") for variant, spec in VARIANTS.items()}
+
+
+def untrained() -> Fuser:
+    """The code variant with a ResNet-50 that nobody trained."""
     torch.manual_seed(0)
     network = backbones.Backbone(ResNet(50, variant="v1", eps=1e-3), backbones.MSRA, "untrained")
     with mock.patch.object(resnet152, "pretrained", lambda name: network):
-        fuser = Fuser(ResNet152(variant="code", backbone="resnet50"))
-    untrained = {name: fuser(*pairs[name]) for name in NAMES}
-    print(f"\nWith an untrained ResNet-50, `variant=code`: {likeness(untrained, fused[AUTHORS])}.")
-
-    with (data.parent / "papers.csv").open() as file:
-        table = [row for row in csv.DictReader(file) if row["method"] == "resnet152" and row["row"] == "proposed"]
-    print("\n| image | |" + "".join(f" {metric} |" for metric in PAPER_METRICS) + "\n|---|---|" + "---:|" * 5)
-    for letter, name in OF_THE_PAPER.items():
-        printed = {row["metric"]: row["value"] for row in table if row["data"] == f"{letter} (TNO {name})"}
-        print(f"| {letter} (TNO {name}) | paper |" + "".join(f" {printed.get(m, '')} |" for m in PAPER_METRICS))
-        for who, rows in scores.items():
-            print(f"| | {who} |" + "".join(f" {rows[name][ours]:.4f} |" for ours in PAPER_METRICS.values()))
-    if len(sys.argv) > 1:
-        show(Path(sys.argv[1]), pairs, fused)
+        return Fuser(ResNet152(variant="code", backbone="resnet50"))
 
 
-def likeness(results: dict[str, images.Array], others: dict[str, images.Array]) -> str:
+def likeness(results: Results, others: Results) -> str:
     """The PSNR between images, in words."""
-    errors = [np.square(results[name].astype(float) - others[name]).mean() for name in NAMES]
+    errors = [np.square(image.astype(float) - others[name]).mean() for name, image in results.items()]
     psnr = [10 * np.log10(255**2 / error) for error in errors]
     return f"{np.mean(psnr):.1f} dB (least {min(psnr):.1f}, most {max(psnr):.1f})"
 
 
-def show(folder: Path, pairs: dict[str, list[images.Array]], fused: dict[str, dict[str, images.Array]]) -> None:
+def print_scores(sources: Sources) -> None:
+    theirs = authors_results(sources)
+    rows = [(AUTHORS, theirs, "")]
+    for variant, fuser in variant_fusers().items():
+        print(f"`variant={variant}` has ResNet-50's weights of layout `{fuser.method.network.layout}`.\n")
+        results = fuse(fuser, sources)
+        rows.append((f"`variant={variant}`", results, likeness(results, theirs)))
+    print(f"| mean over {len(sources)} pairs, `li` | PSNR to the authors' | {' | '.join(f'`{m}`' for m in METRICS)} |")
+    print(f"|---|{'---:|' * (1 + len(METRICS))}")
+    for name, results, closeness in rows:
+        means = mean_scores(results, sources, [(metric, "li") for metric in METRICS])
+        print(f"| {name} | {closeness} | {' | '.join(f'{mean:.4f}' for mean in means.values())} |")
+    print(f"\nWith an untrained ResNet-50, `variant=code`: {likeness(fuse(untrained(), sources), theirs)}.")
+
+
+def picture(sources: Sources) -> images.Array:
+    fusers = variant_fusers()
     rows = []
-    for name in ("01", "13", "16"):
-        row = [*pairs[name]]
-        batch = [torch.from_numpy(image / np.float32(255))[None, None] for image in pairs[name]]
-        for variant in VARIANTS:
+    for name in SHOWN:
+        row = [*sources[name]]
+        batch = [torch.from_numpy(image / np.float32(255))[None, None] for image in sources[name]]
+        for variant, fuser in fusers.items():
             with torch.no_grad():
                 weight, _ = ResNet152(variant=variant, backbone="resnet50").weights(*batch)
-            row += [np.rint(weight[0, 0].numpy() * 255).astype(np.uint8), fused[f"`variant={variant}`"][name]]
-        rows.append([*row, fused[AUTHORS][name]])
-    titles = ["infrared", "visible"]
-    titles += [title for variant in VARIANTS for title in (f"{variant}: weight of infrared", f"{variant}: fused")]
-    images.write(folder / "resnet152.jpg", sheet.comparison(rows, [*titles, AUTHORS], width=260))
+            row += [np.rint(weight[0, 0].numpy() * 255).astype(np.uint8), fuser(*sources[name])]
+        rows.append([*row, authors_results({name: sources[name]})[name]])
+    titles = [title for variant in VARIANTS for title in (f"{variant}: weight of infrared", f"{variant}: fused")]
+    return sheet.comparison(rows, ["infrared", "visible", *titles, AUTHORS], width=260)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Compare resnet152 with its authors' own results on TNO.")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="write the picture and score nothing")
+    given = parser.parse_args()
+    sources = read(data_folder() / "tno21")
+    if given.pictures:
+        images.write(given.pictures / "resnet152.jpg", picture(sources))
+    else:
+        print_scores(sources)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Make the weights file of the first block that ships, from the whole ResNet-50 with the MSRA weights.
+"""Make the weights file of ResNet-50's first block, which ships, from the whole network with the MSRA weights.
 
-Folds what images are fed through (RGB in [0, 1] to BGR in [0, 255] minus the mean), the convolution and the batch
-normalisation into one convolution, in float64.
+The preprocessing (RGB in [0, 1] to BGR in [0, 255] minus the mean), the convolution and the batch normalization become
+one convolution, computed in float64.
 
     python scripts/first_block.py FOLDER/resnet50_msra_bgr255.safetensors \\
         src/irfuse/weights/resnet50-msra-first-block-v1.safetensors
@@ -18,8 +18,8 @@ from irfuse.backbones import MSRA, first_block
 from irfuse.io.files import sha256
 from irfuse.weights import fetch
 
-# Of the batch normalisation in the networks of the ResNet paper.
 EPS = 1e-3
+"""Of the batch normalization in the networks of the ResNet paper."""
 INPUT = (
     "RGB in [0, 1]; minus `mean`, then padded by 3 zeros, then convolved by `conv.weight`, plus `conv.bias`: the "
     "response after bn1, before the ReLU"

@@ -1,8 +1,8 @@
-"""Print what `encoder-decoder` makes of flat pairs: the band at the border, and the grid within, in grey levels.
+"""Print what `encoder-decoder` makes of flat pairs: the band along each side and the grid inside, in gray levels.
 
-python scripts/flat_pairs.py
+    python scripts/flat_pairs.py
 
-The band is the mean of the rows, or columns, at some distances from a side, less that of the middle.
+The band is the mean of a row, or a column, at a distance from the side, minus the mean of the middle.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ HEIGHT, WIDTH = 480, 640
 PAIRS = ((0, 255), (255, 0), (30, 220), (128, 128))
 DISTANCES = (0, 8, 16, 32, 48, 64)
 MIDDLE = 160
-"""How far from the sides the middle begins; further than an output pixel sees."""
+"""Where the middle begins, in pixels from each side: farther than an output pixel sees."""
 
 
 def main() -> None:

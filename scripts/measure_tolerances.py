@@ -1,9 +1,9 @@
-"""Compare each engine and precision with float32 PyTorch on the sample pairs, and write the table that `auto` goes by.
+"""Compare each engine and precision with float32 PyTorch on the sample pairs, and write the table that `auto` uses.
 
-python scripts/measure_tolerances.py
+    python scripts/measure_tolerances.py
 
 It writes src/irfuse/engines/tolerances.toml. Half precision on a GPU is measured on the CPU, whose sums are at least
-as exact. Run it on a CPU that computes in bfloat16 itself; it takes minutes, most of them for the compiler.
+as exact. The script needs a CPU that computes in bfloat16, and takes minutes, mostly for the compiler.
 """
 
 import math
@@ -67,7 +67,7 @@ def main() -> None:
             errors = [(engine(*pair) - fused).double() for pair, fused in zip(pairs, expected, strict=True)]
             psnr = -10 * math.log10(max(float(error.square().mean()) for error in errors))
             difference = max(float(error.abs().max()) for error in errors)
-            # In grey levels, of the even rows and of the odd ones: what is systematic shows there.
+            # Mean errors of the even and of the odd rows, in gray levels: they show what is systematic.
             even, odd = (255 * fmean(float(error[:, :, row::2].mean()) for error in errors) for row in (0, 1))
             systematic = f"even rows {even:+.3f}, odd rows {odd:+.3f}"
             print(spec, name, precision, f"{psnr:.1f} dB, {difference:.2g}, {systematic}", flush=True)
@@ -78,7 +78,7 @@ def main() -> None:
                 f'weights_sha256 = "{facts(method, spec)["weights_sha256"]}"',
                 f'engine = "{name}"',
                 f'precision = "{precision}"',
-                # Rounded to what is worse.
+                # Rounded to the worse side.
                 f"psnr = {math.floor(10 * psnr) / 10}",
                 f"difference = {math.ceil(1e7 * difference) / 1e7:.7f}",
             ]

@@ -1,4 +1,4 @@
-"""Make the README's picture: the sample pairs, fused by the default method, side by side.
+"""Make the README's picture: the sample pairs and their results by `res2netfuse`, side by side.
 
 python scripts/readme_picture.py
 """

@@ -61,6 +61,15 @@ def supplied_weights() -> Path:
     return Path(os.environ["IRFUSE_WEIGHTS"])
 
 
+@pytest.fixture(scope="session")
+def gpu() -> torch.device:
+    """The GPU, for tests that skip without one; IRFUSE_GPU_DEVICE=cpu puts the CPU in its place."""
+    device = torch.device(os.environ.get("IRFUSE_GPU_DEVICE", "cuda"))
+    if device.type == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    return device
+
+
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run `irfuse` with arguments; gives exit status, standard output and standard error."""

@@ -58,3 +58,16 @@ def test_a_gpu_that_rounds_float32_is_noticed(monkeypatch: pytest.MonkeyPatch) -
     finally:
         for kind, precision in zip(kinds, before, strict=True):
             kind.fp32_precision = precision
+
+
+@pytest.mark.gpu
+def test_a_gpu_tells_its_memory_and_its_name(gpu: torch.device) -> None:
+    free = devices.free_memory(gpu)
+    assert free is not None
+    held = torch.ones(1 << 24, device=gpu)
+    less = devices.free_memory(gpu)
+    assert less is not None
+    if gpu.type == "cuda":
+        assert free - less == held.numel() * held.element_size()
+    assert devices.machine(gpu)
+    assert devices.resolve("auto").type == gpu.type

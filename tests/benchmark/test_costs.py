@@ -42,3 +42,21 @@ def test_a_first_call_that_fails_does_not_warm_up() -> None:
         meter.measure(lambda ir, vis: vis[: 1 // 0], image, image)
     _, cost = meter.measure(needs(1), image, image)
     assert (cost.counts, cost.operations) == (False, 2 * SIDE**3)
+
+
+@pytest.mark.gpu
+def test_memory_on_a_gpu(gpu: torch.device) -> None:
+    """That of PyTorch's tensors, at its peak; what was there before does not count."""
+    kept = torch.ones(1 << 20, device=gpu)
+    meter = Meter(gpu)
+
+    def fuse(ir: Array, vis: Array) -> Array:
+        torch.ones(16 << 20, device=gpu).neg_()
+        return vis
+
+    image = np.zeros((8, 8), np.uint8)
+    meter.measure(fuse, image, image)
+    _, cost = meter.measure(fuse, image, image)
+    assert cost.memory is not None
+    assert 62 <= cost.memory >> 20 <= 94
+    assert kept.numel() == 1 << 20

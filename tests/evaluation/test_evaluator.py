@@ -230,10 +230,10 @@ def test_no_reference_metrics_without_pyiqa(monkeypatch: pytest.MonkeyPatch) -> 
         Evaluator(["pyiqa:paq2piq"])
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @by_protocol
-def test_on_a_gpu(protocol: Protocol, triple: Triple) -> None:
-    on_cpu, on_gpu = Evaluator(None, protocol.name)(*triple), Evaluator(None, protocol.name, device="cuda")(*triple)
+def test_on_a_gpu(protocol: Protocol, triple: Triple, gpu: torch.device) -> None:
+    on_cpu, on_gpu = Evaluator(None, protocol.name)(*triple), Evaluator(None, protocol.name, device=str(gpu))(*triple)
     for name, score in on_cpu.items():
         # What hangs on rounding may differ by what the reading allows.
         assert on_gpu[name] == pytest.approx(score, rel=protocol.readings[name].tolerance, abs=1e-9), name

@@ -123,8 +123,8 @@ def check_spec_round_trip(spec: str, parse: Callable[[str], Spec] = Spec.parse, 
             assert str(getattr(method, name)) == value
 
 
-def check_devices(method: Method, real: Batch) -> None:
+def check_devices(method: Method, real: Batch, gpu: torch.device) -> None:
     """A GPU gives what the CPU gives, to 1e-4."""
     on_cpu = Fuser(method, device="cpu")(*real)
-    on_gpu = Fuser(method, device="cuda")(*real)
+    on_gpu = Fuser(method, device=str(gpu))(*real)
     torch.testing.assert_close(on_gpu, on_cpu, rtol=0, atol=1e-4)

@@ -1,16 +1,21 @@
-"""Every method with every choice of its parameters that is a list, one parameter at a time."""
+"""The specs of all methods, with every choice of each parameter that is a list, one parameter at a time."""
 
 import os
 from typing import Literal, get_args, get_origin
 
-from irfuse.methods import METHODS, parameters
+import pytest
+
+from irfuse.methods import METHODS, parameters, shortest
 from irfuse.weights import manifest
 
 SUPPLIED = "resnet50"
 """The backbone that IRFUSE_WEIGHTS supplies where it is set; others do not run here."""
+SLOW = ("nst:reading=literal",)
+"""Specs that take several times as long as all others together: `nst` with this reading does all its iterations."""
 
 
 def every_spec() -> list[str]:
+    """Every choice by its name, defaults included."""
     specs = []
     for method in METHODS:
         name = method.info.name
@@ -25,3 +30,13 @@ def every_spec() -> list[str]:
             if parameter != "backbone":
                 specs += [f"{name}:{','.join(filter(None, [needed, f'{parameter}={choice}']))}" for choice in choices]
     return specs
+
+
+def distinct_specs() -> list[str]:
+    """Every choice once: a default that is named builds what the spec without it builds."""
+    return list(dict.fromkeys(shortest(spec) for spec in every_spec()))
+
+
+def marks(spec: str) -> list[pytest.MarkDecorator]:
+    """The marks of a test of this spec."""
+    return [pytest.mark.slow] if spec in SLOW else []

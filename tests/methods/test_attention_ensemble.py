@@ -163,7 +163,7 @@ def test_the_header_says_what_network_it_is_for(tmp_path: Path) -> None:
 
 def test_tiles_of_a_large_image_agree_with_the_whole() -> None:
     pair = next(iter(samples.pairs()))
-    ir, vis = (images.read(path).astype(np.float32) / 255 for path in (pair.ir, pair.vis))
+    ir, vis = (images.read(path)[:180, :240].astype(np.float32) / 255 for path in (pair.ir, pair.vis))
     whole = Fuser("attention-ensemble", device="cpu", engine="torch", precision="fp32", tile=1024)(ir, vis)
     np.testing.assert_allclose(
         Fuser("attention-ensemble", device="cpu", engine="torch", precision="fp32", tile=100)(ir, vis), whole, atol=1e-5

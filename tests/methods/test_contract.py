@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from irfuse.methods import METHODS, build
+from irfuse.methods import METHODS, build, parameters, shortest
 from irfuse.methods.base import Method
 from tests.methods import contract
-from tests.methods.specs import every_spec
+from tests.methods.specs import distinct_specs, every_spec, marks
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
-@pytest.fixture(scope="module", params=every_spec())
+@pytest.fixture(scope="module", params=[pytest.param(spec, marks=marks(spec)) for spec in distinct_specs()])
 def method(request: pytest.FixtureRequest) -> Method:
     return build(request.param).eval()
 
@@ -52,14 +52,24 @@ def test_inputs_untouched(method: Method, real_batch: Batch) -> None:
     contract.check_inputs_untouched(method, real_batch)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_devices(method: Method, real_batch: Batch) -> None:
-    contract.check_devices(method, real_batch)
+@pytest.mark.gpu
+def test_devices(method: Method, real_batch: Batch, gpu: torch.device) -> None:
+    contract.check_devices(method, real_batch, gpu)
 
 
 @pytest.mark.parametrize("spec", every_spec())
 def test_spec_round_trip(spec: str) -> None:
     contract.check_spec_round_trip(spec)
+
+
+@pytest.mark.parametrize("spec", [spec for spec in every_spec() if spec != shortest(spec)])
+def test_a_default_that_is_named_changes_nothing(spec: str) -> None:
+    """So that the other tests need not repeat what they check."""
+    named, left_out = build(spec), build(shortest(spec))
+    for name in parameters(type(named)).keys() - {"weights"}:
+        assert getattr(named, name) == getattr(left_out, name)
+    for one, other in zip(named.state_dict().values(), left_out.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.info.name)

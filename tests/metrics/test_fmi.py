@@ -53,6 +53,7 @@ def test_equals_the_authors_on_a_real_pair(tno_01: Pair, metric: Metric, average
     assert metric(largest, ir, vis).item() == pytest.approx(maximum, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GOLDEN)
 def test_equals_the_authors_on_all_triples(data: Path, name: str) -> None:
     implementation, metric = GOLDEN[name]

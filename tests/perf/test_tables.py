@@ -12,9 +12,7 @@ FOLDER = Path(__file__).parents[2] / "perf"
 def test_methods(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
     methods = importlib.import_module("methods")
-    for name, small in (("SIDE", 64), ("COPIED", 1 << 10), ("TURNS", 1), ("WARM_UP", 0), ("COUNTED", 0)):
-        monkeypatch.setattr(methods, name, small)
-    arguments = ["--method", "encoder-decoder", "--size", "32x32", "--print", "--device", "cpu"]
+    arguments = ["--method", "encoder-decoder", "--size", "32x32", "--trial", "--device", "cpu"]
     monkeypatch.setattr(sys, "argv", ["methods.py", *arguments])
     before = (FOLDER / "README.md").read_bytes()
     methods.main()
@@ -28,13 +26,24 @@ def test_methods(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 def test_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
     folder = importlib.import_module("folder")
-    monkeypatch.setattr(folder, "ALONE", 1)
-    monkeypatch.setattr(folder, "ROUNDS", 1)
-    monkeypatch.setattr(sys, "argv", ["folder.py", "--method", "average", "--pairs", "3", "--device", "cpu"])
+    arguments = ["--method", "average", "--pairs", "3", "--device", "cpu", "--trial"]
+    monkeypatch.setattr(sys, "argv", ["folder.py", *arguments])
     folder.main()
     printed = capsys.readouterr().out
     assert "`average` (torch, fp32),\n3 pairs" in printed
     assert "of what processor time allows" in printed
+
+
+def test_training(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    training = importlib.import_module("training")
+    monkeypatch.setattr(training, "WARM_UP", 1)
+    monkeypatch.setattr(sys, "argv", ["training.py", "--trial", "--steps", "1", "--device", "cpu"])
+    training.main()
+    printed = capsys.readouterr().out
+    assert printed.count("| float32 |") == 4
+    assert printed.count("| bfloat16 | 2 | 32 |") == 3
+    assert "| res2netfuse | float32 | 1 | 32 |" in printed
 
 
 def test_a_section_replaces_the_older_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -42,9 +51,8 @@ def test_a_section_replaces_the_older_one(monkeypatch: pytest.MonkeyPatch, tmp_p
     methods = importlib.import_module("methods")
     readme = tmp_path / "README.md"
     readme.write_text("# Speed\n")
-    monkeypatch.setattr(methods, "README", readme)
     for device, text in (("cpu", "old"), ("cuda", "other"), ("cpu", "new")):
-        methods.put(device, 1, text)
+        methods.put(readme, device, 1, text)
     said = readme.read_text()
     assert "old" not in said
     assert said.index("# Speed") < said.index("new") < said.index("other")

@@ -312,14 +312,14 @@ def test_the_loss_by_hand(pairs: list[Pair]) -> None:
     assert task.losses(torch.zeros_like(step), step, step)["gradient"].item() == pytest.approx(2 / 16)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_learns_on_a_gpu(natural: list[Path], pairs: list[Pair]) -> None:
+@pytest.mark.gpu
+def test_learns_on_a_gpu(natural: list[Path], pairs: list[Pair], gpu: torch.device) -> None:
     recipe = Recipe(autoencoder_steps=3, epochs=1, epoch_steps=3, batch=2, size=64)
-    on_cpu, on_gpu = (Reconstruction(recipe, natural, torch.device(name)) for name in ("cpu", "cuda"))
+    on_cpu, on_gpu = (Reconstruction(recipe, natural, device) for device in (torch.device("cpu"), gpu))
     on_gpu.network.load_state_dict(on_cpu.network.state_dict())
     on_gpu.discriminator.load_state_dict(on_cpu.discriminator.state_dict())
     for _ in range(3):
         assert on_gpu.step()["total"] == pytest.approx(on_cpu.step()["total"], rel=1e-2)
-    second = [Fusion(recipe, on_cpu.network, pairs, torch.device(name)) for name in ("cpu", "cuda")]
+    second = [Fusion(recipe, on_cpu.network, pairs, device) for device in (torch.device("cpu"), gpu)]
     for _ in range(3):
         assert second[1].step()["total"] == pytest.approx(second[0].step()["total"], rel=1e-2)

@@ -207,9 +207,9 @@ def test_gradients_are_finite_where_everything_is_flat() -> None:
         assert fused.grad.isfinite().all()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_learns_on_a_gpu(tmp_path: Path) -> None:
+@pytest.mark.gpu
+def test_learns_on_a_gpu(gpu: torch.device) -> None:
     recipe = Recipe(epochs=1, epoch_steps=3, batch=2, size=64, width=4)
-    on_cpu, on_gpu = (Fusion(recipe, PAIRS, torch.device(name)) for name in ("cpu", "cuda"))
+    on_cpu, on_gpu = (Fusion(recipe, PAIRS, device) for device in (torch.device("cpu"), gpu))
     for _ in range(3):
         assert on_gpu.step()["total"] == pytest.approx(on_cpu.step()["total"], rel=1e-2)

@@ -45,10 +45,10 @@ def test_learns(tmp_path: Path) -> None:
     assert np.allclose(history.losses["total"], np.add(history.losses["ssim"], history.losses["mse"]))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_learns_on_a_gpu(tmp_path: Path) -> None:
+@pytest.mark.gpu
+def test_learns_on_a_gpu(tmp_path: Path, gpu: torch.device) -> None:
     _, on_cpu = train(SHORT, VISIBLE[:1], tmp_path / "a", device="cpu")
-    _, on_gpu = train(SHORT, VISIBLE[:1], tmp_path / "b", device="cuda")
+    _, on_gpu = train(SHORT, VISIBLE[:1], tmp_path / "b", device=str(gpu))
     assert np.allclose(on_gpu.losses["total"], on_cpu.losses["total"], rtol=1e-2)
 
 

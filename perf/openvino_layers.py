@@ -1,8 +1,8 @@
-"""Print where OpenVINO spends the time of a method at 640x480, layer by layer, as Markdown.
+"""Print the time that OpenVINO spends in each layer of a method at 640x480, as Markdown.
 
-python scripts/profile_openvino.py [METHOD] [PRECISION]      by default encoder-decoder in bf16
+    python perf/openvino_layers.py [METHOD] [PRECISION]      by default encoder-decoder in bf16
 
-GFLOP are those of the method's own layers, whatever they were rewritten into.
+GFLOP counts the method's own layers, whatever irfuse rewrites them into.
 """
 
 import math
@@ -23,7 +23,7 @@ from irfuse.methods.base import Method
 HEIGHT, WIDTH = 480, 640
 RUNS = 20
 LEAST = 0.01
-"""The share of the time from which on a layer gets a row of its own."""
+"""The least share of the time for which a layer gets a row of its own."""
 
 
 def read_at_size(core: Any, method: Method) -> Any:
@@ -33,7 +33,7 @@ def read_at_size(core: Any, method: Method) -> Any:
 
 
 def operations(model: Any) -> dict[str, float]:
-    """Those of each convolution, by its name; a transposed one has a product for each pixel that it is given."""
+    """The operations of each convolution, by its name. A transposed one has a product for each input pixel."""
     counts = {}
     for layer in model.get_ops():
         if "Convolution" in layer.get_type_name():
