@@ -78,5 +78,9 @@ class UndefinedScoreWarning(UserWarning):
         return str(self.args[0])
 
 
+class PluginWarning(UserWarning):
+    """A method of another package that cannot be used."""
+
+
 class BenchmarkWarning(UserWarning):
     """What should be known before a benchmark starts, such as pairs that a method was trained on."""

@@ -23,7 +23,7 @@ from irfuse.imaging import levels, sizes
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.methods import build
-from irfuse.methods.base import IterativeMethod, Method
+from irfuse.methods.base import IterativeMethod, Method, check_info
 from irfuse.progress import Progress, silent
 
 Image = TypeVar("Image", NDArray[Any], Tensor)
@@ -88,6 +88,8 @@ class Fuser:
         sizes.check_tile(tile)
         if not isinstance(method, str | Method):
             raise ParameterError(f"method cannot be {method!r}; a spec or a method is needed")
+        if isinstance(method, Method):
+            check_info(method)
         # The device first: for one that is not there nothing is to be fetched.
         self.device = resolve(device)
         built = build(method, on_fetch=on_fetch) if isinstance(method, str) else method

@@ -1,4 +1,4 @@
-"""Networks that others trained, for methods to look at images with: what goes in is always RGB or grey in [0, 1]."""
+"""Networks that others trained, for methods to look at images with: what goes in is always RGB or gray in [0, 1]."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from irfuse.backbones.resnet import Depth, ResNet, Variant
 from irfuse.errors import WeightsError
 from irfuse.weights import fetch
 
-Name = Literal["resnet50", "resnet101", "resnet152"]
+Name = Literal["resnet152", "resnet101", "resnet50"]
+"""The backbones that irfuse knows."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Preprocessing:
         """Turn images into what the network is fed.
 
         Args:
-            images: (B, 3, H, W), RGB, or (B, 1, H, W), grey, which is three equal channels; in [0, 1].
+            images: (B, 3, H, W), RGB, or (B, 1, H, W), gray, which is three equal channels; in [0, 1].
 
         Returns:
             (B, 3, H, W), in the images' dtype.
@@ -100,7 +101,7 @@ class Backbone(nn.Module):
         """The features at the places named, in that order; what comes after the last of them is not computed.
 
         Args:
-            images: (B, 3, H, W), RGB, or (B, 1, H, W), grey; in [0, 1].
+            images: (B, 3, H, W), RGB, or (B, 1, H, W), gray; in [0, 1].
             at: as :meth:`irfuse.backbones.resnet.ResNet.features` takes it.
 
         Raises:
@@ -109,7 +110,7 @@ class Backbone(nn.Module):
         return self.network.features(self.preprocessing(images), at)
 
     def train(self, mode: bool = True) -> Self:
-        """Do nothing: batch normalisation by the batch at hand would make another network of it."""
+        """Do nothing: batch normalization by the batch at hand would make another network of it."""
         return super().train(False)
 
 

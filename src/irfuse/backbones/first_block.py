@@ -1,7 +1,7 @@
-"""The first convolution and batch normalisation of ResNet-50, whose trained weights ship with irfuse.
+"""The first convolution and batch normalization of ResNet-50, whose trained weights ship with irfuse.
 
 K. He, X. Zhang, S. Ren, J. Sun: "Deep residual learning for image recognition", CVPR 2016,
-doi:10.1109/CVPR.2016.90. The weights are those of K. He's Caffe release as ported by Keras (MIT licence).
+doi:10.1109/CVPR.2016.90. The weights are those of K. He's Caffe release as ported by Keras (MIT license).
 """
 
 import torch
@@ -14,10 +14,10 @@ METHOD = "resnet50-msra"
 
 
 class FirstBlock(nn.Module):
-    """A 7x7 convolution of images minus a mean: both, and the batch normalisation after it, in one step.
+    """A 7x7 convolution of images minus a mean: both, and the batch normalization after it, in one step.
 
     Its state is that of the file that ships: `mean`, (1, 3, 1, 1), RGB, of images in [0, 1]; `conv.weight`,
-    (64, 3, 7, 7), the network's kernels with their channels from BGR to RGB, times 255, times the batch normalisation's
+    (64, 3, 7, 7), the network's kernels with their channels from BGR to RGB, times 255, times the batch normalization's
     ``weight / sqrt(running_var + eps)``; `conv.bias`, (64,), its ``bias`` minus ``running_mean`` times the same.
     """
 
@@ -29,10 +29,10 @@ class FirstBlock(nn.Module):
         self.register_buffer("mean", torch.zeros(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """The responses after the batch normalisation, before the ReLU.
+        """The responses after the batch normalization, before the ReLU.
 
         Args:
-            images: (B, 3, H, W), RGB, or (B, 1, H, W), grey, which is three equal channels; in [0, 1].
+            images: (B, 3, H, W), RGB, or (B, 1, H, W), gray, which is three equal channels; in [0, 1].
 
         Returns:
             (B, 64, H / 2, W / 2), rounded up. Beyond its border the image is as the mean, that is 0 after the

@@ -84,7 +84,7 @@ class ResNet(nn.Module):
         depth: the layers that have weights: 18, 34, 50, 101 or 152.
         variant: where the bottlenecks of depth 50 and more have their stride: ``v1`` on the first 1x1 convolution, as
             in the paper; ``v1.5`` on the 3x3, as in torchvision. The weights are of the same shapes and do not fit.
-        eps: what the batch normalisation adds to the variance.
+        eps: what the batch normalization adds to the variance.
 
     Attributes:
         places: the names that :meth:`features` takes, in the order of computation.
@@ -130,9 +130,9 @@ class ResNet(nn.Module):
         Args:
             images: as `forward` takes them.
             at: names of :attr:`places`. ``conv1`` is the first convolution's result, ``bn1`` the same after the batch
-                normalisation and ``relu1`` after the ReLU; ``maxpool``; ``layer3.5`` is a block's result, after its
+                normalization and ``relu1`` after the ReLU; ``maxpool``; ``layer3.5`` is a block's result, after its
                 last ReLU (blocks count from 0); ``layer3.0.downsample`` is the projection shortcut of a layer's first
-                block, after its batch normalisation.
+                block, after its batch normalization.
 
         Returns:
             (B, C, h, w) for each place. h and w are H and W divided by 2 up to ``relu1``, by 4 in ``maxpool`` and

@@ -1,6 +1,6 @@
 """Learning attention guided deep multi-scale feature ensemble for infrared and visible image fusion."""
 
-from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ProtocolMetric
 
 ATTENTION_ENSEMBLE = Paper(
     "attention-ensemble",
@@ -10,12 +10,12 @@ ATTENTION_ENSEMBLE = Paper(
             "25 TNO pairs, mean",
             "tno21",
             {
-                "MI": Reading("mi", "canonical"),
-                "CC": Reading("cc", "canonical"),
-                "VIF": Reading("viff", "canonical"),
-                "Qabf": Reading("qabf", "canonical"),
-                "SCD": Reading("scd", "canonical"),
-                "SSIM": Reading("ssim_a", "tang"),
+                "MI": ProtocolMetric("mi", "canonical"),
+                "CC": ProtocolMetric("cc", "canonical"),
+                "VIF": ProtocolMetric("viff", "canonical"),
+                "Qabf": ProtocolMetric("qabf", "canonical"),
+                "SCD": ProtocolMetric("scd", "canonical"),
+                "SSIM": ProtocolMetric("ssim_a", "tang"),
             },
             (Ours("proposed", "attention-ensemble"),),
             notes=(

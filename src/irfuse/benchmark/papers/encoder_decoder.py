@@ -1,6 +1,6 @@
 """F. C. Ataman, G. Bozdagi Akar: the encoder-decoder network, 2021."""
 
-from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ProtocolMetric
 
 ENCODER_DECODER = Paper(
     "encoder-decoder",
@@ -9,7 +9,7 @@ ENCODER_DECODER = Paper(
             "Table 1",
             "21 TNO pairs, mean",
             "tno21",
-            {"Qw": Reading("qw", "ataman")},
+            {"Qw": ProtocolMetric("qw", "ataman")},
             (Ours("proposed", "encoder-decoder"),),
             notes=(
                 "Which 21 TNO pairs: those that Li and Wu use.",
@@ -22,9 +22,9 @@ ENCODER_DECODER = Paper(
             "The figure of Q_w against PaQ-2-PiQ",
             "VIFB, 7 of the 21 pairs, mean",
             "vifb7",
-            {"Qw": Reading("qw", "ataman")},
+            {"Qw": ProtocolMetric("qw", "ataman")},
             (Ours("", "encoder-decoder"),),
-            guests="vifb_fused",
+            external="vifb_fused",
             notes=(
                 "The paper gives no numbers, only points of a figure, on VIFB's 21 pairs; for seven the results "
                 "of VIFB's methods are at hand.",

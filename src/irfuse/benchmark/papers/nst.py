@@ -1,6 +1,6 @@
 """Kumar and others: fusion by neural style transfer."""
 
-from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ProtocolMetric
 
 NST = Paper(
     "nst",
@@ -10,16 +10,16 @@ NST = Paper(
             "ten TNO pairs, 256x256, mean",
             "tno21",
             {
-                "Qabf": Reading("qabf", "canonical"),
-                "Qcb": Reading("qcb", "liu"),
-                "Qw": Reading("qw", "liu"),
-                "Q": Reading("q", "liu"),
-                "Qe": Reading("qe", "liu"),
-                "FF": Reading("ff", "canonical"),
-                "H": Reading("en", "canonical"),
-                "MG": Reading("mg", "canonical"),
-                "SD": Reading("sd", "canonical"),
-                "SF": Reading("sf", "canonical"),
+                "Qabf": ProtocolMetric("qabf", "canonical"),
+                "Qcb": ProtocolMetric("qcb", "liu"),
+                "Qw": ProtocolMetric("qw", "liu"),
+                "Q": ProtocolMetric("q", "liu"),
+                "Qe": ProtocolMetric("qe", "liu"),
+                "FF": ProtocolMetric("ff", "canonical"),
+                "H": ProtocolMetric("en", "canonical"),
+                "MG": ProtocolMetric("mg", "canonical"),
+                "SD": ProtocolMetric("sd", "canonical"),
+                "SF": ProtocolMetric("sf", "canonical"),
             },
             (Ours("proposed", "nst"), Ours("proposed", "nst:reading=literal,stride=2")),
             size=(256, 256),

@@ -1,14 +1,14 @@
 """X. Song and others: Res2NetFuse, arXiv:2112.14540."""
 
-from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading, ReconstructionTable
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ProtocolMetric, ReconstructionTable
 
-_READINGS = {
-    "SSIM_a": Reading("ssim_a", "li"),
-    "Qabf": Reading("qabf", "li"),
-    "FMI_dct": Reading("fmi_dct", "li"),
-    "FMI_w": Reading("fmi_wavelet", "li"),
-    "SCD": Reading("scd", "li"),
-    "MS_SSIM": Reading("ms_ssim", "li"),
+_METRICS = {
+    "SSIM_a": ProtocolMetric("ssim_a", "li"),
+    "Qabf": ProtocolMetric("qabf", "li"),
+    "FMI_dct": ProtocolMetric("fmi_dct", "li"),
+    "FMI_w": ProtocolMetric("fmi_wavelet", "li"),
+    "SCD": ProtocolMetric("scd", "li"),
+    "MS_SSIM": ProtocolMetric("ms_ssim", "li"),
 }
 _DATA = "20 TNO pairs, mean"
 
@@ -24,7 +24,7 @@ RES2NETFUSE = Paper(
             "Table II",
             _DATA,
             "tno20",
-            _READINGS,
+            _METRICS,
             (
                 *_both("proposed, 80000 images, l1-norm", "res2netfuse:strategy=l1-norm,weights=many"),
                 *_both("proposed, 80000 images, mean", "res2netfuse:strategy=mean,weights=many"),
@@ -53,7 +53,7 @@ RES2NETFUSE = Paper(
             "Table IV",
             _DATA,
             "tno20",
-            _READINGS,
+            _METRICS,
             (
                 *_both("proposed l1-norm", "res2netfuse:strategy=l1-norm,weights=single"),
                 *_both("proposed mean", "res2netfuse:strategy=mean,weights=single"),

@@ -1,13 +1,13 @@
 """L. Zhang, H. Li, R. Zhu, P. Du: "An infrared and visible image fusion algorithm based on ResNet-152", 2022."""
 
-from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ProtocolMetric
 
-_READINGS = {
-    "FMI_pixel": Reading("fmi_edge", "li"),
-    "FMI_dct": Reading("fmi_dct", "li"),
-    "FMI_w": Reading("fmi_wavelet", "li"),
-    "Nabf": Reading("nabf", "li"),
-    "SSIM": Reading("ssim", "li"),
+_METRICS = {
+    "FMI_pixel": ProtocolMetric("fmi_edge", "li"),
+    "FMI_dct": ProtocolMetric("fmi_dct", "li"),
+    "FMI_w": ProtocolMetric("fmi_wavelet", "li"),
+    "Nabf": ProtocolMetric("nabf", "li"),
+    "SSIM": ProtocolMetric("ssim", "li"),
 }
 _SPECS = (
     "resnet152",
@@ -19,7 +19,7 @@ _SPECS = (
 
 def _table(letter: str, name: str) -> PaperTable:
     ours = tuple(Ours("proposed", spec) for spec in _SPECS)
-    return PaperTable("Table 1", f"{letter} (TNO {name})", "tno21", _READINGS, ours, only=(name,))
+    return PaperTable("Table 1", f"{letter} (TNO {name})", "tno21", _METRICS, ours, only=(name,))
 
 
 RESNET152 = Paper(
