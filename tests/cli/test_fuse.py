@@ -109,7 +109,7 @@ def test_swapped_pair_is_fused_with_a_warning(run: Run, msrs_day: Pair, tmp_path
         (["ir.png", "vis.png", "-m", "res2netfuse:strategy=max"], "choose one of l1-norm, mean, average"),
         (
             ["ir.png", "vis.png", "-m", "res2netfuse:width=3"],
-            "no parameter 'width'; its parameters are strategy, weights",
+            "no parameter 'width'; its parameters: strategy, weights",
         ),
         (["ir.png", "vis.png", "-m", "average:x=1"], "it takes no parameters"),
         (["ir.png", "vis.png", "-m", "average:x"], "not of the form parameter=value"),

@@ -176,4 +176,4 @@ def _provide(backbone: str, on_fetch: Progress) -> None:
 
 
 def _listed(known: Mapping[str, Any]) -> str:
-    return f"its parameters are {', '.join(known)}" if known else "it takes no parameters"
+    return f"its parameters: {', '.join(known)}" if known else "it takes no parameters"

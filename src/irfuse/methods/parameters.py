@@ -85,10 +85,12 @@ def check_class(method: type[Method]) -> None:
                 f"{name}: the argument {argument.name} of the constructor must be keyword-only and have a default: "
                 f"def __init__(self, *, {argument.name}: ... = ...)"
             )
+        if argument.annotation is inspect.Parameter.empty:
+            raise ParameterError(f"{name}: the argument {argument.name} of the constructor must have a type")
     try:
         known = parameters(method)
-    except (KeyError, NameError, TypeError) as error:
-        raise ParameterError(f"{name}: the types of the constructor's arguments cannot be read: {error!r}") from error
+    except (NameError, TypeError) as error:
+        raise ParameterError(f"{name}: the types of the constructor's arguments cannot be read: {error}") from error
     for parameter in known.values():
         if not (parameter.choices or isinstance(parameter.type, type)):
             raise ParameterError(

@@ -146,12 +146,14 @@ def run(
     try:
         with ThreadPoolExecutor(_THREADS) as readers, ThreadPoolExecutor(_THREADS) as writers:
             written: deque[tuple[Pair, Future[None]]] = deque()
-            for pair, image in fused(_ahead(readers, decode, accepted())):
-                written.append((pair, writers.submit(encode, pair, image)))
-                while written and (len(written) > _AHEAD or written[0][1].done()):
-                    settle(*written.popleft())
-            for pair, future in written:
-                settle(pair, future)
+            try:
+                for pair, image in fused(_ahead(readers, decode, accepted())):
+                    written.append((pair, writers.submit(encode, pair, image)))
+                    while written and (len(written) > _AHEAD or written[0][1].done()):
+                        settle(*written.popleft())
+            finally:
+                for pair, future in written:
+                    settle(pair, future)
     except KeyboardInterrupt:
         # Leaving the executors has waited for the results that were being written.
         raise StoppedError(f"stopped; all results in {output} are whole; continue with --resume") from None
