@@ -13,9 +13,9 @@ ENCODER_DECODER = Paper(
             (Ours("proposed", "encoder-decoder"),),
             notes=(
                 "Which 21 TNO pairs: those that Li and Wu use.",
-                "Which Qw: `ataman`, 8x8 blocks that do not overlap.",
-                "What its Qe is could not be found out, so that this column and the product have no counterpart.",
-                "irfuse's weights were trained on other pairs, RoadScene, MSRS and M3SVD, with Q_W in the loss.",
+                "Which Qw: `ataman`, with 8x8 blocks that do not overlap.",
+                "The definition of the paper's Qe is unknown, so this column and the product have no counterpart.",
+                "irfuse's weights were trained on other pairs: RoadScene, MSRS and M3SVD, with Q_W in the loss.",
             ),
         ),
         PaperTable(
@@ -26,9 +26,10 @@ ENCODER_DECODER = Paper(
             (Ours("", "encoder-decoder"),),
             external="vifb_fused",
             notes=(
-                "The paper gives no numbers, only points of a figure, on VIFB's 21 pairs; for seven the results "
-                "of VIFB's methods are at hand.",
-                "Its other axis, PaQ-2-PiQ, is left out: the package that computes it may not be used commercially.",
+                "The paper gives no numbers, only the points of a figure, on VIFB's 21 pairs. irfuse has the results "
+                "of VIFB's methods for seven of them.",
+                "The figure's other axis, PaQ-2-PiQ, is left out: the license of the package that computes it forbids "
+                "commercial use.",
             ),
         ),
     ),

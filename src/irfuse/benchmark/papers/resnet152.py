@@ -26,9 +26,9 @@ RESNET152 = Paper(
     "resnet152",
     tuple(_table(*image) for image in (("a", "01"), ("b", "12"), ("c", "13"), ("d", "16"), ("e", "08"))),
     (
-        "Which code of the metrics: Li and Wu's (`li`), whose FMI_pixel is of edges.",
-        "Which variant: the paper's text and the authors' published code differ; both are run. The paper's Nabf and "
-        "SSIM are those of the code (`variant=code`), also where ResNet-50 stands in.",
-        "Which network: where ResNet-152's weights cannot be had, ResNet-50 stands in.",
+        "Which code of the metrics: that of Li and Wu (`li`), whose FMI_pixel uses edges.",
+        "Which variant: the paper's text and the authors' published code differ. irfuse runs both. The paper's Nabf "
+        "and SSIM are those of the code (`variant=code`), also with ResNet-50.",
+        "Which network: ResNet-50 is run as well, for machines without the weights of ResNet-152.",
     ),
 )
