@@ -29,6 +29,8 @@ app = typer.Typer(
     help="Fuse an infrared and a visible image of one scene into one image.",
     no_args_is_help=True,
     add_completion=False,
+    # Joins the lines of a paragraph. The other modes keep the line breaks of docstrings.
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 app.command()(fuse)

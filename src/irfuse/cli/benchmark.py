@@ -45,19 +45,21 @@ def benchmark(
     ] = None,
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metrics", "-k", help="Names separated by commas. [default: all metrics of the protocol]"),
+        typer.Option("--metrics", "-k", help="Names separated by commas.", show_default="all metrics of the protocol"),
     ] = None,
     protocol: Annotated[
         list[str] | None,
-        typer.Option("--protocol", "-p", help="How to compute the metrics. May be repeated. [default: canonical]"),
+        typer.Option("--protocol", "-p", help="How to compute the metrics. May be repeated.", show_default="canonical"),
     ] = None,
     show: Annotated[
         list[str] | None,
-        typer.Option(metavar="PAIR", help="A pair to show. May be repeated. [default: three pairs]"),
+        typer.Option(metavar="PAIR", help="A pair to show. May be repeated.", show_default="three pairs"),
     ] = None,
     region: Annotated[
         str | None,
-        typer.Option(metavar="X,Y,W,H", help="The region to enlarge. [default: where the fused images differ most]"),
+        typer.Option(
+            metavar="X,Y,W,H", help="The region to enlarge.", show_default="where the fused images differ most"
+        ),
     ] = None,
     stretch: StretchOption = False,
     thermal_range: RangeOption = None,

@@ -27,7 +27,7 @@ def evaluate(
     *,
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metrics", "-k", help="Names separated by commas. [default: all metrics of the protocol]"),
+        typer.Option("--metrics", "-k", help="Names separated by commas.", show_default="all metrics of the protocol"),
     ] = None,
     protocol: Annotated[
         str, typer.Option("--protocol", "-p", help="How to compute the metrics; `irfuse protocols` lists the ways.")
@@ -45,7 +45,7 @@ def evaluate(
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, help="The number of processes. [default: one per core; one on a GPU]"),
+        typer.Option("--jobs", "-j", min=1, help="The number of processes.", show_default="one per core; one on a GPU"),
     ] = None,
     device: DeviceOption = "cpu",
 ) -> None:

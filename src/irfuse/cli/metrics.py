@@ -22,7 +22,7 @@ def metrics() -> None:
 
 
 def protocols(
-    name: Annotated[str | None, typer.Argument(help="The protocol to show. [default: list all]")] = None,
+    name: Annotated[str | None, typer.Argument(help="The protocol to show.", show_default="list all")] = None,
 ) -> None:
     """List the protocols, or show one. A protocol computes metrics exactly as one toolbox does."""
     from irfuse.metrics.protocols import PROTOCOLS, find

@@ -35,11 +35,12 @@ PercentilesOption = Annotated[
 ]
 
 JobsOption = Annotated[
-    int | None, typer.Option("--jobs", "-j", min=1, help="The number of processes that score. [default: one per core]")
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="The number of processes that score.", show_default="one per core"),
 ]
 CacheOption = Annotated[
     Path | None,
-    typer.Option(help="The folder for fused images and scores. [default: irfuse/benchmark in your cache folder]"),
+    typer.Option(help="The folder for fused images and scores.", show_default="irfuse/benchmark in your cache folder"),
 ]
 
 

@@ -21,9 +21,7 @@ irfuse assumes.
 
 
 def reproduce(
-    method: Annotated[
-        str | None, typer.Argument(help="The method whose paper is run. [default: all]", show_default=False)
-    ] = None,
+    method: Annotated[str | None, typer.Argument(help="The method whose paper is run.", show_default="all")] = None,
     out: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the Markdown to this file instead of printing it.")
     ] = None,
