@@ -57,7 +57,7 @@ def main() -> None:
         "method": first_block.METHOD,
         "input": INPUT,
         "conversion": CONVERSION,
-        "licence": file.licence,
+        "licence": file.license,
         "source": file.source,
         "made from": {file.file: file.sha256},
         "command": f"python scripts/first_block.py {file.file} {arguments.out.name}",

@@ -13,7 +13,7 @@ def test_named_sets(image_set: datasets.ImageSet, data: Path) -> None:
     assert image_set.name.endswith(str(len(files) // each))
     assert len(set(files)) == len(files)
     assert image_set.citation
-    assert image_set.licence
+    assert image_set.license
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_sets_to_benchmark_on(name: str, count: int, data: Path) -> None:
 
 def test_benchmark_sets_are_described() -> None:
     assert {s.name for s in datasets.BENCHMARK_SETS} == {"tno21", "tno20", "vifb", "vifb7", "roadscene", "msrs55"}
-    assert all(s.title and s.citation and s.licence for s in datasets.BENCHMARK_SETS)
+    assert all(s.title and s.citation and s.license for s in datasets.BENCHMARK_SETS)
 
 
 def test_parts_of_sets(data: Path) -> None:

@@ -80,8 +80,8 @@ def test_info_says_what_can_be_done_without() -> None:
     command = "import irfuse.cli; irfuse.cli.main()"
     done = python(WITHOUT_TORCH + command, "info")
     assert done.returncode == 0
-    assert 'PyTorch is not installed, which the methods need: pip install "irfuse[torch]"' in done.stdout
-    assert "irfuse fuse --model FILE runs a file of irfuse export without" in done.stdout
+    assert 'PyTorch is not installed. The methods need it: pip install "irfuse[torch]"' in done.stdout
+    assert "irfuse fuse --model FILE runs an exported model without PyTorch" in done.stdout
     done = python(WITHOUT_TORCH + "sys.modules['onnxruntime'] = None; " + command, "info")
     assert 'after pip install "irfuse[onnx]"' in done.stdout
 

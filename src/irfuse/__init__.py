@@ -9,7 +9,6 @@ Each name below is imported when it is first used, so ``import irfuse`` is fast 
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,10 +59,13 @@ __all__ = [
     "list_metrics",
     "list_protocols",
 ]
-__version__ = version("irfuse")
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("irfuse")
     if name not in _HOMES and name not in _PACKAGES:
         raise AttributeError(f"module 'irfuse' has no attribute {name!r}")
     try:

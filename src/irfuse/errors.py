@@ -82,5 +82,9 @@ class UndefinedScoreWarning(UserWarning):
         return str(self.args[0])
 
 
+class PluginWarning(UserWarning):
+    """A method of another package that cannot be used."""
+
+
 class BenchmarkWarning(UserWarning):
     """What the user of a benchmark should know before it starts, such as pairs that a method was trained on."""

@@ -21,7 +21,7 @@ from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.imaging.planes import Planes, Prepared, Role
 from irfuse.methods import build
-from irfuse.methods.base import IterativeMethod, Method
+from irfuse.methods.base import IterativeMethod, Method, check_info
 from irfuse.progress import Progress, silent
 
 Image = TypeVar("Image", NDArray[Any], Tensor)
@@ -91,6 +91,8 @@ class Fuser:
         sizes.check_tile(tile)
         if not isinstance(method, str | Method):
             raise ParameterError(f"method cannot be {method!r}; give a spec or a method")
+        if isinstance(method, Method):
+            check_info(method)
         # The device comes first: nothing should be fetched for one that does not exist.
         self.device = resolve(device)
         built = build(method, on_fetch=on_fetch) if isinstance(method, str) else method

@@ -1,13 +1,16 @@
-"""The one way in which long work tells how far it is."""
+"""The callback through which long work reports its progress."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called after each step of long work, with the steps done, the steps in all, and a word on the state."""
+    """Called after each step of long work, with the steps done, the steps in all, and a note on the current state.
 
-    def __call__(self, done: int, total: int, note: str) -> None: ...
+    The total is None while it is unknown.
+    """
+
+    def __call__(self, done: int, total: int | None, note: str) -> None: ...
 
 
-def silent(done: int, total: int, note: str) -> None:
+def silent(done: int, total: int | None, note: str) -> None:
     """Report nothing."""

@@ -13,16 +13,16 @@ METRICS = ["en", "qabf", "mse", "qsf"]
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Crops of the sample pairs, and in `guest` their visible images, darkened, but for the first."""
+    """Crops of the sample pairs, and in `external` their visible images, darkened, but for the first."""
     folder = tmp_path_factory.mktemp("pairs")
-    for name in ("ir", "vis", "guest"):
+    for name in ("ir", "vis", "external"):
         (folder / name).mkdir()
     for number, pair in enumerate(samples.pairs()):
         ir, vis = (images.read(path)[100:164, 100:180] for path in (pair.ir, pair.vis))
         images.write(folder / "ir" / f"{pair.name}.png", ir)
         images.write(folder / "vis" / f"{pair.name}.png", vis)
         if number:
-            images.write(folder / "guest" / f"{pair.name}.png", vis // 2)
+            images.write(folder / "external" / f"{pair.name}.png", vis // 2)
     return folder
 
 
@@ -35,13 +35,13 @@ def inverted(ir: Array, vis: Array) -> Array:
 
 @pytest.fixture(scope="session")
 def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """Two methods of irfuse, a function and a guest; the latter two have a hole each."""
-    with pytest.warns(UserWarning, match="guest lacks 1 of 5 images: msrs_00037N"):
+    """Two methods of irfuse, a function and external images; the latter two have a failure each."""
+    with pytest.warns(UserWarning, match="external lacks 1 of 5 images: msrs_00037N"):
         return run(
             folder,
             ["average", "maximum"],
             functions={"own_<b>": inverted},
-            fused={"guest": folder / "guest"},
+            fused={"external": folder / "external"},
             metrics=METRICS,
             cache=tmp_path_factory.mktemp("cache"),
         )

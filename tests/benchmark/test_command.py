@@ -21,8 +21,8 @@ def run(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 def test_report(run: Run, folder: Path, tmp_path: Path) -> None:
     options = ["-k", "en, qabf", "-k", "sd", "-p", "vifb", "-j", "1", "--show", "tno_16"]
     methods = ["-m", "average", "-m", "laplacian-pyramid"]
-    guest = ["--fused", f"dark={folder / 'guest'}"]
-    status, printed, said = run(folder, "-o", tmp_path / "r", *methods, *guest, *options, "--region", "5,5,20,20")
+    external = ["--fused", f"dark={folder / 'external'}"]
+    status, printed, said = run(folder, "-o", tmp_path / "r", *methods, *external, *options, "--region", "5,5,20,20")
     assert status == 0, said
     assert "warning: dark lacks 1 of 5 images: msrs_00037N" in said
     lines = printed.splitlines()
@@ -34,15 +34,15 @@ def test_report(run: Run, folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "cache" / "irfuse" / "benchmark" / "fused").is_dir()
 
 
-def test_folders_of_guests(folder: Path, tmp_path: Path) -> None:
+def test_folders_of_external_images(folder: Path, tmp_path: Path) -> None:
     for name in ("A", "B"):
-        shutil.copytree(folder / "guest", tmp_path / "guests" / name)
-    assert plan.guests(str(tmp_path / "guests")) == {name: tmp_path / "guests" / name for name in "AB"}
-    assert plan.guests(str(tmp_path / "guests" / "A")) == {"A": tmp_path / "guests" / "A"}
-    assert plan.guests(f"x={tmp_path}") == {"x": tmp_path}
+        shutil.copytree(folder / "external", tmp_path / "external" / name)
+    assert plan.external_folders(str(tmp_path / "external")) == {name: tmp_path / "external" / name for name in "AB"}
+    assert plan.external_folders(str(tmp_path / "external" / "A")) == {"A": tmp_path / "external" / "A"}
+    assert plan.external_folders(f"x={tmp_path}") == {"x": tmp_path}
     (tmp_path / "empty").mkdir()
-    with pytest.raises(PairError, match="holds neither images nor folders"):
-        plan.guests(str(tmp_path / "empty"))
+    with pytest.raises(PairError, match="contains neither images nor folders"):
+        plan.external_folders(str(tmp_path / "empty"))
 
 
 def test_wrong_input_is_said_in_one_line(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -51,10 +51,10 @@ def test_wrong_input_is_said_in_one_line(run: Run, folder: Path, tmp_path: Path)
         (folder, *out): "nothing to compare",
         ("nowhere", *out, "-m", "average"): "no named set of pairs (pairs272, pairs44, tno21,",
         (folder, *out, "-k", "en", "-m", "averag"): "did you mean 'average'?",
-        (folder, *out, "-m", "average", "--region", "1,2"): "x,y,width,height in pixels is needed",
+        (folder, *out, "-m", "average", "--region", "1,2"): "give x,y,width,height in pixels",
         (folder, *out, "-m", "average", "--show", "x"): "there is no pair 'x' to show",
         (folder, *out, "-m", "average", "--fused", "a=none"): "there is no folder none",
-        (folder, *out, "--fused", "a=.", "--fused", "a=."): "two entrants are named a",
+        (folder, *out, "--fused", "a=.", "--fused", "a=."): "two methods are named a",
     }.items():
         status, _, said = run(*arguments)
         assert (status, said.count("\n")) == (2, 1), said

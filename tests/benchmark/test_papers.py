@@ -8,7 +8,7 @@ import pytest
 from irfuse import datasets, samples
 from irfuse.benchmark import reproduction
 from irfuse.benchmark.papers import PAPERS, base, find
-from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading, ReconstructionTable, printed
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ProtocolMetric, ReconstructionTable, printed
 from irfuse.cli import main
 from irfuse.errors import ParameterError, WeightsError
 from irfuse.fuser import Fuser
@@ -25,17 +25,17 @@ TABLES = [(paper, table) for paper in PAPERS for table in paper.tables]
 @pytest.mark.parametrize(("paper", "table"), TABLES, ids=lambda item: getattr(item, "data", ""))
 def test_tables_fit_the_numbers(paper: Paper, table: PaperTable) -> None:
     numbers = printed(paper.method, table)
-    assert set(table.readings) <= set(numbers.columns) or numbers.empty
+    assert set(table.metrics) <= set(numbers.columns) or numbers.empty
     for ours in table.ours:
         assert ours.row in numbers.index or (not ours.row and numbers.empty)
         spec = Spec.parse(ours.spec)
         assert spec.name == paper.method
         assert {name for name, _ in spec.parameters} <= set(parameters(find_method(spec.name)))
     if isinstance(table, ReconstructionTable):
-        assert set(table.readings.values()) <= {"mse", "ssim", "psnr"}
+        assert set(table.metrics.values()) <= {"mse", "ssim", "psnr"}
         assert table.images in {known.name for known in datasets.IMAGE_SETS}
         return
-    for reading in table.readings.values():
+    for reading in table.metrics.values():
         assert reading.metric in find_protocol(reading.protocol).readings
     assert table.pairs in {known.name for known in datasets.BENCHMARK_SETS}
 
@@ -62,7 +62,7 @@ TABLE = PaperTable(
     "Table 1",
     "ten TNO pairs, 256x256, mean",
     "tno21",
-    {"H": Reading("en", "canonical"), "Qcb": Reading("qcb", "liu")},
+    {"H": ProtocolMetric("en", "canonical"), "Qcb": ProtocolMetric("qcb", "liu")},
     (Ours("proposed", "average"), Ours("DIDFuse", "maximum", stretch=True)),
     only=("tno_01", "tno_12"),
     size=(32, 40),
@@ -71,7 +71,7 @@ TABLE = PaperTable(
 
 
 @pytest.fixture
-def grey(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def gray(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = tuple(
         Pair(name, folder / "ir" / f"{name}.png", folder / "vis" / f"{name}.png")
         for name in ("tno_01", "tno_12", "tno_16")
@@ -79,7 +79,7 @@ def grey(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reproduction.datasets, "pairs", lambda name: Pairing(pairs))
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_reproduction(tmp_path: Path) -> None:
     text = reproduction.reproduce(Paper("nst", (TABLE,), ("On all.",)), cache=tmp_path)
     lines = text.splitlines()
@@ -97,7 +97,7 @@ def test_reproduction(tmp_path: Path) -> None:
     assert [image.shape for image in scaled] == [(32, 40)] * 4
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_what_cannot_be_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object, **more: object) -> None:
         raise WeightsError("the file is not on this machine")
@@ -109,7 +109,7 @@ def test_what_cannot_be_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert text.count("- Not run: the file is not on this machine") == 1
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_pairs_that_fail_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     call = Fuser.__call__
 
@@ -148,20 +148,27 @@ def test_reconstruction(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     assert f" | +{psnr - 40.36431:.4f} |" in text
 
 
-@pytest.mark.usefixtures("grey")
-def test_guests_and_tables_without_numbers(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("gray")
+def test_external_images_and_tables_without_numbers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Points of a figure, say: rows of irfuse alone, and of fused images."""
     monkeypatch.setenv("IRFUSE_DATA", str(folder))
     table = PaperTable(
-        "The figure", "VIFB", "vifb7", {"Qw": Reading("qw", "ataman")}, (Ours("", "average"),), guests="guest"
+        "The figure",
+        "VIFB",
+        "vifb7",
+        {"Qw": ProtocolMetric("qw", "ataman")},
+        (Ours("", "average"),),
+        external="external",
     )
     text = reproduction.reproduce(Paper("encoder-decoder", (table,)), cache=tmp_path)
     assert "| irfuse: `average`, 3 pairs | 0." in text
-    assert "| irfuse: fused images of guest, 3 pairs | 0." in text
+    assert "| irfuse: fused images of external, 3 pairs | 0." in text
     assert "difference" not in text
 
 
-@pytest.mark.usefixtures("grey")
+@pytest.mark.usefixtures("gray")
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     paper = Paper("nst", (replace(TABLE, ours=TABLE.ours[:1], size=None),))
     monkeypatch.setattr("irfuse.benchmark.papers.PAPERS", (paper,))
@@ -195,7 +202,7 @@ def test_without_data_nothing_is_run(
         main()
     said = capsys.readouterr().err.splitlines()
     assert "set IRFUSE_DATA" in said[0]
-    assert "the folder that IRFUSE_DATA names is not there" in said[1]
+    assert "the folder that IRFUSE_DATA names does not exist" in said[1]
     assert target.read_text() == "what was there"
 
 

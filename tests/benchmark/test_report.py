@@ -53,9 +53,9 @@ def test_page_holds_all(written: Path) -> None:
     assert "<th>Q<sup>AB/F</sup> ↑</th>" in written.read_text(encoding="utf-8")
     for expected in (
         "own_<b>, tno_01: ValueError: this is TNO 01",
-        "guest lacks 1 of 5 images: msrs_00037N",
-        "In parentheses: of how many pairs",
-        "Where the time went Fusing",
+        "external lacks 1 of 5 images: msrs_00037N",
+        "In parentheses: the number of pairs",
+        "Time of this run Fusing",
     ):
         assert expected in words
 
@@ -76,7 +76,7 @@ def test_files(written: Path, result: Result) -> None:
 def test_marks(result: Result) -> None:
     made = grid.make(result, "canonical")
     assert [column.name for column in made.columns] == result.metrics("canonical")
-    cells = {row.entrant: dict(zip(result.metrics("canonical"), row.cells, strict=True)) for row in made.rows}
+    cells = {row.method: dict(zip(result.metrics("canonical"), row.cells, strict=True)) for row in made.rows}
     means = {
         metric: result.table("canonical", metric)[["average", "maximum"]].mean() for metric in ("en", "mse", "qsf")
     }
@@ -85,35 +85,35 @@ def test_marks(result: Result) -> None:
     assert cells[means["mse"].idxmax()]["mse"].mark == "second"
     assert cells[means["qsf"].abs().idxmin()]["qsf"].mark == "best"
     # Means over fewer pairs do not compare.
-    for entrant in ("guest", "own_<b>"):
-        assert {(cell.mark, cell.count) for cell in cells[entrant].values()} == {("", "(4)")}
+    for method in ("external", "own_<b>"):
+        assert {(cell.mark, cell.count) for cell in cells[method].values()} == {("", "(4)")}
 
 
 def test_what_prints_alike_is_marked_alike() -> None:
     leaders = pd.Series({"a": 0.50001, "b": 0.49999, "c": 0.4, "d": 0.3})
     summary = pd.DataFrame({"mean": [*leaders, 0.5], "deviation": 0.1, "count": [5, 5, 5, 5, 4]}, index=list("abcde"))
     made = grid._cells(summary, leaders, 5)
-    assert [made[entrant].mark for entrant in "abcde"] == ["best", "best", "second", "", ""]
+    assert [made[method].mark for method in "abcde"] == ["best", "best", "second", "", ""]
     assert {cell.mark for cell in grid._cells(summary, leaders[:1], 5).values()} == {""}
 
 
 def test_metrics_that_the_rank_leaves_out_are_named(result: Result) -> None:
-    """One that an entrant never has, and no other."""
+    """One that an method never has, and no other."""
     scores = result.scores.copy()
-    scores.loc[(scores["metric"] == "mse") & (scores["entrant"] == "maximum"), "value"] = math.nan
+    scores.loc[(scores["metric"] == "mse") & (scores["method"] == "maximum"), "value"] = math.nan
     made = grid.make(replace(result, scores=scores), "canonical")
     assert made.unranked == ("mse",)
-    assert "The mean rank leaves out mse, which not all entrants have." in made.notes()
+    assert "The mean rank leaves out metrics that not all methods have: mse." in made.notes()
     assert grid.make(result, "canonical").unranked == ()
     tests = {row[0]: row[1] for row in report._tests(replace(result, scores=scores), "canonical")}
     assert set(tests.values()) == {"Friedman"}
 
 
 def test_each_test_goes_by_its_name(result: Result) -> None:
-    """Where of three entrants one is never scored by a metric, two are left for Wilcoxon's."""
-    scores = result.scores[result.scores["entrant"] != "guest"].copy()
-    scores.loc[(scores["metric"] == "mse") & (scores["entrant"] == "maximum"), "value"] = math.nan
-    three = replace(result, scores=scores, entrants=result.entrants[:3])
+    """Where of three methods one is never scored by a metric, two are left for Wilcoxon's."""
+    scores = result.scores[result.scores["method"] != "external"].copy()
+    scores.loc[(scores["metric"] == "mse") & (scores["method"] == "maximum"), "value"] = math.nan
+    three = replace(result, scores=scores, methods=result.methods[:3])
     tests = {row[0]: row[1] for row in report._tests(three, "canonical")}
     assert (tests["en"], tests["mse"], tests["all metrics"]) == ("Friedman", "Wilcoxon", "Friedman")
 
@@ -121,8 +121,8 @@ def test_each_test_goes_by_its_name(result: Result) -> None:
 def test_nothing_is_left_of_an_earlier_report(result: Result, tmp_path: Path) -> None:
     write(result, tmp_path, shown=["tno_12"])
     (tmp_path / "mine.md").write_text("my notes")
-    two = result.scores[result.scores["entrant"].isin(["average", "maximum"])]
-    write(replace(result, entrants=("average", "maximum"), scores=two), tmp_path, shown=["tno_16"])
+    two = result.scores[result.scores["method"].isin(["average", "maximum"])]
+    write(replace(result, methods=("average", "maximum"), scores=two), tmp_path, shown=["tno_16"])
     assert {path.name for path in (tmp_path / "figures").glob("*.png")} == {
         "canonical-boxes.png",
         "canonical-heat-map.png",
@@ -137,8 +137,8 @@ def test_raw_infrared_is_shown_as_methods_see_it() -> None:
     shown = report._as_fused(counts, Percentiles(0, 100))
     assert (shown.min(), shown.max()) == (0, 1)
     assert report._as_fused(counts, Levels(20000, 22000)).max() == pytest.approx(0.5)
-    grey = np.zeros((2, 2), np.uint8)
-    assert report._as_fused(grey, Percentiles()) is grey
+    gray = np.zeros((2, 2), np.uint8)
+    assert report._as_fused(gray, Percentiles()) is gray
 
 
 def test_latex(written: Path, result: Result) -> None:
@@ -168,8 +168,8 @@ def test_markdown(written: Path) -> None:
     assert lines[4].startswith("| `own_<b>` |")
 
 
-def test_trained_entrants_are_marked(result: Result, tmp_path: Path) -> None:
-    rows = (result.scores["entrant"] == "maximum") & (result.scores["pair"] == "tno_01")
+def test_trained_methods_are_marked(result: Result, tmp_path: Path) -> None:
+    rows = (result.scores["method"] == "maximum") & (result.scores["pair"] == "tno_01")
     knowing = replace(result, scores=result.scores.assign(trained=rows))
     assert knowing.trained() == {("maximum", "tno_01")}
     made = grid.make(knowing, "canonical")
@@ -182,18 +182,18 @@ def test_trained_entrants_are_marked(result: Result, tmp_path: Path) -> None:
     assert page.count("†") == 2 + 4
 
 
-def test_one_metric_two_entrants_one_pair(result: Result, tmp_path: Path) -> None:
+def test_one_metric_two_methods_one_pair(result: Result, tmp_path: Path) -> None:
     scores = result.scores
-    chosen = scores["entrant"].isin(["average", "maximum"]) & (scores["metric"] == "en") & (scores["pair"] == "tno_01")
-    few = replace(result, entrants=("average", "maximum"), scores=scores[chosen], pairs=result.pairs[2:3])
+    chosen = scores["method"].isin(["average", "maximum"]) & (scores["metric"] == "en") & (scores["pair"] == "tno_01")
+    few = replace(result, methods=("average", "maximum"), scores=scores[chosen], pairs=result.pairs[2:3])
     text = write(few, tmp_path, shown=[]).read_text(encoding="utf-8")
-    assert "Too few entrants or pairs for the tests" in text
+    assert "There are too few methods or pairs for the tests" in text
     assert not (tmp_path / "figures" / "canonical-critical-difference.png").exists()
 
 
-def test_two_entrants_are_compared_by_wilcoxons_test(result: Result) -> None:
-    two = result.scores[result.scores["entrant"].isin(["average", "maximum"])]
-    few = replace(result, entrants=("average", "maximum"), scores=two)
+def test_two_methods_are_compared_by_wilcoxons_test(result: Result) -> None:
+    two = result.scores[result.scores["method"].isin(["average", "maximum"])]
+    few = replace(result, methods=("average", "maximum"), scores=two)
     tests = {row[0]: row[1:] for row in report._tests(few, "canonical")}
     table = few.table("canonical", "mse")
     p = stats.wilcoxon(table["average"], table["maximum"]).pvalue
@@ -212,20 +212,20 @@ def test_refusals(result: Result, tmp_path: Path) -> None:
     assert report.check_shown(["a"], None) == ["a"]
 
 
-def test_entrants_and_metrics_without_any_score(result: Result, tmp_path: Path) -> None:
-    scores = result.scores[result.scores["entrant"] != "guest"].copy()
+def test_methods_and_metrics_without_any_score(result: Result, tmp_path: Path) -> None:
+    scores = result.scores[result.scores["method"] != "external"].copy()
     scores.loc[scores["metric"] == "en", "value"] = math.nan
     scores.loc[(scores["metric"] == "mse") & (scores["pair"] == "tno_12"), "value"] = math.inf
     poor = replace(result, scores=scores)
     text = write(poor, tmp_path, shown=["tno_12"]).read_text(encoding="utf-8")
     made = grid.make(poor, "canonical")
-    cells = {row.entrant: row.cells for row in made.rows}
-    assert cells["guest"] == (grid.Cell("-", "-", "", "(0)"),) * 4
+    cells = {row.method: row.cells for row in made.rows}
+    assert cells["external"] == (grid.Cell("-", "-", "", "(0)"),) * 4
     assert cells["average"][0].mean == "-"
     assert cells["average"][2].mean == "inf"
     assert r"$\infty$" in grid.to_latex(made)
     # The others are compared all the same.
-    ranks = {row.entrant: row.rank for row in made.rows}
-    assert ranks["guest"] == "-"
+    ranks = {row.method: row.rank for row in made.rows}
+    assert ranks["external"] == "-"
     assert sum(float(ranks[name]) for name in ("average", "maximum", "own_<b>")) == pytest.approx(6, abs=0.011)
     assert "Critical-difference diagram" in text

@@ -25,26 +25,26 @@ from .conftest import METRICS, inverted
 
 
 def test_scores_are_those_of_evaluate(result: Result, folder: Path) -> None:
-    assert list(result.scores.columns) == ["entrant", "pair", "protocol", "metric", "value", "trained"]
-    assert (result.entrants, len(result.pairs)) == (("average", "maximum", "own_<b>", "guest"), 5)
+    assert list(result.scores.columns) == ["method", "pair", "protocol", "metric", "value", "trained"]
+    assert (result.methods, len(result.pairs)) == (("average", "maximum", "own_<b>", "external"), 5)
     assert (result.protocols, result.metrics("canonical")) == (["canonical"], METRICS)
     pair = result.pairs[1]
     ir, vis = images.read(pair.ir), images.read(pair.vis)
     expected = {
         "average": Fuser("average")(ir, vis),
         "own_<b>": inverted(ir, vis),
-        "guest": images.read(folder / "guest" / f"{pair.name}.png"),
+        "external": images.read(folder / "external" / f"{pair.name}.png"),
     }
-    for entrant, fused in expected.items():
+    for method, fused in expected.items():
         for metric, value in api.evaluate(fused, ir, vis, METRICS).items():
-            assert result.table("canonical", metric).loc[pair.name, entrant] == pytest.approx(value, rel=1e-12)
+            assert result.table("canonical", metric).loc[pair.name, method] == pytest.approx(value, rel=1e-12)
 
 
-def test_holes_are_named(result: Result) -> None:
-    assert [(hole.entrant, hole.pair, hole.reason) for hole in result.holes] == [
+def test_failures_are_named(result: Result) -> None:
+    assert [(failure.method, failure.pair, failure.reason) for failure in result.failures] == [
         ("own_<b>", "tno_01", "ValueError: this is TNO 01"),
     ]
-    assert result.remarks == ("guest lacks 1 of 5 images: msrs_00037N",)
+    assert result.remarks == ("external lacks 1 of 5 images: msrs_00037N",)
     table = result.table("canonical", "en")
     assert table.isna().sum().sum() == 2
     assert math.isnan(table.loc["tno_01", "own_<b>"])
@@ -52,12 +52,12 @@ def test_holes_are_named(result: Result) -> None:
 
 
 def test_costs(result: Result) -> None:
-    costs = result.costs.set_index("entrant")
-    assert list(costs["kind"]) == ["method", "method", "function", "guest"]
+    costs = result.costs.set_index("method")
+    assert list(costs["kind"]) == ["method", "method", "function", "external"]
     assert list(costs["timed"]) == [4, 4, 3, 0]
     assert costs.loc["average", "seconds"] > 0
     assert costs.loc["average", "parameters"] == 0
-    assert math.isnan(costs.loc["guest", "seconds"])
+    assert math.isnan(costs.loc["external", "seconds"])
     assert math.isnan(costs.loc["own_<b>", "parameters"])
 
 
@@ -90,7 +90,7 @@ def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path, monkeypatc
     first = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(running, "Fuser", None)
-        patch.setattr(running.scoring, "load", None)
+        patch.setattr(running.batch, "load", None)
         second = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
     assert second.scores.equals(first.scores)
     assert second.costs.equals(first.costs)
@@ -149,7 +149,7 @@ def test_a_killed_run_goes_on(folder: Path, tmp_path: Path) -> None:
     found = benchmark.run(folder, ["average", "maximum"], metrics=["en"], cache=tmp_path)
     # Three are whole for sure; the fourth was being made.
     assert found.shares.fused_again in (3, 4)
-    assert (len(found.scores), found.holes) == (10, ())
+    assert (len(found.scores), found.failures) == (10, ())
 
 
 def test_an_interrupt_loses_nothing(folder: Path, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_an_interrupt_loses_nothing(folder: Path, tmp_path: Path) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
-    with pytest.raises(StoppedError, match="the same again goes on"):
+    with pytest.raises(StoppedError, match="run the same again to continue"):
         benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path, on_fuse=stop)
     assert benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path).shares.fused_again == 3
 
@@ -175,10 +175,10 @@ def test_progress(folder: Path, tmp_path: Path) -> None:
     assert steps[0] == ("fuse", 1, 10, "average: msrs_00037N")
     assert [step[:3] for step in steps[9:11]] == [("fuse", 10, 10), ("score", 1, 10)]
     assert steps[-1][:3] == ("score", 10, 10)
-    with pytest.warns(BenchmarkWarning, match="guest lacks"):
+    with pytest.warns(BenchmarkWarning, match="external lacks"):
         benchmark.run(
             folder,
-            fused={"guest": folder / "guest"},
+            fused={"external": folder / "external"},
             metrics=["en"],
             cache=tmp_path,
             on_fuse=lambda *step: steps.append(("fuse", *step)),
@@ -229,9 +229,9 @@ def test_what_changes_an_image_changes_its_key(folder: Path, tmp_path: Path, mon
 def test_functions_of_one_name_do_not_change_each_others_images(folder: Path, tmp_path: Path) -> None:
     first, second = (
         benchmark.run(
-            folder, functions={"mine": lambda ir, vis, g=grey: np.full_like(ir, g)}, metrics=["en"], cache=tmp_path
+            folder, functions={"mine": lambda ir, vis, g=gray: np.full_like(ir, g)}, metrics=["en"], cache=tmp_path
         )
-        for grey in (0, 200)
+        for gray in (0, 200)
     )
     assert images.read(first.fused["mine", "tno_01"]).max() == 0
     assert images.read(second.fused["mine", "tno_01"]).min() == 200
@@ -246,10 +246,10 @@ def test_several_processes_give_the_same(folder: Path, tmp_path: Path) -> None:
     assert two.shares.scoring > 0
 
 
-def test_a_metric_that_fails_in_an_unforeseen_way_leaves_a_hole(
+def test_a_metric_that_fails_in_an_unforeseen_way_is_a_failure(
     folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch
 ) -> None:
-    load = running.scoring.load
+    load = running.batch.load
 
     def fail(source: Any) -> Any:
         image = load(source)
@@ -257,22 +257,22 @@ def test_a_metric_that_fails_in_an_unforeseen_way_leaves_a_hole(
             raise RuntimeError("out of\norder")
         return image
 
-    monkeypatch.setattr(running.scoring, "load", fail)
+    monkeypatch.setattr(running.batch, "load", fail)
     functions = {"dark": lambda ir, vis: np.zeros_like(ir), "bright": lambda ir, vis: np.full_like(ir, 200)}
     found = benchmark.run(folder, functions=functions, metrics=["en"], cache=tmp_path)
-    assert {(hole.entrant, hole.reason) for hole in found.holes} == {("dark", "RuntimeError: out of order")}
-    assert len(found.holes) == 5
+    assert {(failure.method, failure.reason) for failure in found.failures} == {("dark", "RuntimeError: out of order")}
+    assert len(found.failures) == 5
     assert len(found.scores) == 5
 
 
-def test_a_method_that_cannot_be_made_leaves_holes(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+def test_a_method_that_cannot_be_made_are_failures(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
     def fail(*arguments: object, **more: object) -> None:
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(running, "Fuser", fail)
     functions = {"vis": lambda ir, vis: vis}
     found = benchmark.run(folder, ["average"], functions=functions, metrics=["en"], cache=tmp_path)
-    assert [hole.reason for hole in found.holes] == ["RuntimeError: out of memory"] * 5
+    assert [failure.reason for failure in found.failures] == ["RuntimeError: out of memory"] * 5
     assert len(found.scores) == 5
 
 
@@ -287,21 +287,24 @@ def test_nothing_starts_with_something_wrong(folder: Path, tmp_path: Path, rng: 
     images.write(tmp_path / "small" / "tno_01.png", noise)
     images.write(tmp_path / "noise.png", noise)
     refused(ParameterError, "nothing to compare", folder)
-    refused(ParameterError, "two entrants are named average", folder, ["average", "average"])
-    refused(ParameterError, "two entrants are named x", folder, functions={"x": inverted}, fused={"x": folder})
+    refused(ParameterError, "two methods are named average", folder, ["average", "average"])
+    refused(ParameterError, "two methods are named x", folder, functions={"x": inverted}, fused={"x": folder})
     refused(SpecError, "unknown method", folder, ["none"])
     refused(ParameterError, "is no metric", folder, ["average"], metrics=["none"])
     refused(ParameterError, "unknown protocol", folder, ["average"], protocols=["none"])
-    refused(ParameterError, r"methods: a list of names is needed, such as \['average'\]", folder, "average")
-    refused(ParameterError, "functions: a dict by names is needed, not list", folder, functions=[inverted])
-    refused(ParameterError, "x: int is no function of two images", folder, functions={"x": 3})
+    refused(ParameterError, r"methods must be a list of names, such as \['average'\]", folder, "average")
+    refused(ParameterError, "functions must be a dict with names as keys, not list", folder, functions=[inverted])
+    refused(ParameterError, "x: int is not a function of two images", folder, functions={"x": 3})
     refused(ParameterError, "jobs cannot be 0", folder, ["average"], jobs=0)
     refused(PairError, "two pairs are named a", [pair, pair], ["average"])
-    refused(PairError, "there is no pair", [], ["average"])
+    refused(PairError, "there are no pairs", [], ["average"])
     refused(PairError, "b: the sizes differ", [pair, Pair("b", tmp_path / "noise.png", pair.vis)], ["average"])
-    refused(PairError, "guest: there is no folder", folder, fused={"guest": tmp_path / "none"})
+    refused(PairError, "external: there is no folder", folder, fused={"external": tmp_path / "none"})
     refused(
-        PairError, "guest: .*tno_01.png is of 30x20, its pair of 80x64", folder, fused={"guest": tmp_path / "small"}
+        PairError,
+        "external: .*tno_01.png is 30x20, but its pair is 80x64",
+        folder,
+        fused={"external": tmp_path / "small"},
     )
     refused(
         ValueError, "msrs_00037N: the smaller side has 64 pixels, and ms_ssim", folder, ["average"], metrics=["ms_ssim"]
@@ -341,9 +344,9 @@ def test_example_of_the_page(folder: Path, tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text(encoding="utf-8")
     example: dict[str, Any] = {"__name__": "example"}
     exec(page.partition("```python\n")[2].partition("```")[0], example)
-    grey = [Pair(name, folder / "ir" / f"{name}.png", folder / "vis" / f"{name}.png") for name in ("tno_01", "tno_12")]
-    found = benchmark.run(grey, ["average"], functions={"mine": example["mine"]}, metrics=["en"], cache=tmp_path)
-    assert (len(found.scores), found.holes) == (4, ())
+    gray = [Pair(name, folder / "ir" / f"{name}.png", folder / "vis" / f"{name}.png") for name in ("tno_01", "tno_12")]
+    found = benchmark.run(gray, ["average"], functions={"mine": example["mine"]}, metrics=["en"], cache=tmp_path)
+    assert (len(found.scores), found.failures) == (4, ())
 
 
 def test_a_full_disk_stops_the_run(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:

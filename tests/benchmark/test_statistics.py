@@ -26,26 +26,26 @@ def test_ranks_by_hand() -> None:
 
 # Demsar, 2006, table 5 (a): the critical values q of the two-tailed Nemenyi test at 0.05.
 @pytest.mark.parametrize(
-    ("entrants", "q"),
+    ("methods", "q"),
     [(2, 1.960), (3, 2.343), (4, 2.569), (5, 2.728), (6, 2.850), (7, 2.949), (8, 3.031), (9, 3.102), (10, 3.164)],
 )
-def test_critical_difference_has_the_published_quantiles(entrants: int, q: float) -> None:
-    expected = q * math.sqrt(entrants * (entrants + 1) / (6 * 21))
-    assert ours.critical_difference(entrants, 21) == pytest.approx(expected, abs=1e-3)
+def test_critical_difference_has_the_published_quantiles(methods: int, q: float) -> None:
+    expected = q * math.sqrt(methods * (methods + 1) / (6 * 21))
+    assert ours.critical_difference(methods, 21) == pytest.approx(expected, abs=1e-3)
 
 
 def test_critical_difference_needs_something_to_compare() -> None:
-    with pytest.raises(ParameterError, match="two entrants and a pair"):
+    with pytest.raises(ParameterError, match="two methods and one pair"):
         ours.critical_difference(1, 5)
 
 
 def test_friedman_by_its_formula(table: pd.DataFrame) -> None:
     """Without ties: 12 n / (k (k + 1)) (sum of R^2 - k (k + 1)^2 / 4), chi-squared with k - 1 degrees of freedom."""
     found = ours.compare(ours.ranks(table, "higher"))
-    pairs, entrants = table.shape
-    square = 12 * pairs / (entrants * (entrants + 1))
-    square *= (found.mean_ranks**2).sum() - entrants * (entrants + 1) ** 2 / 4
-    assert found.p == pytest.approx(stats.chi2.sf(square, entrants - 1))
+    pairs, methods = table.shape
+    square = 12 * pairs / (methods * (methods + 1))
+    square *= (found.mean_ranks**2).sum() - methods * (methods + 1) ** 2 / 4
+    assert found.p == pytest.approx(stats.chi2.sf(square, methods - 1))
     assert found.pairs == 15
     assert list(found.mean_ranks.sort_values().index)[:2] == ["d", "c"]
 
@@ -106,11 +106,11 @@ def test_leaders_are_compared_on_the_same_pairs() -> None:
 
 
 def test_summary(result: Result) -> None:
-    summary = ours.summary(result, "canonical").set_index(["metric", "entrant"])
+    summary = ours.summary(result, "canonical").set_index(["metric", "method"])
     en = result.table("canonical", "en")
-    row = summary.loc[("en", "guest")]
-    assert row["mean"] == pytest.approx(np.mean(en["guest"].dropna()))
-    assert row["deviation"] == pytest.approx(np.std(en["guest"].dropna(), ddof=1))
+    row = summary.loc[("en", "external")]
+    assert row["mean"] == pytest.approx(np.mean(en["external"].dropna()))
+    assert row["deviation"] == pytest.approx(np.std(en["external"].dropna(), ddof=1))
     assert row["count"] == 4
     complete = en.dropna()
     assert len(complete) == 3
@@ -122,7 +122,7 @@ def test_summary(result: Result) -> None:
 def test_overall(result: Result) -> None:
     found = ours.overall(result, "canonical")
     assert found.pairs == 3
-    assert set(found.mean_ranks.index) == set(result.entrants)
+    assert set(found.mean_ranks.index) == set(result.methods)
     tables = [ours.ranks(result.table("canonical", m), ours.direction(m)) for m in result.metrics("canonical")]
     expected = (sum(tables) / len(tables)).rank(axis=1).mean()
     assert found.mean_ranks.to_numpy() == pytest.approx(expected.to_numpy())
@@ -130,11 +130,11 @@ def test_overall(result: Result) -> None:
 
 
 def test_summary_where_one_has_no_score(result: Result) -> None:
-    without = replace(result, scores=result.scores[result.scores["entrant"] != "average"])
+    without = replace(result, scores=result.scores[result.scores["method"] != "average"])
     all_, some = (
-        ours.summary(found, "canonical").set_index(["metric", "entrant"]).sort_index() for found in (result, without)
+        ours.summary(found, "canonical").set_index(["metric", "method"]).sort_index() for found in (result, without)
     )
     assert some.loc[("en", "average"), ["mean", "deviation", "mean_rank"]].isna().all()
-    for entrant in ("maximum", "own_<b>", "guest"):
+    for method in ("maximum", "own_<b>", "external"):
         columns = ["mean", "deviation", "count"]
-        assert list(some.loc[("en", entrant), columns]) == list(all_.loc[("en", entrant), columns])
+        assert list(some.loc[("en", method), columns]) == list(all_.loc[("en", method), columns])

@@ -38,7 +38,7 @@ def test_evaluate_folders(run: Run, folders: Path, tmp_path: Path) -> None:
     status, printed, complaints = run("evaluate", *arguments, *files)
     assert status == 1
     assert f"no partner: {folders / 'ir' / 'lonely.png'}" in complaints
-    assert "no fused image of: msrs_00037N" in complaints
+    assert "no fused image for: msrs_00037N" in complaints
     assert f"no partner: {tmp_path / 'fused' / 'stranger.png'}" in complaints
     assert "4 images" in printed
     rows = list(csv.DictReader(out[0].read_text().splitlines()))
@@ -58,14 +58,14 @@ def test_evaluate_folders(run: Run, folders: Path, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["none.png", "ir/tno_01.png", "vis/tno_01.png"], "none.png: no such file or folder"),
-        (["ir/tno_01.png", "ir", "vis"], "tno_01.png is a file: give one infrared and one visible image file"),
-        (["ir", "ir/tno_01.png", "vis"], "ir is a folder: give an infrared and a visible folder"),
+        (["ir/tno_01.png", "ir", "vis"], "tno_01.png is a file; give one infrared and one visible image"),
+        (["ir", "ir/tno_01.png", "vis"], "ir is a folder; give an infrared and a visible folder"),
         (["ir/tno_01.png", "ir/tno_12.png", "vis/tno_12.png"], "the sizes differ"),
         (["ir", ".", "-k", "qxx"], "'qxx' is no metric"),
         (["ir", ".", "-k", ""], "no metric is named"),
         (["ir", ".", "--csv", ""], "it is a folder"),
         (["ir", ".", "--csv", "vis"], "cannot write vis: it is a folder"),
-        (["ir", ".", "--csv", "a", "--json", "a"], "two tables cannot be written to one place"),
+        (["ir", ".", "--csv", "a", "--json", "a"], "two tables cannot be written to one file"),
         (["ir/tno_01.png", "ir/tno_01.png", "vis/tno_01.png", "--csv", "ir/tno_01.png"], "would replace an input"),
         (["ir", ".", "-p", "li", "-k", "fmi_pixel"], "'fmi_pixel' is not defined by the protocol li"),
         (["ir", ".", "--csv", "no/such/folder.csv"], "there is no folder no/such"),

@@ -59,7 +59,7 @@ def test_folders(run: Run, form: str, folders: Path, tmp_path: Path) -> None:
     for path in (folders / "vis").iterdir():
         assert images.read(tmp_path / "out" / path.name).shape == images.read(path).shape
     _, printed, _ = run("fuse", *sources, "-o", tmp_path / "out", "-m", "average", "--resume")
-    assert "0 fused, 5 were there already" in printed
+    assert "0 fused, 5 skipped" in printed
 
 
 def test_failures_show_in_the_exit_status(run: Run, folders: Path, tmp_path: Path) -> None:
@@ -107,8 +107,11 @@ def test_swapped_pair_is_fused_with_a_warning(run: Run, msrs_day: Pair, tmp_path
         (["ir.png", "vis.png", "-o", "new/folder/out.png", "-m", "nope"], "unknown method 'nope'"),
         (["ir.png", "vis.png", "-m", "res2netfuze"], "did you mean 'res2netfuse'?"),
         (["ir.png", "vis.png", "-m", "res2netfuse:strategy=max"], "choose one of l1-norm, mean, average"),
-        (["ir.png", "vis.png", "-m", "res2netfuse:width=3"], "no parameter 'width'; its parameters: strategy, weights"),
-        (["ir.png", "vis.png", "-m", "average:x=1"], "it takes none"),
+        (
+            ["ir.png", "vis.png", "-m", "res2netfuse:width=3"],
+            "no parameter 'width'; its parameters: strategy, weights",
+        ),
+        (["ir.png", "vis.png", "-m", "average:x=1"], "it takes no parameters"),
         (["ir.png", "vis.png", "-m", "average:x"], "not of the form parameter=value"),
         (["ir.png", "vis.png", "-m", "res2netfuse:weights=none"], "known names: single, many"),
         (["ir.png", "vis.png", "-m", "res2netfuse:weights=broken.png"], "not a readable weights file"),
@@ -118,7 +121,7 @@ def test_swapped_pair_is_fused_with_a_warning(run: Run, msrs_day: Pair, tmp_path
         (["ir.png", "vis.png", "-o", "out.gif"], "must end in one of"),
         (["ir.png", "vis.png", "-o", "vis.png/out.png"], "cannot make the folder"),
         (["none.csv"], "none.csv: cannot be read as CSV"),
-        (["none"], "a data-set folder"),
+        (["none"], "not a data-set folder"),
     ],
 )
 def test_bad_input(
@@ -173,7 +176,7 @@ def test_format(run: Run, folders: Path, tmp_path: Path) -> None:
 def test_resume_of_one_pair(run: Run, tno_01: Pair, tmp_path: Path) -> None:
     arguments = ("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "f.png", "-m", "average", "--resume")
     assert run(*arguments)[1].strip() == str(tmp_path / "f.png")
-    assert "was there already" in run(*arguments)[1]
+    assert "skipped, since it exists" in run(*arguments)[1]
 
 
 def test_engine_and_precision(run: Run, tno_01: Pair, tmp_path: Path) -> None:
@@ -190,7 +193,7 @@ def test_engine_and_precision(run: Run, tno_01: Pair, tmp_path: Path) -> None:
     assert said.startswith("irfuse: this cpu does not compute in fp16; choose precision auto or ")
     status, _, said = run("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "f.png", "-m", "average", "--engine", "onnx")
     assert status == 2
-    assert "average runs on engine torch in fp32 alone: it has no network" in said
+    assert "average runs only on engine torch in fp32: it has no network" in said
 
 
 def test_results_say_what_computed_them(run: Run, tno_01: Pair, folders: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_lists(run: Run) -> None:
     assert Path(printed.strip()).is_file()
     status, _, complaints = run("weights", "path", "res2netfuse")
     assert status == 2
-    assert "res2netfuse: the weights' name is needed as well; known names: single, many" in complaints
+    assert "res2netfuse: the name of the weights is missing; known names: single, many" in complaints
 
 
 @pytest.mark.usefixtures("no_backbones")
@@ -47,14 +47,14 @@ def test_weights_of_backbones(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_pat
     mirror, kept = tmp_path / "resnet101-63fe2227.pth", tmp_path / "torch/hub/checkpoints/resnet101-63fe2227.pth"
     mirror.write_bytes(b"x")
     listed = " ".join(run("weights", "list")[1].split())
-    assert "resnet101-63fe2227.pth BSD-3-Clause not here: irfuse weights fetch resnet101" in listed
+    assert "resnet101-63fe2227.pth BSD-3-Clause not on this machine: irfuse weights fetch resnet101" in listed
     assert run("weights", "path", "resnet101")[0] == 2
     for _ in range(2):
         assert run("weights", "fetch", "resnet101", "--mirror", tmp_path.as_uri())[:2] == (0, f"{kept}\n")
         mirror.unlink(missing_ok=True)
     assert run("weights", "path", "resnet101")[:2] == (0, f"{kept}\n")
     assert str(kept) in "".join(run("weights", "list")[1].split())
-    assert f"{kept}: as it should be" in run("weights", "verify")[1]
+    assert f"{kept}: OK" in run("weights", "verify")[1]
     kept.write_bytes(b"y")
     shutil.copy(kept, kept.with_name("resnet50-0676ba61.pth"))
     kept.with_name("resnet152-394f9c45.pth").write_bytes(b"x")
@@ -62,7 +62,7 @@ def test_weights_of_backbones(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert (status, complaints.count("\n")) == (2, 2)
     assert f"{kept}: wrong SHA-256" in complaints
     assert "resnet50-0676ba61.pth: wrong SHA-256" in complaints
-    assert "resnet152-394f9c45.pth: as it should be" in printed
+    assert "resnet152-394f9c45.pth: OK" in printed
     kept.with_name("resnet152-394f9c45.pth").unlink()
     status, _, complaints = run("weights", "fetch", "resnet152", "--mirror", tmp_path.as_uri())
     assert (status, complaints.count("\n")) == (2, 1)
@@ -73,7 +73,7 @@ def test_info(run: Run) -> None:
     status, printed, _ = run("info", "--device", "cpu")
     assert status == 0
     assert "device: cpu, " in printed
-    assert "engine torch: here" in printed
+    assert "engine torch: installed" in printed
     for method in METHODS:
         assert f"\n{method.info.name} " in printed
-    assert "it optimises each pair" in printed
+    assert "it optimizes each pair" in printed

@@ -71,7 +71,7 @@ def test_file_says_what_it_is(tmp_path: Path) -> None:
     facts = Graph(tmp_path / "fuse.onnx").metadata
     assert facts["spec"] == "res2netfuse:weights=many"
     assert (facts["method"], facts["precision"], facts["vis_channels"]) == ("res2netfuse", "fp32", 1)
-    assert (facts["weights"], facts["weights_sha256"], facts["licence"]) == (entry.file, entry.sha256, "MIT")
+    assert (facts["weights"], facts["weights_sha256"], facts["license"]) == (entry.file, entry.sha256, "MIT")
     assert facts["range"] == "float32 in [0, 1]"
     assert "0.299 R + 0.587 G + 0.114 B" in facts["luma"]
     model = onnx.load(tmp_path / "fuse.onnx")
@@ -87,7 +87,7 @@ def test_weights_of_ones_own(tmp_path: Path) -> None:
     mine.write_bytes(path.read_bytes())
     export(f"res2netfuse:weights={mine}", tmp_path / "fuse.onnx")
     facts = Graph(tmp_path / "fuse.onnx").metadata
-    assert (facts["weights"], facts["weights_sha256"], facts["licence"]) == ("mine.safetensors", sha256(mine), "")
+    assert (facts["weights"], facts["weights_sha256"], facts["license"]) == ("mine.safetensors", sha256(mine), "")
 
 
 @pytest.mark.parametrize(

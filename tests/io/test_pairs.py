@@ -37,7 +37,7 @@ def folders(root: Path, ir: list[str], vis: list[str]) -> tuple[Path, Path]:
 def test_partners(ir: str, vis: str, name: str, tmp_path: Path) -> None:
     pairing = pairs.match(*folders(tmp_path, [ir], [vis]))
     assert pairing.pairs == (pairs.Pair(name, tmp_path / "ir" / ir, tmp_path / "vis" / vis),)
-    assert pairing.alone == ()
+    assert pairing.unpaired == ()
 
 
 def test_strangers_are_listed(tmp_path: Path) -> None:
@@ -46,14 +46,14 @@ def test_strangers_are_listed(tmp_path: Path) -> None:
     )
     pairing = pairs.match(ir, vis)
     assert [pair.name for pair in pairing.pairs] == ["1"]
-    assert [path.name for path in pairing.alone] == ["2.png", "iris.png", "3.png", "vista.png"]
+    assert [path.name for path in pairing.unpaired] == ["2.png", "iris.png", "3.png", "vista.png"]
 
 
 def test_ambiguous_names_are_not_guessed(tmp_path: Path) -> None:
     ir, vis = folders(tmp_path, ["a_ir.png", "ir_a.png", "b.png"], ["a_vis.png", "b.png"])
     pairing = pairs.match(ir, vis)
     assert [pair.name for pair in pairing.pairs] == ["b"]
-    assert len(pairing.alone) == 3
+    assert len(pairing.unpaired) == 3
 
 
 def test_one_folder_for_both(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_one_folder_for_both(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     pairing = pairs.match(tmp_path, tmp_path)
     assert [(pair.name, pair.ir.name) for pair in pairing.pairs] == [("a_vis", "a_ir.png"), ("b", "b_ir.png")]
-    assert [path.name for path in pairing.alone] == ["c.png"]
+    assert [path.name for path in pairing.unpaired] == ["c.png"]
 
 
 def test_no_pair_and_duplicates(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_no_pair_and_duplicates(tmp_path: Path) -> None:
     with pytest.raises(PairError, match="cannot be read: No such file"):
         pairs.match(ir, tmp_path / "none")
     (ir / "1.jpg").touch()
-    with pytest.raises(PairError, match=r"1\.jpg and 1\.png have one name"):
+    with pytest.raises(PairError, match=r"1\.jpg and 1\.png have the same name"):
         pairs.match(ir, vis)
 
 
@@ -105,7 +105,7 @@ def test_manifest(tmp_path: Path) -> None:
         ("ir,vis\n", "lists no pair"),
         ("ir,vis\n1.png,\n", "line 2: ir or vis is empty"),
         ("ir,vis\n1.png\n", "line 2: ir or vis is empty"),
-        ("ir,vis\n\n1.png,a/2.png\n\n3.png,b/2.png\n", "line 5: the name '2' stands twice"),
+        ("ir,vis\n\n1.png,a/2.png\n\n3.png,b/2.png\n", "line 5: the name '2' is used twice"),
         ("ir,vis,name\n1.png,2.png,../x\n", "line 2: '../x' is not a plain"),
         ("ir,vis,name\n1.png,2.png,..\n", "line 2: '..' is not a plain"),
     ],
@@ -115,7 +115,7 @@ def test_bad_manifest(text: str, reason: str, tmp_path: Path) -> None:
     manifest.write_text(text)
     with pytest.raises(PairError, match=reason):
         pairs.find(manifest)
-    with pytest.raises(PairError, match="a data-set folder"):
+    with pytest.raises(PairError, match="not a data-set folder"):
         pairs.find(tmp_path / "x.png")
 
 
@@ -163,7 +163,7 @@ def test_data_sets_in_folders_below(tmp_path: Path) -> None:
     pairing = pairs.find(tmp_path)
     assert [pair.name for pair in pairing.pairs] == ["set00_V000_I00000", "set00_V001_I00000", "set01_V000_I00000"]
     assert pairing.pairs[1].ir == tmp_path / "set00" / "V001" / "lwir" / "I00000.jpg"
-    assert [path.name for path in pairing.alone] == ["I00001.jpg"]
+    assert [path.name for path in pairing.unpaired] == ["I00001.jpg"]
 
 
 def test_flir_adas(tmp_path: Path) -> None:

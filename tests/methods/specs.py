@@ -1,11 +1,11 @@
 """The specs of all methods, with every choice of each parameter that is a list, one parameter at a time."""
 
 import os
-from typing import Literal, get_args, get_origin
 
 import pytest
 
 from irfuse.methods import METHODS, parameters, shortest
+from irfuse.methods.base import File
 from irfuse.weights import manifest
 
 SUPPLIED = "resnet50"
@@ -19,16 +19,18 @@ def every_spec() -> list[str]:
     specs = []
     for method in METHODS:
         name = method.info.name
-        needed = f"backbone={SUPPLIED}" if "backbone" in parameters(method) else ""
+        known = parameters(method).values()
+        needed = ",".join(f"{parameter.name}={SUPPLIED}" for parameter in known if parameter.file is File.BACKBONE)
         if needed and "IRFUSE_WEIGHTS" not in os.environ:
             continue
         specs.append(f"{name}:{needed}".rstrip(":"))
-        for parameter, kind in parameters(method).items():
-            choices = get_args(kind) if get_origin(kind) is Literal else ()
-            if parameter == "weights":
-                choices = tuple(entry.versioned_name for entry in manifest() if entry.method == name)
-            if parameter != "backbone":
-                specs += [f"{name}:{','.join(filter(None, [needed, f'{parameter}={choice}']))}" for choice in choices]
+        for parameter in known:
+            choices = parameter.choices
+            if parameter.file is File.WEIGHTS:
+                choices = tuple(shipped.versioned_name for shipped in manifest() if shipped.method == name)
+            if parameter.file is not File.BACKBONE:
+                given = (f"{parameter.name}={choice}" for choice in choices)
+                specs += [f"{name}:{','.join(filter(None, [needed, one]))}" for one in given]
     return specs
 
 

@@ -77,10 +77,10 @@ def test_edges_by_hand() -> None:
     np.testing.assert_allclose(edges(image)[0, 0].numpy(), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("normalisation", ["sources", "channels"])
-def test_the_weights_by_hand(normalisation: Any) -> None:
+@pytest.mark.parametrize("normalization", ["sources", "channels"])
+def test_the_weights_by_hand(normalization: Any) -> None:
     """A softmax over both sources, or over the 64 channels, of what the convolutions say of a real pair."""
-    attention = Attention(normalisation)
+    attention = Attention(normalization)
     with torch.no_grad():
         attention.layers[-1].weight *= 100
         scores = []
@@ -92,7 +92,7 @@ def test_the_weights_by_hand(normalisation: Any) -> None:
         powers = [np.exp(score.numpy().astype(np.float64)) for score in scores]
         both = sum(powers)
         for weights_, power in zip(attention(*real_pair()), powers, strict=True):
-            expected = power / both if normalisation == "sources" else 32 * power / power.sum(axis=1, keepdims=True)
+            expected = power / both if normalization == "sources" else 32 * power / power.sum(axis=1, keepdims=True)
             np.testing.assert_allclose(weights_.numpy(), expected, rtol=1e-4, atol=1e-6)
 
 
@@ -151,10 +151,10 @@ def test_the_header_says_what_network_it_is_for(tmp_path: Path) -> None:
     loaded = AttentionEnsemble(weights=str(tmp_path / "a.safetensors")).network
     assert (loaded.extractor.dilated, loaded.attention, loaded.decoder.skips) == (False, None, False)
     header = {"method": "attention-ensemble", "dilated": True, "attention": True, "skips": True}
-    weights.save(Network(), {**header, "normalisation": "channels", "skip_attention": 1}, tmp_path / "c.safetensors")
+    weights.save(Network(), {**header, "normalization": "channels", "skip_attention": 1}, tmp_path / "c.safetensors")
     loaded = AttentionEnsemble(weights=str(tmp_path / "c.safetensors")).network
     assert loaded.attention is not None
-    assert (loaded.attention.normalisation, loaded.skip_attention) == ("channels", 1)
+    assert (loaded.attention.normalization, loaded.skip_attention) == ("channels", 1)
     text = {"irfuse": json.dumps({"method": "attention-ensemble", "dilated": 1})}
     save_file({"x": torch.zeros(1)}, tmp_path / "b.safetensors", text)
     with pytest.raises(WeightsError, match="header does not say"):

@@ -9,7 +9,7 @@ from irfuse.backbones.first_block import first_block
 from irfuse.errors import ParameterError
 from irfuse.fuser import Fuser
 from irfuse.methods import nst
-from irfuse.methods.nst import NST, Reading, Stride, _Features, _Target
+from irfuse.methods.nst import NST, Interpretation, Stride, _Features, _Target
 
 Batch = tuple[Tensor, Tensor]
 
@@ -27,7 +27,7 @@ def shares(method: NST, ir: Tensor, vis: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("reading", ["energy", "magnitude"])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_loss_and_gradient_are_those_through_the_network(reading: Reading, stride: Stride, pair: Batch) -> None:
+def test_loss_and_gradient_are_those_through_the_network(reading: Interpretation, stride: Stride, pair: Batch) -> None:
     """With the images' mean beyond their border, the network's bias and all of its three channels."""
     method, block = NST(reading=reading, stride=stride), first_block()
     assert block.conv.bias is not None
@@ -50,7 +50,9 @@ def test_loss_and_gradient_are_those_through_the_network(reading: Reading, strid
 
 @pytest.mark.parametrize("reading", ["energy", "magnitude", "literal"])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_strips_equal_the_whole(reading: Reading, stride: Stride, pair: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strips_equal_the_whole(
+    reading: Interpretation, stride: Stride, pair: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     method, pixels = NST(reading=reading, stride=stride), torch.rand_like(pair[0])
     loss, gradient = method.objective(*pair)(pixels)
     monkeypatch.setattr(nst, "_PIXELS_AT_ONCE", 700)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -173,3 +174,67 @@ def test_what_is_wrong_with_the_machine_is_not_wrong_with_a_pair(pairs: tuple[Pa
     with pytest.raises(MissingDependencyError, match="no engine"):
         folder.run(pairs, tmp_path / "out", fuse)
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_generator_of_pairs(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    steps: list[tuple[int, int | None]] = []
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".03.png.abc.part").touch()
+    report = folder.run(iter(pairs), out, mean, on_step=lambda done, total, _: steps.append((done, total)))
+    assert report.fused == [pair.name for pair in pairs]
+    assert steps == [(i, None) for i in range(13)]
+    assert sorted(path.name for path in out.iterdir()) == [f"{i:02}.png" for i in range(12)]
+    again = folder.run(iter(pairs), out, mean, resume=True)
+    assert (len(again.skipped), again.fused) == (12, [])
+
+
+def test_pairs_of_a_generator_come_when_they_are_needed(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    taken, fused = 0, 0
+
+    def waiting() -> Iterator[Pair]:
+        nonlocal taken
+        for pair in pairs:
+            taken += 1
+            assert taken <= fused + folder._AHEAD + 2
+            yield pair
+
+    def fuse(ir: Array, vis: Array) -> Array:
+        nonlocal fused
+        fused += 1
+        return mean(ir, vis)
+
+    assert folder.run(waiting(), tmp_path / "out", fuse).failures == []
+
+
+def test_a_generator_that_raises_keeps_what_was_done(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    def broken() -> Iterator[Pair]:
+        yield from pairs[:7]
+        raise RuntimeError("the camera is gone")
+
+    steps: list[int] = []
+    with pytest.raises(RuntimeError, match="the camera is gone"):
+        folder.run(broken(), tmp_path / "out", mean, on_step=lambda done, total, _: steps.append(done))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{i:02}.png" for i in range(7)]
+    assert steps == list(range(8))
+
+
+def test_pairs_of_a_generator_are_checked_one_by_one(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    out = tmp_path / "vis"
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    stream = [
+        pairs[0],
+        Pair("new", pairs[1].ir, pairs[1].vis),
+        Pair("new", pairs[2].ir, pairs[2].vis),
+        Pair("00", pairs[3].ir, pairs[3].vis),
+        Pair("another", pairs[4].ir, out / "new.png"),
+    ]
+    report = folder.run(iter(stream), out, mean)
+    assert report.fused == ["new"]
+    assert [name for name, _ in report.failures] == ["00", "new", "00", "another"]
+    reasons = [reason for _, reason in report.failures]
+    assert "would replace an input" in reasons[0]
+    assert reasons[1] == "an earlier pair has the name 'new', too"
+    assert "would replace an input" in reasons[2]
+    assert reasons[3] == "an input is the result of an earlier pair; choose another output folder"
+    assert {path: path.read_bytes() for path in before} == before

@@ -132,7 +132,7 @@ def test_a_server_that_does_not_say_the_length(server: Server) -> None:
     [
         ({"headers": {"Content-Length": "2560001"}}, "the transfer ended after 2560000 of 2560001 bytes"),
         ({"headers": {"Transfer-Encoding": "chunked"}, "body": b"ff\r\nx"}, "the transfer failed: IncompleteRead"),
-        ({"body": BODY[:-1] + b"x"}, r"wrong SHA-256 \w{16}\.\.\., \w{8}\.\.\. is expected"),
+        ({"body": BODY[:-1] + b"x"}, r"wrong SHA-256 \w{16}\.\.\., expected \w{8}\.\.\."),
         ({"status": 404}, "the server answers 404 Not Found"),
         ({"status": 503}, "the server answers 503 Service Unavailable"),
     ],
@@ -147,8 +147,8 @@ def test_bad_transfer_leaves_nothing(server: Server, change: dict[str, object], 
     assert "\n" not in message
     for part in (
         f"{server.url}resnet152-394f9c45.pth",
-        "on a machine with network fetch https://download.pytorch.org/models/resnet152-394f9c45.pth",
-        "or run `irfuse weights fetch resnet152`, and copy the file here, into the folder that IRFUSE_WEIGHTS names",
+        "on a machine with a network, fetch https://download.pytorch.org/models/resnet152-394f9c45.pth",
+        "or run `irfuse weights fetch resnet152`, and copy the file here into the folder that IRFUSE_WEIGHTS names",
         "use a smaller backbone, as in `-m resnet152:backbone=resnet50`",
     ):
         assert part in message
@@ -194,7 +194,7 @@ def test_unwritable_cache(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_p
     (tmp_path / "file").touch()
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
     with pytest.raises(
-        WeightsError, match=r"resnet50-0676ba61\.pth cannot be kept: cannot make the folder .*TORCH_HOME"
+        WeightsError, match=r"resnet50-0676ba61\.pth cannot be stored: cannot make the folder .*TORCH_HOME"
     ):
         fetch.fetch("resnet50", base=server.url)
 
@@ -204,7 +204,7 @@ def test_full_disk(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(WeightsError, match=r"cannot be kept: cannot write .* No space left"):
+    with pytest.raises(WeightsError, match=r"cannot be stored: cannot write .* No space left"):
         fetch.fetch("resnet50", base=server.url)
     assert left_in_the_cache() == []
 
@@ -232,7 +232,7 @@ def test_the_msra_file_is_for_resnet50_alone_and_only_supplied(server: Server, s
 def test_damaged_files_here(supplied: Path) -> None:
     (supplied / MSRA).write_bytes(b"x")
     with pytest.raises(
-        WeightsError, match=r"msra_bgr255.*wrong SHA-256 \w{16}\.\.\., \w{16}\.\.\. is expected: delete it"
+        WeightsError, match=r"msra_bgr255.*wrong SHA-256 \w{16}\.\.\., expected \w{16}\.\.\.: delete it"
     ):
         fetch.fetch("resnet50")
     (supplied / OFFICIAL).mkdir()
@@ -241,14 +241,14 @@ def test_damaged_files_here(supplied: Path) -> None:
 
 
 def test_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(WeightsError, match=r"is not on this machine: on a machine with network fetch http.*smaller"):
+    with pytest.raises(WeightsError, match=r"is not on this machine: on a machine with a network, fetch http.*smaller"):
         fetch.find("resnet101")
     with pytest.raises(WeightsError, match=r"IRFUSE_WEIGHTS names$"):
         fetch.find("resnet50")
     with pytest.raises(ParameterError, match="'vgg19'; known names: resnet50, resnet101, resnet152"):
         fetch.fetch("vgg19")
     monkeypatch.setenv("IRFUSE_WEIGHTS", "/nowhere")
-    with pytest.raises(WeightsError, match="IRFUSE_WEIGHTS names /nowhere, which is no folder"):
+    with pytest.raises(WeightsError, match="IRFUSE_WEIGHTS names /nowhere, which is not a readable folder"):
         fetch.fetch("resnet50")
 
 

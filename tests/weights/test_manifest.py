@@ -13,13 +13,13 @@ from irfuse.methods.res2netfuse import AutoEncoder
 SHIPPED = weights.find("res2netfuse", "single-v1")
 
 
-@pytest.mark.parametrize("entry", weights.manifest(), ids=lambda entry: entry.file)
-def test_manifest_is_true(entry: weights.Entry) -> None:
-    weights.verify(entry)
-    assert entry.licence
-    assert weights.find(entry.method, entry.versioned_name) == entry.path
-    assert weights.header(entry.path)["method"] == entry.method
-    assert (Path(__file__).parents[2] / "docs" / "models" / f"{entry.path.stem}.md").is_file()
+@pytest.mark.parametrize("shipped", weights.manifest(), ids=lambda shipped: shipped.file)
+def test_manifest_is_true(shipped: weights.ShippedWeights) -> None:
+    weights.verify(shipped)
+    assert shipped.license
+    assert weights.find(shipped.method, shipped.versioned_name) == shipped.path
+    assert weights.header(shipped.path)["method"] == shipped.method
+    assert (Path(__file__).parents[2] / "docs" / "models" / f"{shipped.path.stem}.md").is_file()
 
 
 def test_every_shipped_file_is_listed() -> None:
@@ -37,7 +37,7 @@ def test_a_name_without_version_is_the_newest(monkeypatch: pytest.MonkeyPatch) -
 def test_wrong_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = replace(weights.manifest()[0], sha256="0" * 64)
     monkeypatch.setattr(weights, "manifest", lambda: (wrong,))
-    with pytest.raises(WeightsError, match=r"wrong SHA-256 \w{16}\.\.\., 0{16}\.\.\. is expected"):
+    with pytest.raises(WeightsError, match=r"wrong SHA-256 \w{16}\.\.\., expected 0{16}\.\.\."):
         weights.find(wrong.method, wrong.name)
 
 
@@ -77,7 +77,7 @@ def test_unfit_files(tmp_path: Path) -> None:
     for file, reason in (
         (cut, "not a readable weights file"),
         (foreign, "not weights of irfuse"),
-        (other, "weights of encoder-decoder, not of res2netfuse"),
+        (other, "weights are for encoder-decoder, not for res2netfuse"),
         (narrow, "do not fit the network of res2netfuse"),
         (tmp_path / "none.safetensors", "no such file; known names: single, many"),
     ):

@@ -1,4 +1,4 @@
-"""Networks that others trained, for methods to look at images with: what goes in is always RGB or grey in [0, 1]."""
+"""Pretrained networks that give features of images. Their input is always RGB or gray in [0, 1]."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,18 @@ from irfuse.backbones.resnet import Depth, ResNet, Variant
 from irfuse.errors import WeightsError
 from irfuse.weights import fetch
 
-Name = Literal["resnet50", "resnet101", "resnet152"]
+Name = Literal["resnet152", "resnet101", "resnet50"]
+"""The backbones that irfuse knows."""
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a network was trained to be fed, from images in [0, 1]: ``(image * scale - mean) / std`` in its own order.
+    """The input that a network was trained with: ``(image * scale - mean) / std`` for images in [0, 1].
 
     Attributes:
-        order: of the channels.
-        scale: what 1 becomes.
-        mean, std: one number a channel, in the network's order and scale.
+        order: the order of the channels.
+        scale: the value that 1 becomes.
+        mean, std: one number per channel, in the network's order and scale.
     """
 
     order: Literal["RGB", "BGR"]
@@ -30,13 +31,13 @@ class Preprocessing:
     std: tuple[float, float, float]
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Turn images into what the network is fed.
+        """Convert images to the input of the network.
 
         Args:
-            images: (B, 3, H, W), RGB, or (B, 1, H, W), grey, which is three equal channels; in [0, 1].
+            images: (B, 3, H, W) in RGB, or (B, 1, H, W) in gray, which counts as three equal channels; in [0, 1].
 
         Returns:
-            (B, 3, H, W), in the images' dtype.
+            (B, 3, H, W) in the dtype of the images.
 
         >>> TORCHVISION(torch.full((1, 1, 1, 1), 0.485)).flatten().round(decimals=3)
         tensor([0.0000, 0.1290, 0.3510])
@@ -47,15 +48,15 @@ class Preprocessing:
 
 
 TORCHVISION = Preprocessing("RGB", 1.0, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-"""What torchvision's networks are fed."""
+"""The input of torchvision's networks."""
 
 MSRA = Preprocessing("BGR", 255.0, mean=(103.939, 116.779, 123.68), std=(1.0, 1.0, 1.0))
-"""What the networks of the ResNet paper are fed, as they were published for Caffe and ported by Keras."""
+"""The input of the ResNet paper's networks, as they were published for Caffe and ported by Keras."""
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Whose network weights are for."""
+    """A variant of the network that weights are for."""
 
     variant: Variant
     eps: float
@@ -70,14 +71,14 @@ _DEPTHS: dict[str, Depth] = {"resnet50": 50, "resnet101": 101, "resnet152": 152}
 
 
 class Backbone(nn.Module):
-    """A trained network with what it is fed, for use as it is: always in evaluation mode, without gradients of its own.
+    """A trained network with its preprocessing. It stays in evaluation mode, and its parameters have no gradients.
 
     Gradients with respect to the images pass through it.
 
     Args:
         network: the network.
-        preprocessing: what it was trained to be fed.
-        layout: whose network it is, for reports: results of ``torchvision`` and ``msra`` differ.
+        preprocessing: how its input is made.
+        layout: the network's variant, for reports: the features of ``torchvision`` and ``msra`` differ.
 
     >>> backbone = Backbone(ResNet(18), TORCHVISION, "untrained")
     >>> [features.shape for features in backbone.features(torch.rand(2, 1, 64, 48), ["layer1.1", "relu1"])]
@@ -92,16 +93,16 @@ class Backbone(nn.Module):
         self.eval()
 
     def forward(self, images: Tensor) -> Tensor:
-        """The logits of the 1000 classes of ImageNet, (B, 1000), for images as `features` takes them."""
+        """Compute the logits of the 1000 classes of ImageNet, (B, 1000), for images as `features` takes them."""
         logits: Tensor = self.network(self.preprocessing(images))
         return logits
 
     def features(self, images: Tensor, at: Sequence[str]) -> list[Tensor]:
-        """The features at the places named, in that order; what comes after the last of them is not computed.
+        """Compute the features at some places, in the given order. Later layers are not computed.
 
         Args:
-            images: (B, 3, H, W), RGB, or (B, 1, H, W), grey; in [0, 1].
-            at: as :meth:`irfuse.backbones.resnet.ResNet.features` takes it.
+            images: (B, 3, H, W) in RGB, or (B, 1, H, W) in gray; in [0, 1].
+            at: places as :meth:`irfuse.backbones.resnet.ResNet.features` takes them.
 
         Raises:
             ParameterError: the network has no such place.
@@ -109,29 +110,29 @@ class Backbone(nn.Module):
         return self.network.features(self.preprocessing(images), at)
 
     def train(self, mode: bool = True) -> Self:
-        """Do nothing: batch normalisation by the batch at hand would make another network of it."""
+        """Do nothing. In training mode, batch normalization would change the network."""
         return super().train(False)
 
 
 def pretrained(name: Name) -> Backbone:
-    """A ResNet trained on ImageNet.
+    """Load a ResNet that was trained on ImageNet.
 
-    Its weights are torchvision's, fetched on first use, unless the folder that ``IRFUSE_WEIGHTS`` names has others for
-    this network: see :mod:`irfuse.weights.fetch`.
+    The weights are torchvision's and are fetched on first use, unless the folder that ``IRFUSE_WEIGHTS`` names has
+    other weights for this network; see :mod:`irfuse.weights.fetch`.
 
     Args:
         name: ``resnet50``, ``resnet101`` or ``resnet152``.
 
     Raises:
         ParameterError: there is no such backbone.
-        WeightsError: the weights cannot be had, or are damaged.
+        WeightsError: the weights cannot be fetched, or are damaged.
 
     >>> pretrained("resnet50").layout  # doctest: +SKIP
     'torchvision'
     """
     found = fetch.fetch(name)
     layout = _LAYOUTS[found.file.layout]
-    # Without memory and initial values, which the weights would replace.
+    # On `meta`, no memory is used for initial values that the weights replace.
     with torch.device("meta"):
         network = ResNet(_DEPTHS[name], variant=layout.variant, eps=layout.eps)
     try:

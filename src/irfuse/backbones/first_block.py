@@ -1,7 +1,7 @@
-"""The first convolution and batch normalisation of ResNet-50, whose trained weights ship with irfuse.
+"""The first convolution and batch normalization of ResNet-50, whose trained weights ship with irfuse.
 
 K. He, X. Zhang, S. Ren, J. Sun: "Deep residual learning for image recognition", CVPR 2016,
-doi:10.1109/CVPR.2016.90. The weights are those of K. He's Caffe release as ported by Keras (MIT licence).
+doi:10.1109/CVPR.2016.90. The weights are those of K. He's Caffe release as ported by Keras (MIT license).
 """
 
 import torch
@@ -10,15 +10,16 @@ from torch import Tensor, nn
 from irfuse import weights as weight_files
 
 METHOD = "resnet50-msra"
-"""What the weights file says that it is for."""
+"""The name of the network in the header of the weights file."""
 
 
 class FirstBlock(nn.Module):
-    """A 7x7 convolution of images minus a mean: both, and the batch normalisation after it, in one step.
+    """A 7x7 convolution of images minus a mean. It includes the batch normalization that follows it in ResNet-50.
 
-    Its state is that of the file that ships: `mean`, (1, 3, 1, 1), RGB, of images in [0, 1]; `conv.weight`,
-    (64, 3, 7, 7), the network's kernels with their channels from BGR to RGB, times 255, times the batch normalisation's
-    ``weight / sqrt(running_var + eps)``; `conv.bias`, (64,), its ``bias`` minus ``running_mean`` times the same.
+    Its state has three tensors: `mean`, (1, 3, 1, 1), the mean of images in [0, 1] in RGB; `conv.weight`,
+    (64, 3, 7, 7), the network's kernels reordered from BGR to RGB and multiplied by 255 and by the batch
+    normalization's ``weight / sqrt(running_var + eps)``; and `conv.bias`, (64,), the batch normalization's ``bias``
+    minus ``running_mean`` times the same factor.
     """
 
     mean: Tensor
@@ -29,21 +30,21 @@ class FirstBlock(nn.Module):
         self.register_buffer("mean", torch.zeros(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """The responses after the batch normalisation, before the ReLU.
+        """Compute the responses after the batch normalization and before the ReLU.
 
         Args:
-            images: (B, 3, H, W), RGB, or (B, 1, H, W), grey, which is three equal channels; in [0, 1].
+            images: (B, 3, H, W) in RGB, or (B, 1, H, W) in gray, which counts as three equal channels; in [0, 1].
 
         Returns:
-            (B, 64, H / 2, W / 2), rounded up. Beyond its border the image is as the mean, that is 0 after the
-            subtraction, as in the network.
+            (B, 64, H / 2, W / 2), rounded up. As in the network, the image is padded with its mean, which is 0 after
+            the subtraction.
         """
         responses: Tensor = self.conv(images - self.mean)
         return responses
 
 
 def first_block() -> FirstBlock:
-    """The first block with its trained weights, in evaluation mode, without gradients of its own.
+    """Load the first block with its trained weights, in evaluation mode and without gradients of its parameters.
 
     It equals ``Backbone.features(images, ["bn1"])`` of ResNet-50 with the MSRA weights.
 

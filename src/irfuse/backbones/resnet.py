@@ -1,8 +1,8 @@
-"""ResNet: residual networks for image recognition, which give their features at any block.
+"""ResNet: residual networks for image recognition that give their features at any block.
 
 K. He, X. Zhang, S. Ren, J. Sun: "Deep residual learning for image recognition", CVPR 2016,
-doi:10.1109/CVPR.2016.90. The code is irfuse's own; its state has torchvision's names, so that weights made for
-torchvision's networks load unchanged.
+doi:10.1109/CVPR.2016.90. The code is irfuse's own. Its state has torchvision's names, so weights for torchvision's
+networks load unchanged.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ class BasicBlock(nn.Module):
         self.downsample = _projection(inputs, width, stride, eps)
 
     def shortcut(self, x: Tensor) -> Tensor:
-        """What the block adds its convolutions' result to: its input, or the projection of it to the new shape."""
+        """The block's input, projected to the shape of its result if necessary."""
         return _shortcut(self.downsample, x)
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
@@ -50,9 +50,9 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions, added to the shortcut; the result has four times `width` channels.
+    """1x1, 3x3 and 1x1 convolutions, added to the shortcut. The result has four times `width` channels.
 
-    In variant v1, which is the paper's, the first 1x1 convolution has the stride; in v1.5 the 3x3 has it.
+    The first 1x1 convolution has the stride in the paper's variant v1, the 3x3 convolution in v1.5.
     """
 
     def __init__(self, inputs: int, width: int, stride: int, variant: Variant, eps: float) -> None:
@@ -67,7 +67,7 @@ class Bottleneck(nn.Module):
         self.downsample = _projection(inputs, 4 * width, stride, eps)
 
     def shortcut(self, x: Tensor) -> Tensor:
-        """What the block adds its convolutions' result to: its input, or the projection of it to the new shape."""
+        """The block's input, projected to the shape of its result if necessary."""
         return _shortcut(self.downsample, x)
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
@@ -81,13 +81,14 @@ class ResNet(nn.Module):
     """A ResNet with untrained weights.
 
     Args:
-        depth: the layers that have weights: 18, 34, 50, 101 or 152.
-        variant: where the bottlenecks of depth 50 and more have their stride: ``v1`` on the first 1x1 convolution, as
-            in the paper; ``v1.5`` on the 3x3, as in torchvision. The weights are of the same shapes and do not fit.
-        eps: what the batch normalisation adds to the variance.
+        depth: the number of layers with weights: 18, 34, 50, 101 or 152.
+        variant: the place of the stride in bottlenecks (depth 50 and more): ``v1`` has it in the first 1x1 convolution,
+            as in the paper; ``v1.5`` has it in the 3x3 convolution, as in torchvision. The weights of the variants
+            have the same shapes but are not interchangeable.
+        eps: the value that the batch normalization adds to the variance.
 
     Attributes:
-        places: the names that :meth:`features` takes, in the order of computation.
+        places: the names that :meth:`features` takes, in the order of their computation.
 
     Raises:
         ParameterError: there is no such depth or variant.
@@ -112,10 +113,10 @@ class ResNet(nn.Module):
         self.places = ("conv1", "bn1", "relu1", "maxpool", *self._places_in_layers())
 
     def forward(self, images: Tensor) -> Tensor:
-        """Recognise what images show.
+        """Classify images.
 
         Args:
-            images: (B, 3, H, W), in the channel order and range that the weights were trained for.
+            images: (B, 3, H, W) in the channel order and range that the weights were trained with.
 
         Returns:
             The logits of the 1000 classes of ImageNet, (B, 1000).
@@ -125,14 +126,14 @@ class ResNet(nn.Module):
         return logits
 
     def features(self, images: Tensor, at: Sequence[str]) -> list[Tensor]:
-        """The features at the places named, in that order; what comes after the last of them is not computed.
+        """Compute the features at some places, in the given order. Later layers are not computed.
 
         Args:
             images: as `forward` takes them.
             at: names of :attr:`places`. ``conv1`` is the first convolution's result, ``bn1`` the same after the batch
-                normalisation and ``relu1`` after the ReLU; ``maxpool``; ``layer3.5`` is a block's result, after its
+                normalization and ``relu1`` after the ReLU; ``maxpool``; ``layer3.5`` is a block's result, after its
                 last ReLU (blocks count from 0); ``layer3.0.downsample`` is the projection shortcut of a layer's first
-                block, after its batch normalisation.
+                block, after its batch normalization.
 
         Returns:
             (B, C, h, w) for each place. h and w are H and W divided by 2 up to ``relu1``, by 4 in ``maxpool`` and
@@ -161,12 +162,12 @@ class ResNet(nn.Module):
         return [found[name] for name in at]
 
     def _steps(self, images: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Each place with its features, computed when it is asked for."""
+        """Yield each place with its features, which are computed on demand."""
         x = self.conv1(images)
         yield "conv1", x
         x = self.bn1(x)
         yield "bn1", x
-        # No ReLU here works in place: the features handed out would change.
+        # No ReLU works in place. It would change features that were yielded before.
         x = x.relu()
         yield "relu1", x
         x = self.maxpool(x)
@@ -221,7 +222,7 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
 
 
 def _projection(inputs: int, outputs: int, stride: int, eps: float) -> nn.Sequential | None:
-    """What brings a block's input to the shape of its result; None where they have the same."""
+    """The projection of a block's input to the shape of its result; None if the shapes are equal."""
     if inputs == outputs and stride == 1:
         return None
     return nn.Sequential(_conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs, eps=eps))

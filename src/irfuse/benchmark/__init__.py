@@ -1,6 +1,7 @@
-"""Compare methods on pairs: fuse, score, test what differs, and report it as tables and figures.
+"""Compare methods on pairs: fuse, score, test the differences, and report them as tables and figures.
 
-:func:`irfuse.benchmark.run` gives a :class:`Result` with tidy tables, :func:`irfuse.benchmark.write` the report.
+:func:`irfuse.benchmark.run` returns a :class:`Result` with tidy tables, and :func:`irfuse.benchmark.write` writes the
+report.
 """
 
 from irfuse.benchmark.figures import Region as Region

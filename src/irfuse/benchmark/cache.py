@@ -1,7 +1,7 @@
-"""What a benchmark keeps: fused images and scores, each under a key that says all that it depends on.
+"""The cache of a benchmark: fused images and scores, each under a key made of everything that it depends on.
 
-Each is written whole or not at all, so that a run that was killed goes on where it was. Nothing is ever out of date,
-since what changes changes the key; the folder may be deleted at any time.
+Each is written whole or not at all, so that a run that was killed can continue. Nothing is ever out of date, since any
+change gives another key. The folder may be deleted at any time.
 """
 
 import hashlib
@@ -19,16 +19,16 @@ from irfuse.io.images import Array
 
 
 def default_folder() -> Path:
-    """``irfuse/benchmark`` where this user's caches lie."""
+    """The folder ``irfuse/benchmark`` in the user's cache folder."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "irfuse" / "benchmark"
 
 
 _FORMAT = 2
-"""Of the records; what was kept in another one is made anew."""
+"""The version of the records' format. Records of another version are not used."""
 
 
 def key(*parts: str | bool) -> str:
-    """A name for what depends on all `parts` and on nothing else.
+    """Make a key for what depends on all `parts` and on nothing else.
 
     >>> key("average", "ab") == key("averagea", "b")
     False
@@ -38,14 +38,14 @@ def key(*parts: str | bool) -> str:
 
 @dataclass(frozen=True)
 class Cost:
-    """What it took to fuse one pair.
+    """The cost of fusing one pair.
 
     Attributes:
-        seconds: from arrays to an array.
-        counts: whether they say how fast the method is; a method's first call warms up, and does not count.
-        memory: the peak above what the process had before the method was made, in bytes; None of a first call, and
-            where the system does not tell.
-        operations: multiplications and additions of products and convolutions; None but of a first call.
+        seconds: the time from arrays to an array.
+        counts: whether the time shows the speed of the method. It does not for a method's first call, which warms up.
+        memory: the peak above what the process used before the method was built, in bytes; None for a first call, and
+            if the system does not report it.
+        operations: the multiplications and additions of products and convolutions; None except for a first call.
     """
 
     seconds: float
@@ -56,13 +56,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class Fused:
-    """A fused image that is kept.
+    """A fused image in the cache.
 
     Attributes:
-        path: of its file.
-        sha256: of the file's content.
-        cost: what it took.
-        remarks: what looked wrong.
+        path: the path of its file.
+        sha256: the SHA-256 of the file's content.
+        cost: the cost of fusing it.
+        remarks: what looked wrong with the pair.
     """
 
     path: Path
@@ -76,8 +76,8 @@ class Scored:
     """The scores of a fused image under one protocol.
 
     Attributes:
-        scores: by the metrics' names; NaN where one is undefined.
-        undefined: why they are, by the names of those.
+        scores: the scores by the names of the metrics; NaN if undefined.
+        undefined: the reasons of the undefined scores, by the names of their metrics.
         remarks: what looks wrong with the images.
     """
 
@@ -86,7 +86,7 @@ class Scored:
     remarks: tuple[str, ...] = ()
 
     def joined(self, other: "Scored") -> "Scored":
-        """These scores and further ones."""
+        """Join these scores with further ones."""
         remarks = dict.fromkeys((*self.remarks, *other.remarks))
         return Scored(self.scores | other.scores, self.undefined | other.undefined, tuple(remarks))
 
@@ -95,10 +95,10 @@ class Cache:
     """A folder of fused images and of scores.
 
     Args:
-        folder: it is made if it is not there.
+        folder: the folder; it is created if it does not exist.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -106,7 +106,7 @@ class Cache:
         make_folder(folder)
 
     def fused(self, key: str) -> Fused | None:
-        """The fused image of a key; None unless it is there and undamaged."""
+        """Look up the fused image of a key; None if it is missing or damaged."""
         record = _read(self._place("fused", key))
         if record is None:
             return None
@@ -116,21 +116,21 @@ class Cache:
         return Fused(path, record["sha256"], Cost(**record["cost"]), tuple(record["remarks"]))
 
     def keep_fused(self, key: str, fused: Array, cost: Cost, remarks: tuple[str, ...]) -> Fused:
-        """Keep a fused image: as PNG, or as TIFF if it is floating-point.
+        """Store a fused image as PNG, or as TIFF if it is floating-point.
 
         Raises:
-            ImageError: it is no image, or no format holds it.
+            ImageError: it is not an image, or no format can store it.
             OutputError: the folder cannot be written.
         """
         floating = np.issubdtype(fused.dtype, np.floating)
         extension = ".tiff" if floating else ".png"
         data = images.encode(fused.astype(np.float32) if floating else fused, extension)
-        # Named by its content: nothing that another run refers to is ever overwritten by something else.
+        # The name is the hash of the content. So a file that another run refers to never changes.
         digest = hashlib.sha256(data).hexdigest()
         path = self.folder / "images" / digest[:2] / f"{digest}{extension}"
         make_folder(path.parent)
         write_atomic(path, data)
-        # The record is written last: where it is, the image is whole.
+        # The record is written last. If it exists, the image is whole.
         image = path.relative_to(self.folder / "images").as_posix()
         _write(
             self._place("fused", key),
@@ -139,14 +139,14 @@ class Cache:
         return Fused(path, digest, cost, remarks)
 
     def scores(self, key: str) -> Scored:
-        """The scores of a key so far; empty if there are none."""
+        """Look up the scores of a key so far; empty if there are none."""
         record = _read(self._place("scores", key))
         if record is None:
             return Scored({}, {})
         return Scored(record["scores"], record["undefined"], tuple(record["remarks"]))
 
     def keep_scores(self, key: str, scored: Scored) -> Scored:
-        """Add scores to those of a key; gives them all.
+        """Add scores to those of a key, and return all of them.
 
         Raises:
             OutputError: the folder cannot be written.

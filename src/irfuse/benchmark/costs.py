@@ -1,4 +1,4 @@
-"""What it takes to fuse: seconds, memory, operations."""
+"""Measure the cost of fusing: seconds, memory, operations."""
 
 import ctypes
 import gc
@@ -20,12 +20,12 @@ _KILOBYTE = 1024
 
 
 class Meter:
-    """Measures the calls of one method. Make it before the method, so that its weights count as its memory.
+    """Measures the calls of one method. Create it before the method, so that the weights count as the method's memory.
 
-    On a GPU the memory is that of PyTorch's tensors, on a CPU that of the process, where Linux tells it.
+    On a GPU, the memory is that of PyTorch's tensors. On a CPU, it is that of the process, and only Linux reports it.
 
     Args:
-        device: where the method runs.
+        device: the device that the method runs on.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -36,7 +36,7 @@ class Meter:
         self._before = torch.cuda.memory_allocated(device) if device.type == "cuda" else _resident("VmRSS")
 
     def measure(self, fuse: Callable[[Array, Array], Array], ir: Array, vis: Array) -> tuple[Array, Cost]:
-        """Fuse a pair. In the first call operations are counted, which takes time; it warms up anyway."""
+        """Fuse a pair and measure it. Only the first call, which warms up anyway, counts operations."""
         first = self._calls == 0
         self._reset_peak()
         counter = FlopCounterMode(display=False) if first else None
@@ -46,7 +46,7 @@ class Meter:
         seconds = time.perf_counter() - start
         self._calls += 1
         operations = counter.get_total_flops() if counter else None
-        # What counting takes is not the method's memory.
+        # The memory of a first call includes that of the counting.
         return fused, Cost(seconds, not first, None if first else self._memory(), operations)
 
     def _reset_peak(self) -> None:
@@ -56,7 +56,7 @@ class Meter:
         try:
             _RESET.write_text("5")
         except OSError:
-            # The peak is then that of the whole life of the process, which is not the method's.
+            # The peak cannot be reset, so it is not that of the method.
             self._before = None
 
     def _memory(self) -> int | None:
@@ -66,13 +66,13 @@ class Meter:
 
 
 def _load_libraries() -> None:
-    """Use once what each first method would load, so that it does not count as that method's memory."""
+    """Load what the first method would load, so that it does not count as that method's memory."""
     with FlopCounterMode(display=False):
         F.conv2d(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 3, 3))
 
 
 def _give_back() -> None:
-    """Return to the system what the method before has freed; else the next one would seem to need as much less."""
+    """Return freed memory to the system. Otherwise the next method would reuse it and seem to need less."""
     gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -81,7 +81,7 @@ def _give_back() -> None:
 
 
 def _resident(field: str) -> int | None:
-    """A figure of this process's memory in bytes; None where the system does not tell."""
+    """Read a value of this process's memory in bytes; None if the system does not report it."""
     try:
         lines = _STATUS.read_text().splitlines()
     except OSError:

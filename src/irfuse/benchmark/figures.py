@@ -1,4 +1,4 @@
-"""The figures of a report, as figures of matplotlib; nothing is shown on a screen, and nothing global is changed."""
+"""The figures of a report, as matplotlib figures. Nothing is shown on a screen, and no global state is changed."""
 
 import math
 from collections.abc import Sequence
@@ -22,19 +22,19 @@ from irfuse.evaluation.evaluator import column, direction
 from irfuse.io.images import Array
 from irfuse.io.tables import formula
 
-_GREY, _LINE, _FILL, _MARK = "0.45", "#1f4e79", "#c9dcee", "#b3391f"
+_GRAY, _LINE, _FILL, _MARK = "0.45", "#1f4e79", "#c9dcee", "#b3391f"
 _FONT = 8
 _PANELS, _TILES, _BESIDE, _NUMBERED = 4, 6, 16, 16
-"""How many panels of box plots, pictures of a sheet, metrics of a heat map, and numbers of an axis fit side by side."""
+"""The number of box plots, pictures of a sheet, metrics of a heat map, and numbers of an axis that fit side by side."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """A part of an image to look at closely.
+    """A rectangle in an image.
 
     Attributes:
-        x, y: of its upper left corner, in pixels.
-        width, height: in pixels.
+        x, y: the upper left corner in pixels.
+        width, height: the size in pixels.
     """
 
     x: int
@@ -47,7 +47,7 @@ class Region:
         """Read ``x,y,width,height``.
 
         Raises:
-            ParameterError: these are not four numbers, or the region is empty.
+            ParameterError: the text is not four integers, or the region is empty or outside of images.
 
         >>> Region.parse("200,100,64,48")
         Region(x=200, y=100, width=64, height=48)
@@ -55,36 +55,36 @@ class Region:
         try:
             x, y, width, height = (int(part) for part in text.split(","))
         except ValueError:
-            raise ParameterError(f"region cannot be {text!r}; x,y,width,height in pixels is needed") from None
+            raise ParameterError(f"region cannot be {text!r}; give x,y,width,height in pixels") from None
         if x < 0 or y < 0 or width < 1 or height < 1:
-            raise ParameterError(f"region cannot be {text!r}; it must lie in the image and hold a pixel")
+            raise ParameterError(f"region cannot be {text!r}; x and y must be at least 0, width and height at least 1")
         return cls(x, y, width, height)
 
     def inside(self, height: int, width: int) -> "Region":
-        """The region, moved and shrunk as far as it must be to lie in an image of that size."""
+        """Move and shrink the region as far as necessary to fit into an image of that size."""
         across, down = min(self.width, width), min(self.height, height)
         return Region(min(self.x, width - across), min(self.y, height - down), across, down)
 
 
 def boxes(result: Result, protocol: str) -> Figure:
-    """A panel a metric: the median, quartiles and spread of each entrant's scores over the pairs; a diamond the mean.
+    """Draw one panel per metric with the median, quartiles and spread of each method's scores over the pairs.
 
-    The entrant with the best mean is coloured.
+    A diamond marks the mean. The method with the best mean is colored.
     """
     metrics = result.metrics(protocol)
     across = min(_PANELS, len(metrics))
     down = -(-len(metrics) // across)
-    longest = max(map(len, result.entrants))
-    height = 0.9 + 0.19 * len(result.entrants)
-    # The layout is made once, for PDF; on pixels letters are a little wider.
+    longest = max(map(len, result.methods))
+    height = 0.9 + 0.19 * len(result.methods)
+    # The layout is computed once, for PDF. In a PNG, letters are a little wider.
     layout = ConstrainedLayoutEngine(w_pad=0.1)
     figure = Figure(figsize=(0.8 + 0.06 * longest + 2.1 * across, height * down), layout=layout)
     panels = figure.subplots(down, across, squeeze=False, sharey=True)
     for panel, metric in zip(panels.flat, metrics, strict=False):
         _box(panel, result.table(protocol, metric), metric)
-    # The panels share this axis.
-    panels[0, 0].set_yticks(range(1, len(result.entrants) + 1), list(map(_plain, result.entrants)))
-    panels[0, 0].set_ylim(len(result.entrants) + 0.6, 0.4)
+    # The panels share their vertical axis.
+    panels[0, 0].set_yticks(range(1, len(result.methods) + 1), list(map(_plain, result.methods)))
+    panels[0, 0].set_ylim(len(result.methods) + 0.6, 0.4)
     for panel in panels.flat[len(metrics) :]:
         panel.set_axis_off()
     return figure
@@ -93,7 +93,7 @@ def boxes(result: Result, protocol: str) -> Figure:
 def _box(panel: Axes, table: pd.DataFrame, metric: str) -> None:
     finite = table.where(np.isfinite(table))
     drawn = panel.boxplot(
-        [finite[entrant].dropna() for entrant in finite],
+        [finite[method].dropna() for method in finite],
         orientation="horizontal",
         manage_ticks=False,
         widths=0.6,
@@ -104,12 +104,12 @@ def _box(panel: Axes, table: pd.DataFrame, metric: str) -> None:
         boxprops={"facecolor": "white", "edgecolor": _LINE, "linewidth": 0.8},
         whiskerprops={"color": _LINE, "linewidth": 0.8},
         capprops={"color": _LINE, "linewidth": 0.8},
-        flierprops={"marker": "o", "markersize": 2, "markeredgecolor": _GREY},
+        flierprops={"marker": "o", "markersize": 2, "markeredgecolor": _GRAY},
     )
     leaders = statistics.leaders(table, direction(metric))
     best = set(leaders.index[leaders == leaders.iloc[0]]) if len(leaders) else set()
-    for box, entrant in zip(drawn["boxes"], table, strict=True):
-        if entrant in best:
+    for box, method in zip(drawn["boxes"], table, strict=True):
+        if method in best:
             box.set_facecolor(_FILL)
     panel.set_title(_head(metric), fontsize=_FONT)
     panel.locator_params(axis="x", nbins=5)
@@ -119,16 +119,16 @@ def _box(panel: Axes, table: pd.DataFrame, metric: str) -> None:
 
 
 def heat_map(result: Result, protocol: str) -> Figure:
-    """Entrants by metrics: the mean in figures, the mean rank in colour, the best entrants by mean rank first.
+    """Draw methods by metrics: the mean as a number, the mean rank as a color, the best methods by mean rank first.
 
-    Many metrics stand below each other and the entrants beside, few the other way round.
+    Each metric is a column, or a row if there are many.
     """
     metrics = result.metrics(protocol)
     summary = statistics.summary(result, protocol)
     order = list(statistics.overall(result, protocol).mean_ranks.sort_values().index)
-    order += [entrant for entrant in result.entrants if entrant not in order]
+    order += [method for method in result.methods if method not in order]
     ranks, means = (
-        summary.pivot(index="entrant", columns="metric", values=values).reindex(index=order, columns=metrics)
+        summary.pivot(index="method", columns="metric", values=values).reindex(index=order, columns=metrics)
         for values in ("mean_rank", "mean")
     )
     turned = len(metrics) > max(_BESIDE, len(order))
@@ -154,7 +154,7 @@ def heat_map(result: Result, protocol: str) -> Figure:
         panel.set_xticks(range(width), [formula(column(metric).symbol) for metric in metrics])
         panel.tick_params(axis="x", pad=11)
         for number, metric in enumerate(metrics):
-            # Not among the labels, which are turned.
+            # The labels are rotated, so the arrow is not part of them.
             panel.annotate(
                 column(metric).arrow, (number, -0.5), (0, 2), textcoords="offset points", ha="center", fontsize=_FONT
             )
@@ -172,10 +172,10 @@ def heat_map(result: Result, protocol: str) -> Figure:
 
 
 def speed(result: Result, protocol: str) -> Figure | None:
-    """Seconds a pair against the mean rank over all metrics; None if nothing was timed."""
-    times = result.costs.set_index("entrant")["seconds"].dropna()
+    """Draw the seconds per pair against the mean rank over all metrics; None if nothing was timed."""
+    times = result.costs.set_index("method")["seconds"].dropna()
     mean_ranks = statistics.overall(result, protocol).mean_ranks.dropna()
-    shown = [entrant for entrant in result.entrants if entrant in times.index and entrant in mean_ranks.index]
+    shown = [method for method in result.methods if method in times.index and method in mean_ranks.index]
     if not shown:
         return None
     figure = Figure(figsize=(5.2, 3.4), layout="constrained")
@@ -184,11 +184,11 @@ def speed(result: Result, protocol: str) -> Figure | None:
     panel.set_xscale("log")
     low, high = times[shown].min(), times[shown].max()
     middle = math.sqrt(low * high)
-    for entrant in shown:
-        right = times[entrant] <= middle
+    for method in shown:
+        right = times[method] <= middle
         panel.annotate(
-            _plain(entrant),
-            (times[entrant], mean_ranks[entrant]),
+            _plain(method),
+            (times[method], mean_ranks[method]),
             (5 if right else -5, 3),
             textcoords="offset points",
             ha="left" if right else "right",
@@ -200,7 +200,7 @@ def speed(result: Result, protocol: str) -> Figure | None:
     panel.xaxis.set_minor_formatter(NullFormatter())
     panel.invert_yaxis()
     panel.margins(y=0.12)
-    panel.set_xlabel(f"seconds a pair, {result.machine}", fontsize=_FONT)
+    panel.set_xlabel(f"seconds per pair, {result.machine}", fontsize=_FONT)
     panel.set_ylabel("mean rank over all metrics (1 is best)", fontsize=_FONT)
     panel.tick_params(labelsize=_FONT - 1)
     panel.grid(linewidth=0.3, which="both", zorder=0)
@@ -209,9 +209,9 @@ def speed(result: Result, protocol: str) -> Figure | None:
 
 
 def critical_difference(comparison: Comparison) -> Figure | None:
-    """Demsar's diagram: entrants on the axis of mean ranks, bars across those that Nemenyi's test does not tell apart.
+    """Draw Demsar's diagram: methods on the axis of mean ranks. Bars join what Nemenyi's test does not separate.
 
-    None if there is too little to compare.
+    Returns None if there is too little to compare.
     """
     ordered = comparison.mean_ranks.dropna().sort_values()
     if math.isnan(comparison.difference) or ordered.empty:
@@ -241,13 +241,13 @@ def critical_difference(comparison: Comparison) -> Figure | None:
         va="bottom",
         color=_MARK,
     )
-    for number, (entrant, rank) in enumerate(ordered.items()):
+    for number, (method, rank) in enumerate(ordered.items()):
         on_left = number < left
         line = number if on_left else count - 1 - number
         y = -(bars + 0.45 + 0.42 * line)
         end = 1 - 0.05 * count if on_left else count + 0.05 * count
-        panel.plot([rank, rank, end], [0, y, y], color=_GREY, linewidth=0.8)
-        name = _plain(entrant)
+        panel.plot([rank, rank, end], [0, y, y], color=_GRAY, linewidth=0.8)
+        name = _plain(method)
         text = f"{name}  {rank:.2f}" if on_left else f"{rank:.2f}  {name}"
         where = end - 0.01 * count if on_left else end + 0.01 * count
         panel.text(where, y, text, ha="right" if on_left else "left", va="center", fontsize=_FONT)
@@ -259,15 +259,15 @@ def critical_difference(comparison: Comparison) -> Figure | None:
 
 
 def sheet(pictures: Sequence[tuple[str, Array]], region: Region) -> Figure:
-    """Images of one scene beside each other, each with the same region enlarged in its lower left corner.
+    """Show images of one scene side by side, each with the same region enlarged in a lower corner.
 
     Args:
-        pictures: (caption, image) as :func:`irfuse.io.images.read` returns images; all of one size.
-        region: to enlarge; it is moved into the images.
+        pictures: (caption, image) with images as :func:`irfuse.io.images.read` returns them, all of one size.
+        region: the region to enlarge; it is moved into the images.
     """
     height, width = pictures[0][1].shape[:2]
     region = region.inside(height, width)
-    # A region near the lower left corner would lie under its own enlargement.
+    # The enlargement must not cover the region itself.
     to_right = region.x + region.width / 2 < width / 2 and region.y + region.height / 2 > height / 2
     down = -(-len(pictures) // _TILES)
     across = -(-len(pictures) // down)
@@ -295,15 +295,15 @@ def sheet(pictures: Sequence[tuple[str, Array]], region: Region) -> Figure:
 
 
 def telling_region(images: Sequence[Array]) -> Region:
-    """Where images of one scene differ most: a quarter of their width and height.
+    """Find where images of one scene differ most. The region has a quarter of their width and height.
 
     Args:
-        images: as :func:`irfuse.io.images.read` returns them; all of one size.
+        images: images as :func:`irfuse.io.images.read` returns them, all of one size.
     """
     height, width = images[0].shape[:2]
     across, down = max(1, width // 4), max(1, height // 4)
     lumas = np.stack([_shown(image).astype(np.float64).mean(axis=2) for image in images])
-    # Sums of the variance over all windows, from its integral.
+    # The sums of the variance over all windows, from its integral image.
     summed = np.pad(lumas.var(axis=0), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     windows = summed[down:, across:] - summed[:-down, across:] - summed[down:, :-across] + summed[:-down, :-across]
     y, x = np.unravel_index(windows.argmax(), windows.shape)
@@ -311,7 +311,7 @@ def telling_region(images: Sequence[Array]) -> Region:
 
 
 def _shown(image: Array) -> NDArray[np.uint8]:
-    """An image as RGB of 8 bits, (H, W, 3)."""
+    """Convert an image to 8-bit RGB, (H, W, 3)."""
     if np.issubdtype(image.dtype, np.floating):
         image = np.rint(image.clip(0, 1) * 255).astype(np.uint8)
     if image.dtype == np.uint16:
@@ -321,7 +321,7 @@ def _shown(image: Array) -> NDArray[np.uint8]:
 
 
 def _plain(name: str) -> str:
-    """A name in which matplotlib sees no formula."""
+    """Escape a name so that matplotlib finds no formula in it."""
     return name.replace("$", r"\$")
 
 
@@ -338,12 +338,12 @@ def _frame(panel: Axes, color: str, width: float) -> None:
 
 
 def _fitting(caption: str) -> float:
-    """A size of letters in which a caption is not wider than its picture."""
+    """The font size at which a caption is no wider than its picture."""
     return max(4.5, min(7.5, 7.5 * 24 / max(1, len(caption))))
 
 
 def _short(value: float) -> str:
-    """A number of three digits.
+    """Format a number with about three digits.
 
     >>> _short(0.4567), _short(12.345), _short(1234.5)
     ('0.46', '12.3', '1234')

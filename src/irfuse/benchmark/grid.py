@@ -1,4 +1,4 @@
-"""The main table of a benchmark, entrants by metrics, as LaTeX and Markdown."""
+"""The main table of a benchmark as LaTeX and Markdown: methods by metrics."""
 
 import math
 import re
@@ -13,18 +13,18 @@ from irfuse.evaluation.evaluator import column, direction
 from irfuse.io.tables import ARROWS_IN_LATEX, Column, digits, escaped, in_latex
 
 _AT_ONCE = 6
-"""Metrics that fit beside each other on a page."""
+"""The number of metrics that fit side by side on a page."""
 Mark = Literal["best", "second", ""]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The scores of one entrant by one metric, as printed.
+    """The scores of one method by one metric, as printed.
 
     Attributes:
-        mean, deviation: over the pairs.
-        mark: whether the mean is the best or the second of :func:`irfuse.benchmark.statistics.leaders`.
-        count: of how many pairs, where not of all.
+        mean, deviation: the mean and the standard deviation over the pairs.
+        mark: whether the mean is the best or second best of :func:`irfuse.benchmark.statistics.leaders`.
+        count: the number of pairs in parentheses; empty if it is that of all pairs.
     """
 
     mean: str
@@ -35,16 +35,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """The scores of one entrant.
+    """The scores of one method.
 
     Attributes:
-        entrant: its name.
+        method: the name of the method.
         trained: whether its weights were trained on some of the pairs.
-        cells: one a metric.
+        cells: one cell per metric.
         rank: the mean rank over all metrics, as printed.
     """
 
-    entrant: str
+    method: str
     trained: bool
     cells: tuple[Cell, ...]
     rank: str
@@ -52,14 +52,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Grid:
-    """Entrants by metrics.
+    """A table of methods by metrics.
 
     Attributes:
-        protocol: under which they were scored.
-        pairs: how many there are.
-        columns, rows: the metrics, and the entrants.
+        protocol: the protocol of the scores.
+        pairs: the number of pairs.
+        columns, rows: the metrics and the methods.
         unranked: the metrics that the mean rank leaves out.
-        compared: how many pairs that is of.
+        compared: the number of pairs that the mean rank is taken over.
     """
 
     protocol: str
@@ -70,29 +70,29 @@ class Grid:
     compared: int
 
     def notes(self) -> list[str]:
-        """What one must know to read the table."""
+        """The notes that explain the table."""
         notes = [
-            f"Mean and standard deviation over {self.pairs} pairs, protocol {self.protocol}; the best mean and the "
-            "second are marked.",
-            "Rank: on each pair the entrants are ranked by the mean of their ranks by each metric; it is the mean over "
-            f"the {self.compared} pairs that all have scores for.",
+            f"Mean and standard deviation over {self.pairs} pairs, protocol {self.protocol}. The best and the second "
+            "best mean are marked.",
+            "Rank: on each pair, the methods are ranked by the mean of their ranks by each metric. The table gives the "
+            f"mean over the {self.compared} pairs that all methods have scores for.",
         ]
         if any(cell.count for row in self.rows for cell in row.cells):
-            notes.append("In parentheses: of how many pairs, where not of all; means of fewer pairs are not marked.")
+            notes.append("In parentheses: the number of pairs, if not all. Means over fewer pairs are not marked.")
         if self.unranked:
-            notes.append(f"The mean rank leaves out {', '.join(self.unranked)}, which not all entrants have.")
+            notes.append(f"The mean rank leaves out metrics that not all methods have: {', '.join(self.unranked)}.")
         if any(row.trained for row in self.rows):
             notes.append("† Trained on some of these pairs.")
         return notes
 
 
 def make(result: Result, protocol: str) -> Grid:
-    """The table of one protocol."""
+    """Make the table of one protocol."""
     metrics = result.metrics(protocol)
     summary = statistics.summary(result, protocol)
     cells = {
         metric: _cells(
-            summary[summary["metric"] == metric].set_index("entrant"),
+            summary[summary["metric"] == metric].set_index("method"),
             statistics.leaders(result.table(protocol, metric), direction(metric)),
             len(result.pairs),
         )
@@ -100,22 +100,22 @@ def make(result: Result, protocol: str) -> Grid:
     }
     overall = statistics.overall(result, protocol)
     ranked = statistics.ranked(result, protocol)
-    trained = {entrant for entrant, _ in result.trained()}
+    trained = {method for method, _ in result.trained()}
     rows = tuple(
         Row(
-            entrant,
-            entrant in trained,
-            tuple(cells[metric][entrant] for metric in metrics),
-            "-" if math.isnan(rank := overall.mean_ranks.get(entrant, math.nan)) else f"{rank:.2f}",
+            method,
+            method in trained,
+            tuple(cells[metric][method] for metric in metrics),
+            "-" if math.isnan(rank := overall.mean_ranks.get(method, math.nan)) else f"{rank:.2f}",
         )
-        for entrant in result.entrants
+        for method in result.methods
     )
     unranked = tuple(metric for metric in metrics if metric not in ranked)
     return Grid(protocol, len(result.pairs), tuple(map(column, metrics)), rows, unranked, overall.pairs)
 
 
 def to_latex(grid: Grid) -> str:
-    """For the package booktabs: the best bold, the second underlined. Many metrics are split over several tables."""
+    """Format the table for the LaTeX package booktabs: best bold, second underlined; many metrics in several tables."""
     parts = []
     for start in range(0, len(grid.columns), _AT_ONCE):
         shown = slice(start, start + _AT_ONCE)
@@ -124,7 +124,7 @@ def to_latex(grid: Grid) -> str:
         lines = [r"\begin{tabular}{l" + "r" * (len(heads) + last) + "}", r"\toprule"]
         lines += [" & ".join(["Method", *heads, *["Rank"] * last]) + r" \\", r"\midrule"]
         for row in grid.rows:
-            name = escaped(row.entrant) + r"$^\dagger$" * row.trained
+            name = escaped(row.method) + r"$^\dagger$" * row.trained
             lines.append(" & ".join([name, *map(_cell_in_latex, row.cells[shown]), *[row.rank] * last]) + r" \\")
         parts.append("\n".join([*lines, r"\bottomrule", r"\end{tabular}"]))
     notes = "\n".join(f"% {note.replace('†', 'dagger:')}" for note in grid.notes())
@@ -132,26 +132,26 @@ def to_latex(grid: Grid) -> str:
 
 
 def to_markdown(grid: Grid) -> str:
-    """The best bold, the second in italics."""
+    """Format the table as Markdown: best bold, second in italics."""
     heads = [f"`{column.name}` {column.arrow}" for column in grid.columns]
     lines = ["| method | " + " | ".join([*heads, "rank"]) + " |", "|---|" + "---:|" * (len(heads) + 1)]
     for row in grid.rows:
         cells = " | ".join([*map(_in_markdown, row.cells), row.rank])
-        lines.append(f"| {_code(row.entrant)}{' †' * row.trained} | {cells} |")
+        lines.append(f"| {_code(row.method)}{' †' * row.trained} | {cells} |")
     return "\n".join([*lines, "", *grid.notes()]) + "\n"
 
 
 def _cells(summary: pd.DataFrame, leaders: pd.Series, pairs: int) -> dict[str, Cell]:
-    """The cells of one metric by entrant."""
-    # What prints alike is marked alike; where there is nothing to compare, nothing is.
+    """The cells of one metric by method."""
+    # Equal as printed means equally marked. A single mean is not marked.
     distinct = list(dict.fromkeys(map(digits, leaders))) if len(leaders) > 1 else []
     marks: dict[str, Mark] = dict(zip(distinct, ("best", "second"), strict=False))
     cells = {}
-    for entrant, row in summary.iterrows():
+    for method, row in summary.iterrows():
         mean = digits(row["mean"])
-        mark = marks.get(mean, "") if entrant in leaders.index else ""
+        mark = marks.get(mean, "") if method in leaders.index else ""
         count = "" if row["count"] == pairs else f"({row['count']})"
-        cells[str(entrant)] = Cell(mean, digits(row["deviation"]), mark, count)
+        cells[str(method)] = Cell(mean, digits(row["deviation"]), mark, count)
     return cells
 
 

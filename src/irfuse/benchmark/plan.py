@@ -1,7 +1,9 @@
-"""What is compared on which pairs by which metrics; all that can be wrong with it is found before the work starts."""
+"""The plan of a benchmark: what is compared, on which pairs, by which metrics.
+
+All errors in the input are found here, before the work starts.
+"""
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from irfuse.io import images
 from irfuse.io.files import sha256
 from irfuse.io.images import Array
 from irfuse.io.pairs import Pair, match_fused
-from irfuse.methods import Spec, build, find, parameters
+from irfuse.methods import Spec, build, code_digest, find, values
+from irfuse.methods.base import File
 from irfuse.progress import Progress
 
 Function = Callable[[Array, Array], Array]
@@ -26,18 +29,20 @@ Function = Callable[[Array, Array], Array]
 
 
 @dataclass(frozen=True)
-class Method:
-    """A method of irfuse that is compared.
+class MethodEntry:
+    """A method that a spec describes.
 
     Attributes:
-        spec: which is its name in tables.
-        digest: of its weights and of what their header says, in hexadecimal.
-        parameters: how many numbers it has learnt.
-        trained_on, validated_on: the SHA-256 of image files, as far as its weights name them.
+        spec: the spec, which is also the name in tables.
+        digest: the digest of its weights and of their headers, in hexadecimal.
+        code: the digest of its code; empty if it ships with irfuse.
+        parameters: the number of learned values.
+        trained_on, validated_on: the SHA-256 of image files, as far as the weights list them.
     """
 
     spec: str
     digest: str
+    code: str
     parameters: int
     trained_on: frozenset[str]
     validated_on: frozenset[str]
@@ -48,37 +53,38 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Own:
-    """A function that is compared. What it does is not known, so that it is called in each run."""
+class FunctionEntry:
+    """A function of the user's own. It is called in each run, since its code is unknown."""
 
     name: str
     function: Function
 
 
 @dataclass(frozen=True)
-class Guest:
+class ExternalEntry:
     """Fused images that another program made.
 
     Attributes:
-        name: in tables.
-        fused: the files by the pairs' names.
+        name: the name in tables.
+        fused: the files by the names of the pairs.
     """
 
     name: str
     fused: Mapping[str, Path]
 
 
-Entrant = Method | Own | Guest
+Entry = MethodEntry | FunctionEntry | ExternalEntry
+"""What a benchmark compares, one row in its tables."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A pair with what is known of its files.
+    """A pair and the facts about its files.
 
     Attributes:
         pair: the files.
-        ir_sha256, vis_sha256: of their content.
-        size: (height, width), of both.
+        ir_sha256, vis_sha256: the SHA-256 of their content.
+        size: (height, width) of both.
     """
 
     pair: Pair
@@ -93,19 +99,19 @@ class Scene:
 
 @dataclass(frozen=True)
 class Plan:
-    """A benchmark that can start.
+    """A benchmark that is ready to start.
 
     Attributes:
-        data: what the pairs are called.
+        data: the name of the data.
         scenes: the pairs.
-        entrants: what is compared.
-        evaluators: by the protocols' names.
-        remarks: what its user should know before it starts.
+        entries: what is compared.
+        evaluators: the evaluators by the names of the protocols.
+        remarks: what the user should know before it starts.
     """
 
     data: str
     scenes: tuple[Scene, ...]
-    entrants: tuple[Entrant, ...]
+    entries: tuple[Entry, ...]
     evaluators: Mapping[str, Evaluator]
     remarks: tuple[str, ...] = ()
 
@@ -120,33 +126,33 @@ def make(
     thermal: Levels | Percentiles,
     on_fetch: Progress,
 ) -> Plan:
-    """Check everything.
+    """Check the input, and make a plan of it.
 
     Args:
         data: a named set, a folder of pairs, a CSV manifest, or pairs.
         methods: specs.
         functions, fused: functions, and folders of fused images, by their names in tables.
-        protocols: names.
-        metrics: their names; None means all that a protocol has.
+        protocols: the names of the protocols.
+        metrics: the names of the metrics; None takes all metrics of each protocol.
         thermal: how infrared values become [0, 1].
-        on_fetch: told how far the fetching of a backbone's weights is.
+        on_fetch: called while the weights of a backbone are fetched.
 
     Raises:
-        IrfuseError: one of these is wrong, or does not go with the others; the message says what to do.
+        IrfuseError: an argument is wrong, or arguments do not fit each other. The message says what to do.
     """
     for what, given in (("methods", methods), ("protocols", protocols), ("metrics", metrics)):
         if isinstance(given, str):
-            raise ParameterError(f"{what}: a list of names is needed, such as [{given!r}]")
+            raise ParameterError(f"{what} must be a list of names, such as [{given!r}]")
     for what, named in (("functions", functions), ("fused", fused)):
         if not isinstance(named, Mapping):
-            raise ParameterError(f"{what}: a dict by names is needed, not {type(named).__name__}")
+            raise ParameterError(f"{what} must be a dict with names as keys, not {type(named).__name__}")
     for name, function in functions.items():
         if not callable(function):
-            raise ParameterError(f"{name}: {type(function).__name__} is no function of two images")
+            raise ParameterError(f"{name}: {type(function).__name__} is not a function of two images")
     _check_names([*methods, *functions, *fused])
     evaluators = {name: Evaluator(metrics, name, thermal=thermal) for name in protocols}
     if not evaluators:
-        raise ParameterError("no protocol is named")
+        raise ParameterError("protocols is empty; name at least one")
     pairs, remarks = _pairs(data)
     scenes = tuple(_scene(pair) for pair in pairs)
     smallest = min(scenes, key=lambda scene: min(scene.size))
@@ -155,35 +161,35 @@ def make(
             evaluator.check_side(min(smallest.size))
         except ImageError as error:
             raise ImageError(f"{smallest.name}: {error}") from None
-    guests: list[Entrant] = []
+    external: list[Entry] = []
     for name, folder in fused.items():
-        guest, remark = _guest(name, Path(folder), scenes)
-        guests.append(guest)
+        found, remark = _external(name, Path(folder), scenes)
+        external.append(found)
         remarks += remark
-    entrants: list[Entrant] = [_method(spec, on_fetch) for spec in methods]
-    for entrant in entrants:
+    entries: list[Entry] = [_method(spec, on_fetch) for spec in methods]
+    for entry in entries:
         for verb, knows in (("trained", is_trained_on), ("validated", is_validated_on)):
-            known = [scene.name for scene in scenes if knows(entrant, scene)]
+            known = [scene.name for scene in scenes if knows(entry, scene)]
             if known:
-                remarks.append(f"{entrant.name} was {verb} on {len(known)} of the {len(scenes)} pairs: {_some(known)}")
-    entrants += (Own(name, function) for name, function in functions.items())
-    entrants += guests
+                remarks.append(f"{entry.name} was {verb} on {len(known)} of the {len(scenes)} pairs: {_some(known)}")
+    entries += (FunctionEntry(name, function) for name, function in functions.items())
+    entries += external
     return Plan(
         data if isinstance(data, str) else str(data) if isinstance(data, Path) else f"{len(scenes)} pairs",
         scenes,
-        tuple(entrants),
+        tuple(entries),
         evaluators,
         tuple(remarks),
     )
 
 
-def guests(text: str) -> dict[str, Path]:
-    """The folders of fused images that ``NAME=FOLDER`` means, or a folder alone, by their names in tables.
+def external_folders(text: str) -> dict[str, Path]:
+    """Read ``NAME=FOLDER``, or a folder, as folders of fused images by their names in tables.
 
-    A folder alone goes by its own name; if it holds no image but folders, each of these goes by its own.
+    A folder without a name has its own name. If it contains only folders, each of them has its own name.
 
     Raises:
-        PairError: there is no such folder, or nothing in it.
+        PairError: the folder does not exist, or it is empty.
     """
     name, equals, place = ("", "", "") if Path(text).is_dir() else text.partition("=")
     folder = Path(place if equals else text)
@@ -191,48 +197,48 @@ def guests(text: str) -> dict[str, Path]:
         raise PairError(f"{text}: there is no folder {folder}; give NAME=FOLDER, or a folder of such folders")
     if equals:
         return {name.strip(): folder}
-    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    if any(images.is_image(path) for path in entries):
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    if any(images.is_image(path) for path in paths):
         return {folder.resolve().name: folder}
-    found = {path.name: path for path in entries if path.is_dir()}
+    found = {path.name: path for path in paths if path.is_dir()}
     if not found:
-        raise PairError(f"{folder}: holds neither images nor folders of them")
+        raise PairError(f"{folder}: the folder contains neither images nor folders of images")
     return found
 
 
-def is_trained_on(entrant: Entrant, scene: Scene) -> bool:
-    """Whether an image of a pair is one that the entrant's weights were trained on, as far as these say it."""
-    return isinstance(entrant, Method) and bool(entrant.trained_on & {scene.ir_sha256, scene.vis_sha256})
+def is_trained_on(entry: Entry, scene: Scene) -> bool:
+    """Tell whether the weights of a method were trained on an image of a pair, as far as they list their images."""
+    return isinstance(entry, MethodEntry) and bool(entry.trained_on & {scene.ir_sha256, scene.vis_sha256})
 
 
-def is_validated_on(entrant: Entrant, scene: Scene) -> bool:
-    """Whether an image of a pair is one that the entrant's training was validated on, likewise."""
-    return isinstance(entrant, Method) and bool(entrant.validated_on & {scene.ir_sha256, scene.vis_sha256})
+def is_validated_on(entry: Entry, scene: Scene) -> bool:
+    """Tell whether the training of a method was validated on an image of a pair, as far as the weights list it."""
+    return isinstance(entry, MethodEntry) and bool(entry.validated_on & {scene.ir_sha256, scene.vis_sha256})
 
 
 def _check_names(names: Sequence[str]) -> None:
     if not names:
-        raise ParameterError("nothing to compare: name methods, or folders of fused images")
+        raise ParameterError("nothing to compare; name methods, or folders of fused images")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ParameterError(f"two entrants are named {' and '.join(twice)}; give each its own name")
+        raise ParameterError(f"two methods are named {' and '.join(twice)}; give each its own name")
     if any(not name.strip() for name in names):
-        raise ParameterError("the name of an entrant is empty")
+        raise ParameterError("the name of a method is empty")
 
 
 def _pairs(data: str | Path | Sequence[Pair]) -> tuple[tuple[Pair, ...], list[str]]:
-    """The pairs, whose names differ, and what has no partner."""
+    """Find the pairs, check that their names differ, and remark on files without a partner."""
     if isinstance(data, str | Path):
         pairing = datasets.pairs(str(data))
-        pairs, remarks = pairing.pairs, [f"no partner: {path}" for path in pairing.alone]
+        pairs, remarks = pairing.pairs, [f"no partner: {path}" for path in pairing.unpaired]
     else:
         pairs, remarks = tuple(data), []
     names = [pair.name for pair in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise PairError(f"two pairs are named {_some(twice)}; give each its own name, in a CSV manifest say")
+        raise PairError(f"two pairs are named {_some(twice)}; give each its own name, for example in a CSV manifest")
     if not pairs:
-        raise PairError("there is no pair to compare on")
+        raise PairError("there are no pairs to compare on")
     return pairs, remarks
 
 
@@ -246,7 +252,7 @@ def _scene(pair: Pair) -> Scene:
     return Scene(pair, sha256(pair.ir), sha256(pair.vis), (ir[0], ir[1]))
 
 
-def _guest(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[Guest, list[str]]:
+def _external(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[ExternalEntry, list[str]]:
     if not folder.is_dir():
         raise PairError(f"{name}: there is no folder {folder}")
     matched = match_fused(folder, [scene.pair for scene in scenes])
@@ -257,45 +263,44 @@ def _guest(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[Guest, lis
         height, width = images.read(path).shape[:2]
         if (height, width) != scene.size:
             raise PairError(
-                f"{name}: {path} is of {width}x{height}, its pair of {scene.size[1]}x{scene.size[0]}; make it anew, "
-                "or remove it to leave a hole"
+                f"{name}: {path} is {width}x{height}, but its pair is {scene.size[1]}x{scene.size[0]}; replace the "
+                "image, or remove it"
             )
     if not matched.missing:
-        return Guest(name, matched.fused), []
+        return ExternalEntry(name, matched.fused), []
     remark = f"{name} lacks {len(matched.missing)} of {len(scenes)} images: {_some(matched.missing)}"
-    return Guest(name, matched.fused), [remark]
+    return ExternalEntry(name, matched.fused), [remark]
 
 
-def _method(spec: str, on_fetch: Progress) -> Method:
+def _method(spec: str, on_fetch: Progress) -> MethodEntry:
     built = build(spec, on_fetch=on_fetch)
     count = sum(parameter.numel() for parameter in built.parameters())
-    header = _header(spec)
+    headers = _headers(spec)
     trained, validated = (
-        frozenset(image["sha256"] for image in header.get(role, [])) for role in ("images", "validation")
+        frozenset(image["sha256"] for header in headers for image in header.get(role, []))
+        for role in ("images", "validation")
     )
-    return Method(spec, _digest(built, header), count, trained, validated)
+    return MethodEntry(spec, _digest(built, headers), code_digest(type(built)), count, trained, validated)
 
 
-def _digest(network: nn.Module, header: dict[str, Any]) -> str:
-    """The SHA-256 of all that a network holds, wherever it came from, and of the header, which may hold switches."""
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+def _digest(network: nn.Module, headers: Sequence[dict[str, Any]]) -> str:
+    """The SHA-256 of a network's whole state, and of the headers of its weights, which may hold switches."""
+    digest = hashlib.sha256()
+    for header in headers or [{}]:
+        digest.update(json.dumps(header, sort_keys=True).encode())
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()
 
 
-def _header(spec: str) -> dict[str, Any]:
-    """The header of a spec's weights; empty where the method has no such file."""
-    parsed = Spec.parse(spec)
-    method = find(parsed.name)
-    if "weights" not in parameters(method):
-        return {}
-    default = inspect.signature(method.__init__).parameters["weights"].default
-    return weights.header(weights.find(parsed.name, dict(parsed.parameters).get("weights", default)))
+def _headers(spec: str) -> list[dict[str, Any]]:
+    """Read the headers of a spec's weights files."""
+    name = find(Spec.parse(spec).name).info.name
+    return [weights.header(weights.find(name, value)) for value in values(spec, File.WEIGHTS)]
 
 
 def _some(names: Sequence[str]) -> str:
-    """A few names, and how many more there are."""
+    """List a few names, and count the others."""
     more = f" and {len(names) - 5} more" if len(names) > 6 else ""
     return ", ".join(names[:5] if more else names) + more

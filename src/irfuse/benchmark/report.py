@@ -1,4 +1,4 @@
-"""The report of a benchmark: one HTML file that holds all, and its parts as files for a paper."""
+"""The report of a benchmark: one HTML file, and its tables and figures as files for a paper."""
 
 import base64
 import io
@@ -29,16 +29,16 @@ from irfuse.io.tables import digits
 from irfuse.metrics.protocols import PROTOCOLS
 
 _SHOWN = 3
-"""Pairs that are shown unless their names are given."""
+"""The number of pairs to show by default."""
 _DPI = {"pdf": 300, "png": 150}
-"""Of pictures; all else in a PDF has no pixels."""
+"""The resolution of pictures. Everything else in a PDF is vector graphics."""
 _FIGURES = ("boxes", "heat-map", "critical-difference", "speed")
 _MEGABYTE = 10**6
 
 
 @dataclass(frozen=True)
 class _Section:
-    """What the page says of one protocol."""
+    """The section of the page on one protocol."""
 
     grid: Grid
     tests: tuple[tuple[str, ...], ...]
@@ -49,28 +49,28 @@ class _Section:
 def write(
     result: Result, folder: str | Path, *, shown: Sequence[str] | None = None, region: Region | None = None
 ) -> Path:
-    """Write ``report.html``, and beside it the tables and the figures.
+    """Write ``report.html`` and, beside it, the tables and the figures.
 
-    These are ``scores.csv`` (a row a score), ``summary.csv``, ``tests.csv``, ``wilcoxon.csv`` and ``costs.csv``; for
-    each protocol ``PROTOCOL.tex`` and ``PROTOCOL.md``, and in ``figures/`` as PDF and PNG ``PROTOCOL-boxes``,
-    ``-heat-map``, ``-critical-difference`` and ``-speed``, and ``sheet-PAIR``.
+    The tables are ``scores.csv`` (one row per score), ``summary.csv``, ``tests.csv``, ``wilcoxon.csv`` and
+    ``costs.csv``, and for each protocol ``PROTOCOL.tex`` and ``PROTOCOL.md``. The folder ``figures/`` gets
+    ``PROTOCOL-boxes``, ``-heat-map``, ``-critical-difference``, ``-speed`` and ``sheet-PAIR`` as PDF and PNG.
 
     Args:
-        result: of :func:`irfuse.benchmark.run`.
-        folder: it is made if it is not there; files of these names in it are replaced.
-        shown: the names of the pairs whose images are shown; None is three of them.
-        region: what of them is enlarged; None is where the fused images differ most.
+        result: the result of :func:`irfuse.benchmark.run`.
+        folder: the folder of the report. It is created if it does not exist; files of these names are replaced.
+        shown: the names of the pairs whose images are shown; None shows three of the pairs.
+        region: the part of the images to enlarge; None enlarges where the fused images differ most.
 
     Returns:
         The path of the HTML file.
 
     Raises:
-        ParameterError: there is no pair of a name, or there is nothing to report.
+        ParameterError: a name in `shown` is not that of a pair, or there is nothing to report.
         OutputError: the folder cannot be written.
     """
     folder = Path(folder)
     if result.scores.empty:
-        reasons = dict.fromkeys(f"{hole.entrant}: {hole.pair}: {hole.reason}" for hole in result.holes)
+        reasons = dict.fromkeys(f"{failure.method}: {failure.pair}: {failure.reason}" for failure in result.failures)
         raise ParameterError(f"nothing was scored, so there is nothing to report ({next(iter(reasons), '')})")
     pairs = check_shown([pair.name for pair in result.pairs], shown)
     make_folder(folder)
@@ -91,10 +91,10 @@ def write(
 
 
 def check_shown(names: Sequence[str], shown: Sequence[str] | None) -> list[str]:
-    """Which of the pairs of these names to show: those given, or some.
+    """Choose the pairs to show: the given ones, or three of `names`.
 
     Raises:
-        ParameterError: there is no such pair.
+        ParameterError: a name in `shown` is not in `names`.
     """
     if shown is None:
         return list(names[:: max(1, len(names) // _SHOWN)][:_SHOWN])
@@ -105,7 +105,7 @@ def check_shown(names: Sequence[str], shown: Sequence[str] | None) -> list[str]:
 
 
 def _file_name(pair: str) -> str:
-    r"""The name of a pair's sheet, without what LaTeX or a file system does not take.
+    r"""The file name of a pair's sheet, without characters that LaTeX or a file system refuses.
 
     >>> _file_name("50% <b>")
     'sheet-50___b_'
@@ -114,7 +114,7 @@ def _file_name(pair: str) -> str:
 
 
 def _remove_earlier(folder: Path) -> None:
-    """Remove those files of an earlier report that this one need not have: other protocols, pairs and figures."""
+    """Remove the files of an earlier report that this one may not replace: other protocols, pairs and figures."""
     for protocol in PROTOCOLS:
         for path in (folder / f"{protocol.name}.tex", folder / f"{protocol.name}.md"):
             path.unlink(missing_ok=True)
@@ -143,16 +143,16 @@ def _section(result: Result, protocol: str, folder: Path) -> _Section:
         table = result.table(protocol, metric)
         rows = []
         for pair, scores in table.iterrows():
-            marks = (" †" * ((entrant, pair) in trained) for entrant in table)
+            marks = (" †" * ((method, pair) in trained) for method in table)
             rows.append((str(pair), *(digits(score) + mark for score, mark in zip(scores, marks, strict=True))))
         values.append((f"{metric} {column(metric).arrow}", tuple(rows)))
     return _Section(grid.make(result, protocol), _tests(result, protocol), saved, tuple(values))
 
 
 def _tests(result: Result, protocol: str) -> tuple[tuple[str, ...], ...]:
-    """Per metric: its name, the test, its p, the critical difference, the pairs, the best, and what may be as good.
+    """List for each metric: its name, the test, p, the critical difference, the pairs, the best, and its equals.
 
-    The test is Friedman's, or Wilcoxon's where two are compared.
+    The test is Friedman's, or Wilcoxon's if two methods are compared.
     """
     rows = []
     for name, comparison in _comparisons(result, protocol).items():
@@ -162,7 +162,7 @@ def _tests(result: Result, protocol: str) -> tuple[tuple[str, ...], ...]:
             best = str(ordered.index[0])
         if not math.isnan(comparison.difference):
             first = next((group for group in comparison.groups() if best in group), [best])
-            alike = ", ".join(entrant for entrant in first if entrant != best) or "none"
+            alike = ", ".join(method for method in first if method != best) or "none"
             test, p, difference = "Friedman", comparison.p, f"{comparison.difference:.2f}"
         elif len(ordered) == 2 and comparison.pairs > 1 and name in result.metrics(protocol):
             found = statistics.wilcoxon(result.table(protocol, name), direction(name)).iloc[0]
@@ -173,7 +173,7 @@ def _tests(result: Result, protocol: str) -> tuple[tuple[str, ...], ...]:
 
 
 def _probability(p: float) -> str:
-    """A p-value as it is printed.
+    """Format a p-value.
 
     >>> _probability(0.031), _probability(1e-9), _probability(math.nan)
     ('0.0310', '< 0.0001', '-')
@@ -209,16 +209,16 @@ def _write_tables(result: Result, sections: Mapping[str, _Section], folder: Path
 
 
 def _costs(result: Result) -> list[tuple[str, ...]]:
-    """Per entrant that was run here: name, seconds, memory, parameters and operations, as printed."""
+    """List for each method that ran here: its name, seconds, memory, parameters and operations, as printed."""
     rows: list[tuple[str, ...]] = []
     for cost in result.costs.itertuples():
-        if cost.kind == "guest":
+        if cost.kind == "external":
             continue
-        # Of a method without products and convolutions none is counted, which does not mean that it does nothing.
+        # A method without products and convolutions still computes, though no operation is counted.
         operations = f"{cost.operations / 1e9:.1f} ({cost.size})" if cost.operations > 0 else "-"
         rows.append(
             (
-                cost.entrant,
+                cost.method,
                 "-" if math.isnan(cost.seconds) else f"{cost.seconds:.4g}",
                 "-" if math.isnan(cost.memory) else f"{cost.memory / _MEGABYTE:.0f}",
                 "-" if math.isnan(cost.parameters) else f"{cost.parameters:,.0f}",
@@ -231,21 +231,19 @@ def _costs(result: Result) -> list[tuple[str, ...]]:
 def _sheet(result: Result, name: str, region: Region | None) -> Figure:
     pair = next(pair for pair in result.pairs if pair.name == name)
     fused = [
-        (entrant, images.read(result.fused[entrant, name]))
-        for entrant in result.entrants
-        if (entrant, name) in result.fused
+        (method, images.read(result.fused[method, name])) for method in result.methods if (method, name) in result.fused
     ]
     ir = images.read(pair.ir)
     sources = [("infrared", _as_fused(ir, result.thermal)), ("visible", images.read(pair.vis))]
     height, width = sources[1][1].shape[:2]
-    whole = [(entrant, image) for entrant, image in fused if image.shape[:2] == (height, width)]
+    whole = [(method, image) for method, image in fused if image.shape[:2] == (height, width)]
     if region is None:
         region = figures.telling_region([image for _, image in (whole if len(whole) > 1 else sources)])
     return figures.sheet([*sources, *whole], region)
 
 
 def _as_fused(ir: Array, thermal: Levels | Percentiles) -> Array:
-    """An infrared image as methods see it: raw counts would be shown almost black."""
+    """Convert an infrared image to what methods see. Raw counts would look almost black."""
     if isinstance(thermal, Percentiles):
         if ir.dtype != np.uint16:
             return ir
@@ -254,14 +252,14 @@ def _as_fused(ir: Array, thermal: Levels | Percentiles) -> Array:
 
 
 def _save(figure: Figure, path: Path) -> str:
-    """Write a figure as PDF and PNG; gives the latter as a data URI."""
+    """Write a figure as PDF and PNG, and return the PNG as a data URI."""
     written = {}
-    # Fonts that journals take.
+    # Journals ask for TrueType fonts.
     with matplotlib.rc_context({"pdf.fonttype": 42}):
         for kind, more in {"pdf": {"CreationDate": None}, "png": {}}.items():
             data = io.BytesIO()
             figure.savefig(data, format=kind, dpi=_DPI[kind], metadata=more)
-            # What is laid out stays so; it takes long where there are many panels.
+            # The layout is computed once, since many panels take long.
             figure.set_layout_engine("none")
             write_atomic(path.with_name(f"{path.name}.{kind}"), data.getvalue())
             written[kind] = data.getvalue()

@@ -1,4 +1,4 @@
-"""Run a paper's tables again, and put its numbers and ours beside each other."""
+"""Run a paper's tables, and compare its numbers with irfuse's."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -29,27 +29,27 @@ _NEAR, _FAR = 0.02, 0.1
 
 
 @dataclass(frozen=True)
-class Row:
-    """What irfuse gets.
+class MeasuredRow:
+    """A row of irfuse's numbers.
 
     Attributes:
         name: what was run, in Markdown.
-        of: the paper's row that it is compared with, as in ``papers.csv``; empty if none.
-        values: means by the paper's metrics; NaN where one is undefined.
+        of: the paper's row to compare with, as in ``papers.csv``; empty if there is none.
+        values: the means by the paper's metrics; NaN if undefined.
         reason: why it could not be run; empty if it was.
-        holes: pairs that are not in the means, and why.
+        failures: the pairs that the means leave out, with the reasons.
     """
 
     name: str
     of: str
     values: Mapping[str, float]
     reason: str = ""
-    holes: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _How:
-    """How to run, as :func:`irfuse.benchmark.run` takes it."""
+    """The settings that are passed on to :func:`irfuse.benchmark.run`."""
 
     device: str
     jobs: int
@@ -76,11 +76,11 @@ def reproduce(
         device, jobs, cache, on_fetch, on_fuse, on_score: as :func:`irfuse.benchmark.run` takes them.
 
     Returns:
-        Markdown: the paper's rows, ours and the differences, with what the paper leaves open.
+        Markdown: the paper's rows, irfuse's rows, the differences, and what the paper leaves open.
 
     Raises:
-        IrfuseError: what :func:`irfuse.benchmark.run` raises, except that data or weights are not there, which the text
-            says where the rows would be.
+        IrfuseError: what :func:`irfuse.benchmark.run` raises. Missing data and weights are no error; the text says so
+            in place of the rows.
     """
     folder = default_folder() if cache is None else Path(cache)
     how = _How(device, jobs, folder, on_fetch, on_fuse, on_score)
@@ -89,20 +89,20 @@ def reproduce(
         try:
             rows = _rebuilt(table, device) if isinstance(table, ReconstructionTable) else _fused(table, how)
         except (DatasetError, PairError) as error:
-            rows = [Row("all rows", "", {}, str(error))]
+            rows = [MeasuredRow("all rows", "", {}, str(error))]
         parts.append(to_markdown(paper.method, table, rows))
     return "\n\n".join(parts) + "\n"
 
 
-def to_markdown(method: str, table: PaperTable | ReconstructionTable, rows: Sequence[Row]) -> str:
-    """A table of a paper, its rows as they are printed, with irfuse's rows and the differences below."""
+def to_markdown(method: str, table: PaperTable | ReconstructionTable, rows: Sequence[MeasuredRow]) -> str:
+    """Format a table: the paper's rows as printed, then irfuse's rows and the differences."""
     numbers = printed(method, table)
-    metrics = list(numbers.columns) or list(table.readings)
+    metrics = list(numbers.columns) or list(table.metrics)
     verdicts = []
     lines = [
         "| | " + " | ".join(metrics) + " |",
         "|---|" + "---:|" * len(metrics),
-        "| *as irfuse reads it* | " + " | ".join(str(table.readings.get(metric, "-")) for metric in metrics) + " |",
+        "| *as irfuse reads it* | " + " | ".join(str(table.metrics.get(metric, "-")) for metric in metrics) + " |",
     ]
     for name in numbers.index:
         values = [numbers.loc[name, metric] for metric in metrics]
@@ -120,32 +120,33 @@ def to_markdown(method: str, table: PaperTable | ReconstructionTable, rows: Sequ
             verdicts.append(f"{row.name}: {_verdict(dict(zip(metrics, zip(ours, theirs, strict=True), strict=True)))}")
     text = f"### {table.table}: {table.data}\n\n" + "\n".join(lines)
     reasons = dict.fromkeys(f"Not run: {row.reason}" for row in rows if row.reason)
-    holes = (f"Failed: {row.name}: {hole}" for row in rows for hole in row.holes)
-    notes = [*verdicts, *table.notes, *reasons, *holes]
+    failures = (f"Failed: {row.name}: {failure}" for row in rows for failure in row.failures)
+    notes = [*verdicts, *table.notes, *reasons, *failures]
     return f"{text}\n\n{_listed(notes)}" if notes else text
 
 
-def _fused(table: PaperTable, how: _How) -> list[Row]:
-    """The rows of a table on fused images."""
+def _fused(table: PaperTable, how: _How) -> list[MeasuredRow]:
+    """Measure the rows of a table on fused images."""
     pairs = _pairs(table, how.cache)
     rows = []
     for ours in table.ours:
         name = _named(ours)
         try:
-            (entry,) = _means(table, pairs, how, spec=ours.spec, stretch=ours.stretch)
+            (measured,) = _means(table, pairs, how, spec=ours.spec, stretch=ours.stretch)
         except WeightsError as error:
-            rows.append(Row(name, ours.row, {}, str(error)))
+            rows.append(MeasuredRow(name, ours.row, {}, str(error)))
         else:
-            rows.append(Row(name + entry.counted, ours.row, entry.values, holes=entry.holes))
-    if table.guests:
-        guests = plan.guests(str(datasets.folder(table.guests) / table.guests))
-        for entry in _means(table, pairs, how, fused=guests):
-            rows.append(Row(f"fused images of {entry.entrant}{entry.counted}", "", entry.values, holes=entry.holes))
+            rows.append(MeasuredRow(name + measured.counted, ours.row, measured.values, failures=measured.failures))
+    if table.external:
+        folders = plan.external_folders(str(datasets.folder(table.external) / table.external))
+        for measured in _means(table, pairs, how, fused=folders):
+            name = f"fused images of {measured.method}{measured.counted}"
+            rows.append(MeasuredRow(name, "", measured.values, failures=measured.failures))
     return rows
 
 
-def _rebuilt(table: ReconstructionTable, device: str) -> list[Row]:
-    """The rows of a table on rebuilt images."""
+def _rebuilt(table: ReconstructionTable, device: str) -> list[MeasuredRow]:
+    """Measure the rows of a table on reconstructed images."""
     pictures = [read_grey(path) for path in datasets.images(table.images)]
     place = resolve(device)
     rows = []
@@ -154,31 +155,31 @@ def _rebuilt(table: ReconstructionTable, device: str) -> list[Row]:
         assert isinstance(method, Res2NetFuse)
         with torch.inference_mode():
             scores = reconstruction(method.network.to(place), pictures, place)
-        values = {symbol: scores[metric] for symbol, metric in table.readings.items()}
-        rows.append(Row(_named(ours), ours.row, values))
+        values = {symbol: scores[metric] for symbol, metric in table.metrics.items()}
+        rows.append(MeasuredRow(_named(ours), ours.row, values))
     return rows
 
 
 def _named(ours: Ours) -> str:
-    """What is run, and for which row of the paper."""
+    """Name what is run, and the row of the paper."""
     return f"`{ours.spec}`" + ", stretched" * ours.stretch + (f', for "{ours.row}"' if ours.row else "")
 
 
 @dataclass(frozen=True)
 class _Means:
-    """What an entrant gets.
+    """The means of a method.
 
     Attributes:
-        entrant: its name.
-        values: its means by the paper's metrics.
-        counted: over how many of the pairs they all are, in words.
-        holes: the other pairs, and why.
+        method: the name of the method.
+        values: the means by the paper's metrics.
+        counted: the number of pairs that all of them are taken over, in words.
+        failures: the other pairs, with the reasons.
     """
 
-    entrant: str
+    method: str
     values: dict[str, float]
     counted: str
-    holes: tuple[str, ...]
+    failures: tuple[str, ...]
 
 
 def _means(
@@ -192,9 +193,9 @@ def _means(
 ) -> list[_Means]:
     values: dict[str, dict[str, float]] = {}
     counts: dict[str, int] = {}
-    holes: dict[str, dict[str, None]] = {}
-    for protocol in dict.fromkeys(reading.protocol for reading in table.readings.values()):
-        chosen = {symbol: reading.metric for symbol, reading in table.readings.items() if reading.protocol == protocol}
+    failures: dict[str, dict[str, None]] = {}
+    for protocol in dict.fromkeys(metric.protocol for metric in table.metrics.values()):
+        chosen = {symbol: one.metric for symbol, one in table.metrics.items() if one.protocol == protocol}
         result = run(
             pairs,
             [spec] if spec else [],
@@ -209,21 +210,21 @@ def _means(
             on_fuse=how.on_fuse,
             on_score=how.on_score,
         )
-        for hole in result.holes:
-            holes.setdefault(hole.entrant, {})[f"{hole.pair}: {hole.reason}"] = None
+        for failure in result.failures:
+            failures.setdefault(failure.method, {})[f"{failure.pair}: {failure.reason}"] = None
         for symbol, metric in chosen.items():
             scores = result.table(protocol, metric)
-            for entrant in result.entrants:
-                values.setdefault(entrant, {})[symbol] = float(scores[entrant].mean())
-                counts[entrant] = min(counts.get(entrant, len(pairs)), int(scores[entrant].count()))
+            for method in result.methods:
+                values.setdefault(method, {})[symbol] = float(scores[method].mean())
+                counts[method] = min(counts.get(method, len(pairs)), int(scores[method].count()))
     return [
-        _Means(entrant, means, _counted(counts[entrant], len(pairs)), tuple(holes.get(entrant, ())))
-        for entrant, means in values.items()
+        _Means(method, means, _counted(counts[method], len(pairs)), tuple(failures.get(method, ())))
+        for method, means in values.items()
     ]
 
 
 def _counted(count: int, pairs: int) -> str:
-    """Over how many pairs a mean is.
+    """Say over how many pairs a mean is taken.
 
     >>> _counted(21, 21), _counted(20, 21), _counted(1, 1)
     (', 21 pairs', ', 20 of 21 pairs', '')
@@ -234,7 +235,7 @@ def _counted(count: int, pairs: int) -> str:
 
 
 def _pairs(table: PaperTable, folder: Path) -> list[Pair]:
-    """The pairs that a table is of, scaled if need be."""
+    """Find the pairs of a table, and scale them if the table says so."""
     pairs = [pair for pair in datasets.pairs(table.pairs).pairs if not table.only or pair.name in table.only]
     if len(pairs) < len(table.only):
         raise PairError(f"{table.pairs} lacks some of the pairs {', '.join(table.only)}")
@@ -242,7 +243,7 @@ def _pairs(table: PaperTable, folder: Path) -> list[Pair]:
 
 
 def _scaled(pair: Pair, size: tuple[int, int], folder: Path) -> Pair:
-    """A pair whose images are scaled by area to (height, width), kept in the cache's folder."""
+    """Scale the images of a pair by area to (height, width), and keep them in the cache folder."""
     height, width = size
     paths = []
     for path in (pair.ir, pair.vis):
@@ -256,7 +257,7 @@ def _scaled(pair: Pair, size: tuple[int, int], folder: Path) -> Pair:
 
 
 def _signed(difference: float) -> str:
-    """A difference as it is printed.
+    """Format a difference.
 
     >>> _signed(0.01), _signed(-0.00002), _signed(math.nan)
     ('+0.0100', '-2e-05', '-')
@@ -265,7 +266,7 @@ def _signed(difference: float) -> str:
 
 
 def _verdict(values: Mapping[str, tuple[float, float]]) -> str:
-    """How near each metric's (ours, theirs) are, in words.
+    """Say how close the (ours, theirs) of each metric are.
 
     >>> _verdict({"Q": (0.81, 0.8), "SD": (40.0, 48.0), "SF": (11.0, 12.0), "Qe": (math.nan, 0.7)})
     'within 2 % of the paper: Q; within 10 %: SF; further away: SD (-17 %)'

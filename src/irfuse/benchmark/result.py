@@ -1,4 +1,4 @@
-"""What a benchmark found."""
+"""The result of a benchmark."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,24 +11,29 @@ from irfuse.io.pairs import Pair
 
 
 @dataclass(frozen=True)
-class Hole:
-    """A pair that an entrant failed on, or whose fused image cannot be scored, and why."""
+class Failure:
+    """A pair that a method could not fuse, or whose fused image could not be scored.
 
-    entrant: str
+    Attributes:
+        method, pair: their names.
+        reason: the reason, in words.
+    """
+
+    method: str
     pair: str
     reason: str
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Where the time of this run went, in seconds.
+    """The time that the parts of a run took, in seconds.
 
     Attributes:
-        fusing: in the methods.
-        scoring: from fused images to scores, by `jobs` processes.
-        rest: reading, writing and checking.
-        jobs: processes that scored.
-        fused_again, scored_again: fused images, and scored ones, that were there from earlier runs.
+        fusing: the time in the methods.
+        scoring: the time to score the fused images with `jobs` processes.
+        rest: the time to read, write and check.
+        jobs: the number of processes that scored.
+        fused_again, scored_again: the number of fused images, and of scored ones, taken from earlier runs.
     """
 
     fusing: float
@@ -39,43 +44,43 @@ class Shares:
     scored_again: int
 
     def percent(self, seconds: float) -> float:
-        """A part of the whole."""
+        """Convert seconds to percent of the whole run."""
         whole = self.fusing + self.scoring + self.rest
         return 100 * seconds / whole if whole else 0.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a benchmark found.
+    """The result of a benchmark.
 
     Attributes:
-        data: what the pairs are called.
-        citation: whom to cite for them, and their licence, where they are a named set; else empty.
-        pairs: in their order.
-        entrants: their names, in the order given.
-        scores: a row a score: ``entrant``, ``pair``, ``protocol``, ``metric``, ``value``, ``trained``. The value is NaN
-            where it is undefined; there is no row where there is no score. ``trained`` says whether an image of the
-            pair is one that the entrant's weights were trained on.
-        costs: a row an entrant: ``entrant``, ``kind`` (method, function or guest), ``seconds`` a pair (mean), ``timed``
-            (of how many pairs), ``memory`` (peak, bytes), ``parameters``, ``operations`` and ``size``, the image
-            width x height that these are of. NaN where it is not known.
-        fused: the files of the fused images, by entrant and pair.
-        holes: what failed, and why. What a guest's folder lacks is among the remarks.
+        data: the name of the data.
+        citation: the source and the license of a named set; empty for other data.
+        pairs: the pairs, in their order.
+        methods: the names of the methods, in the given order: specs, and the names of functions and external methods.
+        scores: one row per score: ``method``, ``pair``, ``protocol``, ``metric``, ``value``, ``trained``. The value is
+            NaN if the score is undefined. A pair that failed has no row. ``trained`` tells whether the weights of the
+            method were trained on an image of the pair.
+        costs: one row per method: ``method``, ``kind`` (method, function or external), ``seconds`` (mean per pair),
+            ``timed`` (the number of pairs in that mean), ``memory`` (peak in bytes), ``parameters``, ``operations``,
+            and ``size`` (width x height of the image that the operations were counted for). Unknown values are NaN.
+        fused: the files of the fused images, by method and pair.
+        failures: the pairs that failed. Images that an external method's folder lacks are among the remarks.
         thermal: how infrared values became [0, 1].
-        remarks: what one should know of the data and of the scores.
-        shares: where the time went.
-        machine: on which the times were measured, in words.
-        settings: what else the figures depend on, by name.
+        remarks: notes on the data and on the scores.
+        shares: the time that the parts of the run took.
+        machine: the machine that the times were measured on, in words.
+        settings: the other settings that the numbers depend on, by name.
     """
 
     data: str
     citation: str
     pairs: tuple[Pair, ...]
-    entrants: tuple[str, ...]
+    methods: tuple[str, ...]
     scores: pd.DataFrame
     costs: pd.DataFrame
     fused: Mapping[tuple[str, str], Path]
-    holes: tuple[Hole, ...]
+    failures: tuple[Failure, ...]
     thermal: Levels | Percentiles
     remarks: tuple[str, ...]
     shares: Shares
@@ -84,20 +89,20 @@ class Result:
 
     @property
     def protocols(self) -> list[str]:
-        """The protocols' names, in the order given."""
+        """The names of the protocols, in the given order."""
         return list(self.scores["protocol"].unique())
 
     def metrics(self, protocol: str) -> list[str]:
-        """The metrics of a protocol, in the order given."""
+        """The metrics of a protocol, in the given order."""
         return list(self.scores.loc[self.scores["protocol"] == protocol, "metric"].unique())
 
     def trained(self) -> set[tuple[str, str]]:
-        """(entrant, pair) where the entrant's weights were trained on an image of the pair."""
+        """All (method, pair) for which the method's weights were trained on an image of the pair."""
         rows = self.scores[self.scores["trained"]]
-        return set(zip(rows["entrant"], rows["pair"], strict=True))
+        return set(zip(rows["method"], rows["pair"], strict=True))
 
     def table(self, protocol: str, metric: str) -> pd.DataFrame:
-        """The scores of one metric: a row a pair, a column an entrant; NaN where there is none."""
+        """The scores of one metric: one row per pair, one column per method; NaN where there is no score."""
         chosen = self.scores[(self.scores["protocol"] == protocol) & (self.scores["metric"] == metric)]
-        table = chosen.pivot(index="pair", columns="entrant", values="value")
-        return table.reindex(index=[pair.name for pair in self.pairs], columns=list(self.entrants))
+        table = chosen.pivot(index="pair", columns="method", values="value")
+        return table.reindex(index=[pair.name for pair in self.pairs], columns=list(self.methods))

@@ -1,8 +1,9 @@
-"""Whether differences are more than noise: ranks, the tests of Friedman and Nemenyi, and Wilcoxon's with Holm's.
+"""Tests whether differences are more than noise: ranks, Friedman and Nemenyi, and Wilcoxon with Holm.
 
 J. Demsar: "Statistical comparisons of classifiers over multiple data sets", Journal of Machine Learning Research 7,
-2006, recommends them; here the pairs of images are the data sets. A table has a row a pair and a column an entrant.
-Ranks and tests leave out pairs for which an entrant has no score, so that all are compared on the same ones.
+2006, recommends these tests. The pairs of images take the role of the data sets. A table has one row per pair and one
+column per method. Ranks and tests leave out pairs that a method has no score for, so that all methods are compared on
+the same pairs.
 """
 
 import math
@@ -24,18 +25,18 @@ from irfuse.metrics import Direction
 Values = TypeVar("Values", pd.DataFrame, pd.Series)
 
 LEVEL = 0.05
-"""The probability to find a difference where there is none."""
+"""The significance level: the probability of finding a difference where there is none."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Entrants compared by their ranks.
+    """A comparison of methods by their ranks.
 
     Attributes:
-        mean_ranks: by entrant; 1 would be the best on each pair.
-        pairs: how many have scores of all entrants.
-        p: of Friedman's test, that the entrants do not differ; NaN for fewer than three of them or two pairs.
-        difference: the critical one of Nemenyi: mean ranks that differ by less may do so by chance. NaN likewise.
+        mean_ranks: the mean rank of each method; 1 is the best on every pair.
+        pairs: the number of pairs that all methods have scores for.
+        p: the p-value of Friedman's test; NaN for fewer than three methods or two pairs.
+        difference: Nemenyi's critical difference of mean ranks; smaller differences may be chance. NaN if `p` is NaN.
     """
 
     mean_ranks: pd.Series
@@ -44,9 +45,9 @@ class Comparison:
     difference: float
 
     def groups(self) -> list[list[str]]:
-        """The largest sets of two entrants or more whose mean ranks differ by no more than the critical difference.
+        """The largest sets of at least two methods whose mean ranks differ by no more than the critical difference.
 
-        All are one group where Friedman's test finds no difference.
+        If Friedman's test finds no difference, all methods are one group.
         """
         ordered = self.mean_ranks.dropna().sort_values()
         if len(ordered) < 2 or math.isnan(self.difference):
@@ -64,9 +65,9 @@ class Comparison:
 
 
 def ranks(table: pd.DataFrame, better: Direction) -> pd.DataFrame:
-    """The ranks of the entrants on each pair that all have a score for: 1 is best, equals share the mean of theirs.
+    """Rank the methods on each pair that all of them have scores for. 1 is best; equal scores share their mean rank.
 
-    An entrant without any score has no rank, and no say in which pairs these are.
+    A method without any score gets no rank and does not affect which pairs are ranked.
 
     >>> table = pd.DataFrame({"a": [0.5, 0.7], "b": [0.4, 0.7]}, index=["01", "02"])
     >>> ranks(table, "higher").to_numpy().tolist()
@@ -76,9 +77,9 @@ def ranks(table: pd.DataFrame, better: Direction) -> pd.DataFrame:
 
 
 def leaders(table: pd.DataFrame, better: Direction) -> pd.Series:
-    """The means of the entrants that have a score on each pair that any has one for, the best first.
+    """The means of the methods that have scores on all scored pairs, the best first.
 
-    Others are left out: their means are of other pairs. So are NaN.
+    Other methods are left out, since their means are over other pairs. NaN are left out as well.
 
     >>> leaders(pd.DataFrame({"a": [0.5, 0.7], "b": [0.6, 0.8], "c": [0.9, math.nan]}), "higher").index.to_list()
     ['b', 'a']
@@ -89,51 +90,50 @@ def leaders(table: pd.DataFrame, better: Direction) -> pd.Series:
 
 
 def compare(ranked: pd.DataFrame) -> Comparison:
-    """Compare entrants by their ranks, or by anything of which less is better."""
+    """Compare methods by their ranks, or by other values of which lower is better."""
     again = ranks(ranked, "lower")
-    pairs, entrants = again.shape if len(again.columns) else (0, 0)
+    pairs, methods = again.shape if len(again.columns) else (0, 0)
     mean_ranks = again.mean() if pairs else pd.Series(math.nan, index=ranked.columns)
-    if entrants < 3 or pairs < 2:
+    if methods < 3 or pairs < 2:
         return Comparison(mean_ranks, pairs, math.nan, math.nan)
     equal = (again.nunique(axis=1) == 1).all()
     p = 1.0 if equal else float(stats.friedmanchisquare(*again.to_numpy().T).pvalue)
-    return Comparison(mean_ranks, pairs, p, critical_difference(entrants, pairs))
+    return Comparison(mean_ranks, pairs, p, critical_difference(methods, pairs))
 
 
-def critical_difference(entrants: int, pairs: int, level: float = LEVEL) -> float:
-    """Nemenyi's: mean ranks that differ by at least this are taken to differ.
+def critical_difference(methods: int, pairs: int, level: float = LEVEL) -> float:
+    """Nemenyi's critical difference: mean ranks that differ by at least this much differ significantly.
 
-    The quantile of the studentised range with infinite degrees of freedom over the square root of 2, times
-    sqrt(k (k + 1) / (6 n)) for k entrants and n pairs.
+    It is the quantile of the studentized range with infinite degrees of freedom, divided by the square root of 2 and
+    multiplied by sqrt(k (k + 1) / (6 n)) for k methods and n pairs.
 
     Raises:
-        ParameterError: there are fewer than two entrants, or no pair.
+        ParameterError: there are fewer than two methods, or there is no pair.
 
     >>> round(critical_difference(4, 14), 3)
     1.254
     """
-    if entrants < 2 or pairs < 1:
-        raise ParameterError("two entrants and a pair are needed to compare")
-    quantile = float(stats.studentized_range.ppf(1 - level, entrants, math.inf)) / math.sqrt(2)
-    return quantile * math.sqrt(entrants * (entrants + 1) / (6 * pairs))
+    if methods < 2 or pairs < 1:
+        raise ParameterError("a comparison needs two methods and one pair")
+    quantile = float(stats.studentized_range.ppf(1 - level, methods, math.inf)) / math.sqrt(2)
+    return quantile * math.sqrt(methods * (methods + 1) / (6 * pairs))
 
 
 def wilcoxon(table: pd.DataFrame, better: Direction) -> pd.DataFrame:
-    """Wilcoxon's signed-rank test of each two entrants, two-sided, on the pairs that all have a finite score for.
+    """Test each two methods by Wilcoxon's two-sided signed-rank test, on the pairs that all have finite scores for.
 
     Returns:
-        A row for each two: ``better`` and ``worse`` (by the median of the differences; by the mean where that is zero),
-        ``p``, and ``p_holm``, which allows for how many tests there are.
+        One row per two methods: ``better`` and ``worse`` (by the median of the differences, or by their mean if the
+        median is zero), ``p``, and ``p_holm``, which is adjusted for the number of tests.
     """
     whole = _goodness(_whole(table), better)
-    # The difference of two infinite scores is none.
+    # Two infinite scores have no difference.
     whole = whole[np.isfinite(whole).all(axis=1)]
     couples = list(combinations(whole.columns, 2))
     differences = np.array([whole[first] - whole[second] for first, second in couples])
     differences = differences.reshape(len(couples), len(whole))
     p = np.ones(len(couples))
-    # SciPy computes exact probabilities only where no difference is zero or equal to another, in all that it is given
-    # at once.
+    # SciPy computes exact probabilities only if no difference in its whole argument is zero or equal to another one.
     plain = np.array([0 not in one and len(np.unique(np.abs(one))) == len(one) for one in differences], dtype=bool)
     if plain.any() and len(whole):
         p[plain] = stats.wilcoxon(differences[plain], axis=1).pvalue
@@ -149,7 +149,7 @@ def wilcoxon(table: pd.DataFrame, better: Direction) -> pd.DataFrame:
 
 
 def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The p-values of several tests, (N,), adjusted by Holm's step-down method.
+    """Adjust the p-values of several tests, (N,), by Holm's step-down method.
 
     >>> holm(np.array([0.01, 0.04, 0.03, 0.005])).round(3).tolist()
     [0.03, 0.06, 0.06, 0.02]
@@ -162,10 +162,10 @@ def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def summary(result: Result, protocol: str) -> pd.DataFrame:
-    """Per entrant and metric: ``entrant``, ``metric``, ``mean``, ``deviation``, ``count``, ``mean_rank``.
+    """Summarize the scores: ``method``, ``metric``, ``mean``, ``deviation``, ``count``, ``mean_rank``.
 
-    The mean and the sample deviation are of all pairs that the entrant has a score for, `count` of them; the mean rank
-    is of the pairs that all entrants have one for.
+    The mean and the sample deviation are over the `count` pairs that the method has scores for. The mean rank is over
+    the pairs that all methods have scores for.
     """
     parts = []
     for metric in result.metrics(protocol):
@@ -178,56 +178,56 @@ def summary(result: Result, protocol: str) -> pd.DataFrame:
                 "mean_rank": compare(ranks(table, direction(metric))).mean_ranks,
             }
         )
-        parts.append(part.reindex(table.columns).rename_axis("entrant").reset_index().assign(metric=metric))
-    columns = ["entrant", "metric", "mean", "deviation", "count", "mean_rank"]
+        parts.append(part.reindex(table.columns).rename_axis("method").reset_index().assign(metric=metric))
+    columns = ["method", "metric", "mean", "deviation", "count", "mean_rank"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def comparisons(result: Result, protocol: str) -> dict[str, Comparison]:
-    """The comparison of the entrants by each metric."""
+    """Compare the methods by each metric."""
     return {
         metric: compare(ranks(result.table(protocol, metric), direction(metric))) for metric in result.metrics(protocol)
     }
 
 
 def overall(result: Result, protocol: str) -> Comparison:
-    """The comparison by all metrics at once: on each pair, entrants are ranked by the mean of their ranks.
+    """Compare the methods by all metrics at once: on each pair, they are ranked by the mean of their ranks.
 
-    Entrants without any score are left out, and then metrics of which one has none; :func:`ranked` names the others.
-    The metrics are not independent of each other, which does not matter here: the pairs are what is counted.
+    Methods without any score are left out, and so are metrics that a remaining method has no score for. :func:`ranked`
+    lists the remaining metrics. The metrics may depend on each other, since the tests count only pairs.
     """
     tables = list(_rank_tables(result, protocol).values())
     present = tables[0].columns if tables else []
-    return compare(_mean_over(tables, [entrant for entrant in result.entrants if entrant in present]))
+    return compare(_mean_over(tables, [method for method in result.methods if method in present]))
 
 
 def ranked(result: Result, protocol: str) -> list[str]:
-    """The metrics that the comparison by all metrics is of."""
+    """List the metrics that :func:`overall` compares by."""
     return list(_rank_tables(result, protocol))
 
 
 def _rank_tables(result: Result, protocol: str) -> dict[str, pd.DataFrame]:
-    """The ranks by each metric that all entrants with scores have one of, on a pair at least."""
+    """The ranks by each metric that all methods with scores have a score for on at least one common pair."""
     tables = {metric: ranks(result.table(protocol, metric), direction(metric)) for metric in result.metrics(protocol)}
-    present = {entrant for table in tables.values() for entrant in table.columns}
+    present = {method for table in tables.values() for method in table.columns}
     return {metric: table for metric, table in tables.items() if len(table) and set(table.columns) == present}
 
 
 def _goodness(values: Values, better: Direction) -> Values:
-    """Values of which the highest is the best."""
+    """Convert values so that the highest is the best."""
     return values if better == "higher" else -values if better == "lower" else -values.abs()
 
 
 def _whole(table: pd.DataFrame) -> pd.DataFrame:
-    """The entrants that have a score at all, on the pairs that each of them has one for."""
+    """Keep the methods that have any score, and the pairs that all of these have scores for."""
     return table.dropna(axis=1, how="all").dropna()
 
 
-def _mean_over(tables: Sequence[pd.DataFrame], entrants: Sequence[str]) -> pd.DataFrame:
-    """The mean of tables, on the pairs that all of them have."""
+def _mean_over(tables: Sequence[pd.DataFrame], methods: Sequence[str]) -> pd.DataFrame:
+    """The mean of tables, on the pairs that all of them contain."""
     if not tables:
-        return pd.DataFrame(columns=list(entrants), dtype=float)
-    stacked = pd.concat(tables, keys=range(len(tables)))[list(entrants)]
+        return pd.DataFrame(columns=list(methods), dtype=float)
+    stacked = pd.concat(tables, keys=range(len(tables)))[list(methods)]
     grouped = stacked.groupby(level=1, sort=False)
     return grouped.mean()[grouped.size() == len(tables)]
 

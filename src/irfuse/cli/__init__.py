@@ -1,4 +1,4 @@
-"""The command `irfuse`: parse, call, print. One file a command."""
+"""The command `irfuse`: parse, call, print. Each command has its own file."""
 
 import io
 import os
@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from irfuse import __version__
 from irfuse.cli.benchmark import benchmark
-from irfuse.cli.console import errors
+from irfuse.cli.console import errors, printed_warnings
 from irfuse.cli.demo import demo
 from irfuse.cli.evaluate import evaluate
 from irfuse.cli.export import export
@@ -22,11 +21,16 @@ from irfuse.cli.train import train
 from irfuse.cli.weights import weights
 from irfuse.errors import IrfuseError, StoppedError
 
+_EXTRAS = {"torch": "torch", "matplotlib": "train", "pandas": "bench", "scipy": "bench", "jinja2": "bench"}
+"""The extra that brings a package along."""
+
 app = typer.Typer(
     name="irfuse",
     help="Fuse an infrared and a visible image of one scene into one image.",
     no_args_is_help=True,
     add_completion=False,
+    # Joins the lines of a paragraph. The other modes keep the line breaks of docstrings.
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 app.command()(fuse)
@@ -45,6 +49,8 @@ app.add_typer(weights, name="weights")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from irfuse import __version__
+
         typer.echo(__version__)
         raise typer.Exit()
 
@@ -52,42 +58,43 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Fuse an infrared and a visible image of one scene into one image."""
 
 
 def main() -> None:
-    """Run the command: exit status 0 when all went well, 1 when some pairs failed, 2 for bad input, 130 on Ctrl-C."""
+    """Run the command.
+
+    The exit status is 0 on success, 1 if some pairs failed, 2 if nothing could be done, and 130 on Ctrl-C.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # Arrows, say, where the terminal knows only ASCII.
+            # Some terminals cannot show characters such as arrows.
             stream.reconfigure(errors="replace")
     try:
-        app()
+        with printed_warnings():
+            app()
     except IrfuseError as error:
-        errors.print(
-            f"irfuse: {' '.join(str(error).split())}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
+        _print_error(" ".join(str(error).split()))
         sys.exit(130 if isinstance(error, StoppedError) else 2)
     except ModuleNotFoundError as error:
-        extras = {"torch": "torch", "matplotlib": "train", "pandas": "bench", "scipy": "bench", "jinja2": "bench"}
-        if error.name not in extras:
+        if error.name not in _EXTRAS:
             raise
-        extra = extras[error.name]
+        extra = _EXTRAS[error.name]
         runs_without = extra == "torch" and sys.argv[1:2] == ["fuse"]
-        without = "; a file of irfuse export runs without: irfuse fuse --model FILE" if runs_without else ""
-        errors.print(
-            f'irfuse: {error.name} is not installed: pip install "irfuse\\[{extra}]"{without}',
-            style="red",
-            soft_wrap=True,
-        )
+        without = "; to fuse without it, use an exported model: irfuse fuse --model FILE" if runs_without else ""
+        _print_error(f'{error.name} is not installed: pip install "irfuse[{extra}]"{without}')
         sys.exit(2)
     except BrokenPipeError:
-        # The reader of our output has left; Python would complain again when it flushes at exit.
+        # The reader of the output has left. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        errors.print(f"irfuse: cannot write the output: {error}", style="red", markup=False, soft_wrap=True)
+        _print_error(f"cannot write the output: {error}")
         sys.exit(2)
+
+
+def _print_error(message: str) -> None:
+    errors.print(f"irfuse: {message}", style="red", markup=False, highlight=False, soft_wrap=True)

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from irfuse import datasets
-from irfuse.cli.console import errors, output, printed_warnings
+from irfuse.cli.console import errors, output
 from irfuse.cli.options import (
+    METHOD_HELP,
     CacheOption,
     DeviceOption,
     JobsOption,
     PercentilesOption,
     RangeOption,
     StretchOption,
+    names,
     thermal,
 )
 from irfuse.cli.stages import Stages
 from irfuse.errors import ParameterError
-from irfuse.io.files import check_folder
 
 if TYPE_CHECKING:
     from irfuse.benchmark import Result
@@ -28,34 +28,38 @@ if TYPE_CHECKING:
 
 def benchmark(
     data: Annotated[
-        str, typer.Argument(help="A folder of pairs, a CSV manifest, or a named set: tno21, vifb, roadscene, ...")
+        str, typer.Argument(help="A folder of pairs, a CSV manifest, or a named set such as tno21, vifb or roadscene.")
     ],
     out: Annotated[Path, typer.Option("--output", "-o", help="The folder for the report.")],
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", "-m", metavar="SPEC", help="NAME or NAME:parameter=value,...; once for each method."),
+        typer.Option("--method", "-m", metavar="SPEC", help=f"{METHOD_HELP} May be repeated."),
     ] = None,
     *,
     fused: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=FOLDER", help="Fused images that another program made; or a folder of such folders."
+            metavar="NAME=FOLDER",
+            help="A folder of external fused images, or of such folders. May be repeated.",
         ),
     ] = None,
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metrics", "-k", help="Names, separated by commas; all of the protocol by default."),
+        typer.Option("--metrics", "-k", help="Names separated by commas.", show_default="all metrics of the protocol"),
     ] = None,
     protocol: Annotated[
         list[str] | None,
-        typer.Option("--protocol", "-p", help="Whose way to compute them; may be given again. [default: canonical]"),
+        typer.Option("--protocol", "-p", help="How to compute the metrics. May be repeated.", show_default="canonical"),
     ] = None,
     show: Annotated[
-        list[str] | None, typer.Option(metavar="PAIR", help="A pair to show; once for each. [default: three of them]")
+        list[str] | None,
+        typer.Option(metavar="PAIR", help="A pair to show. May be repeated.", show_default="three pairs"),
     ] = None,
     region: Annotated[
         str | None,
-        typer.Option(metavar="X,Y,W,H", help="What is enlarged. [default: where the fused images differ most]"),
+        typer.Option(
+            metavar="X,Y,W,H", help="The region to enlarge.", show_default="where the fused images differ most"
+        ),
     ] = None,
     stretch: StretchOption = False,
     thermal_range: RangeOption = None,
@@ -66,30 +70,32 @@ def benchmark(
 ) -> None:
     """Compare methods on the pairs of DATA, and write a report with tables and figures.
 
-    After an interruption the same command goes on. The exit status is 0 when all went well, 1 when some pairs failed,
-    which the report names, 2 when nothing could be done, and 130 on Ctrl-C.
+    After an interruption, the same command continues. The exit status is 0 on success, 1 if some pairs failed, 2 if
+    nothing could be done, and 130 on Ctrl-C. The report lists the failures.
     """
+    from irfuse import datasets
     from irfuse.benchmark import Region, plan, report, run
     from irfuse.device import cores
+    from irfuse.io.files import check_folder
 
     chosen = Region.parse(region) if region else None
-    guests: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for text in fused or []:
-        found = plan.guests(text)
-        twice = sorted(guests.keys() & found.keys())
+        found = plan.external_folders(text)
+        twice = sorted(folders.keys() & found.keys())
         if twice:
-            raise ParameterError(f"two entrants are named {' and '.join(twice)}; give each its own name")
-        guests |= found
+            raise ParameterError(f"two methods are named {' and '.join(twice)}; give each its own name")
+        folders |= found
     if show:
         report.check_shown([pair.name for pair in datasets.pairs(data).pairs], show)
     check_folder(out)
-    with printed_warnings(), Stages() as stages:
+    with Stages() as stages:
         result = run(
             data,
             method or [],
-            fused=guests,
-            protocols=_names(protocol) or ["canonical"],
-            metrics=_names(metrics),
+            fused=folders,
+            protocols=names(protocol) or ["canonical"],
+            metrics=names(metrics),
             stretch=stretch,
             thermal=thermal(thermal_range, thermal_percentiles),
             device=device,
@@ -103,28 +109,24 @@ def benchmark(
         page = report.write(result, out, shown=show, region=chosen)
     _print(result)
     output.print(str(page), markup=False)
-    if result.holes:
+    if result.failures:
         raise typer.Exit(1)
 
 
-def _names(texts: list[str] | None) -> list[str] | None:
-    return None if texts is None else [name.strip() for text in texts for name in text.split(",") if name.strip()]
-
-
 def _print(result: "Result") -> None:
-    """Print the mean ranks, and what failed."""
+    """Print the failures and the mean ranks."""
     from irfuse.benchmark.statistics import overall
 
-    for hole in result.holes:
-        errors.print(f"failed: {hole.entrant}: {hole.pair}: {hole.reason}", style="red", markup=False)
+    for failure in result.failures:
+        errors.print(f"failed: {failure.method}: {failure.pair}: {failure.reason}", style="red", markup=False)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("mean rank over all metrics")
     ranks = {protocol: overall(result, protocol).mean_ranks for protocol in result.protocols}
     for protocol in result.protocols:
         table.add_column(protocol, justify="right")
-    first = ranks[result.protocols[0]].reindex(list(result.entrants))
-    for entrant in first.sort_values().index:
-        table.add_row(str(entrant), *(_digits(ranks[protocol].get(entrant, nan)) for protocol in result.protocols))
+    first = ranks[result.protocols[0]].reindex(list(result.methods))
+    for method in first.sort_values().index:
+        table.add_row(str(method), *(_digits(ranks[protocol].get(method, nan)) for protocol in result.protocols))
     output.print(table, soft_wrap=False, markup=False)
 
 

@@ -5,12 +5,8 @@ from typing import Annotated
 
 import typer
 
-from irfuse import samples
 from irfuse.cli.console import output, print_engine, print_report, progress
 from irfuse.cli.options import DeviceOption, EngineOption, MethodOption, PrecisionOption
-from irfuse.imaging import sheet
-from irfuse.io import images
-from irfuse.pipelines import folder
 
 
 def demo(
@@ -20,8 +16,12 @@ def demo(
     engine: EngineOption = "auto",
     precision: PrecisionOption = "auto",
 ) -> None:
-    """Fuse the sample pairs that ship with irfuse, and lay sources and results side by side in one picture."""
+    """Fuse the sample pairs that ship with irfuse, and show sources and results side by side in one picture."""
+    from irfuse import samples
     from irfuse.fuser import Fuser
+    from irfuse.imaging import sheet
+    from irfuse.io import images
+    from irfuse.pipelines import folder
 
     with progress("fetching", "MB", at_once=False) as on_fetch:
         fuser = Fuser(method, device=device, engine=engine, precision=precision, on_fetch=on_fetch)

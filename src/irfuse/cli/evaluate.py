@@ -5,16 +5,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import rich.table
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from irfuse.cli.console import errors, output, progress
-from irfuse.cli.options import DeviceOption, RangeOption
+from irfuse.cli.options import DeviceOption, RangeOption, names
 from irfuse.errors import ImageError, OutputError, PairError
-from irfuse.imaging.levels import Levels, Percentiles
-from irfuse.io import pairs, tables
-from irfuse.io.files import write_atomic
+from irfuse.io import tables
 
 if TYPE_CHECKING:
     from irfuse.evaluation.batch import Triple
@@ -29,29 +27,32 @@ def evaluate(
     *,
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metrics", "-k", help="Names, separated by commas; all of the protocol by default."),
+        typer.Option("--metrics", "-k", help="Names separated by commas.", show_default="all metrics of the protocol"),
     ] = None,
     protocol: Annotated[
-        str, typer.Option("--protocol", "-p", help="Whose way to compute them; `irfuse protocols` lists them.")
+        str, typer.Option("--protocol", "-p", help="How to compute the metrics; `irfuse protocols` lists the ways.")
     ] = "canonical",
-    csv: Annotated[Path | None, typer.Option(help="Write every score to this file; - is standard output.")] = None,
-    json: Annotated[Path | None, typer.Option(help="The same as JSON, with the means.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write every score to this CSV file; - is standard output.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write every score and the means to this JSON file.")] = None,
     latex: Annotated[Path | None, typer.Option(help="Write the means as a LaTeX table (booktabs).")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the means as a Markdown table.")] = None,
     thermal_range: RangeOption = None,
     thermal_percentiles: Annotated[
         tuple[float, float] | None,
-        typer.Option(metavar="LOW HIGH", help="Percentiles that become black and white in a 16-bit infrared image."),
+        typer.Option(
+            metavar="LOW HIGH", help="The percentiles of a 16-bit infrared image that become black and white."
+        ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes; by default one a core, or one on a GPU.")
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="The number of processes.", show_default="one per core; one on a GPU"),
     ] = None,
     device: DeviceOption = "cpu",
 ) -> None:
     """Score fused images against their sources by the metrics of one protocol.
 
-    FUSED IR VIS are three images or three folders, whose files are matched by name. The exit status is 0 when all
-    fused images were scored, 1 when some were not, 2 when nothing could be done, and 130 on Ctrl-C.
+    FUSED, IR and VIS are three images, or three folders whose files are matched by name. The exit status is 0 if all
+    fused images were scored, 1 if some were not, 2 if nothing could be done, and 130 on Ctrl-C.
     """
     renderers = (csv, tables.to_csv), (json, tables.to_json), (latex, tables.to_latex), (markdown, tables.to_markdown)
     targets = [(path, render) for path, render in renderers if path is not None]
@@ -60,13 +61,13 @@ def evaluate(
     from irfuse.device import cores
     from irfuse.evaluation import batch
     from irfuse.evaluation.evaluator import Evaluator, column
+    from irfuse.imaging.levels import Levels, Percentiles
 
     triples, missing = _triples(fused, ir, vis)
     levels = (
         Levels(*thermal_range) if thermal_range else Percentiles(*thermal_percentiles) if thermal_percentiles else None
     )
-    names = None if metrics is None else [name.strip() for text in metrics for name in text.split(",") if name.strip()]
-    evaluator = Evaluator(names, protocol, device=device, thermal=levels)
+    evaluator = Evaluator(names(metrics), protocol, device=device, thermal=levels)
     rows: dict[str, dict[str, float]] = {}
     failed = missing
     with progress("scoring", "images") as on_step:
@@ -95,48 +96,49 @@ def evaluate(
 
 
 def _check_targets(targets: list[Path], inputs: list[Path]) -> None:
-    """What can be known of the files to write before the work is done."""
+    """Check the files to write before the work starts."""
     for path in targets:
         if path == _STDOUT:
             continue
         if not path.name or path.is_dir():
-            raise OutputError(f"cannot write {path}: it is a folder, a file's name is needed here")
+            raise OutputError(f"cannot write {path}: it is a folder; give the name of a file")
         if not os.access(path.parent, os.W_OK):
             missing = "there is no folder" if not path.parent.is_dir() else "permission denied for the folder"
             raise OutputError(f"cannot write {path}: {missing} {path.parent}")
         if path.exists() and any(path.samefile(source) for source in inputs if source.exists()):
             raise OutputError(f"{path} would replace an input; choose another name")
     if len(set(targets)) < len(targets):
-        raise OutputError("two tables cannot be written to one place; give each its own file")
+        raise OutputError("two tables cannot be written to one file; give each its own file")
 
 
 def _triples(fused: Path, ir: Path, vis: Path | None) -> tuple[list["Triple"], int]:
-    """What to score, and how many fused images have no partner."""
+    """List what to score, and count the fused images that have no sources."""
     from irfuse.evaluation.batch import Triple
+    from irfuse.io import pairs
 
     for path in (fused, ir, *filter(None, [vis])):
         if not path.exists():
             raise ImageError(f"{path}: no such file or folder")
     if not fused.is_dir():
         if vis is None or ir.is_dir() or vis.is_dir():
-            raise PairError(f"{fused} is a file: give one infrared and one visible image file beside it")
+            raise PairError(f"{fused} is a file; give one infrared and one visible image with it")
         return [Triple(fused.name, fused, ir, vis)], 0
     if vis is not None and not (ir.is_dir() and vis.is_dir()):
-        raise PairError(f"{fused} is a folder: give an infrared and a visible folder beside it")
+        raise PairError(f"{fused} is a folder; give an infrared and a visible folder with it")
     pairing = pairs.find(ir) if vis is None else pairs.match(ir, vis)
     matched = pairs.match_fused(fused, pairing.pairs)
-    for path in (*pairing.alone, *matched.alone):
+    for path in (*pairing.unpaired, *matched.unpaired):
         errors.print(f"no partner: {path}", style="yellow", markup=False)
     if matched.missing:
-        errors.print(f"no fused image of: {', '.join(matched.missing)}", style="yellow", markup=False)
+        errors.print(f"no fused image for: {', '.join(matched.missing)}", style="yellow", markup=False)
     by_name = {pair.name: pair for pair in pairing.pairs}
     triples = [Triple(name, path, by_name[name].ir, by_name[name].vis) for name, path in matched.fused.items()]
-    return triples, len(matched.alone)
+    return triples, len(matched.unpaired)
 
 
 def _print(table: tables.Table) -> None:
     several = len(table.rows) > 1
-    shown = rich.table.Table(box=None, header_style="bold", pad_edge=False)
+    shown = Table(box=None, header_style="bold", pad_edge=False)
     shown.add_column(f"protocol {table.protocol}")
     for head in ("mean", "deviation", "lowest", "", "highest", "") if several else ("score",):
         shown.add_column(head, justify="right" if head else "left", style="" if head else "dim")
@@ -155,6 +157,8 @@ def _print(table: tables.Table) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    from irfuse.io.files import write_atomic
+
     if path == _STDOUT:
         sys.stdout.write(text)
     else:

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irfuse import __version__
-from irfuse.cli.console import errors, output, print_engine, print_report, printed_warnings, progress
+from irfuse.cli.console import errors, output, print_engine, print_report, progress
 from irfuse.cli.options import (
     ColorOption,
     DeviceOption,
@@ -20,20 +19,20 @@ from irfuse.cli.options import (
     thermal,
 )
 from irfuse.errors import ImageError, OutputError, PairError, ParameterError
-from irfuse.io import images, pairs
-from irfuse.io.files import make_folder
-from irfuse.pipelines import folder
-from irfuse.pipelines.folder import FusePair
 from irfuse.progress import Progress, silent
 
-Make = Callable[[Progress, Progress], tuple[FusePair, str]]
-"""Makes what fuses a pair, when it is told whom to tell of fetched weights and of the steps of an optimisation.
+if TYPE_CHECKING:
+    from irfuse.io.pairs import Pairing
+    from irfuse.pipelines.folder import FusePair
 
-With it comes what computes it, to be printed and stored.
+Make = Callable[[Progress, Progress], "tuple[FusePair, str]"]
+"""Makes the function that fuses a pair, and the description of its engine, which is printed and stored.
+
+Its arguments are the callbacks for the fetching of weights and for the steps of an optimization.
 """
 
-_OF_A_METHOD = ("method", "device", "engine", "precision")
-"""What an exported file settles."""
+_FIXED_BY_MODEL = ("method", "device", "engine", "precision")
+"""The options that an exported model leaves no choice in."""
 
 
 def fuse(
@@ -45,7 +44,7 @@ def fuse(
     method: MethodOption = "res2netfuse",
     model: Annotated[
         Path | None,
-        typer.Option(help="Instead of a method, a file that irfuse export made; it needs ONNX Runtime alone."),
+        typer.Option(help="A file that `irfuse export` wrote, instead of a method. It needs only ONNX Runtime."),
     ] = None,
     color: ColorOption = "auto",
     stretch: StretchOption = False,
@@ -55,17 +54,19 @@ def fuse(
     engine: EngineOption = "auto",
     precision: PrecisionOption = "auto",
     extension: Annotated[
-        str, typer.Option("--format", help="The ending of a folder's results: png, tiff, jpg, ...")
+        str, typer.Option("--format", help="The format of a folder's results: png, tiff, jpg, ...")
     ] = "png",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Skip pairs whose result is there and can be read, whatever made it.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip pairs whose result exists and can be read.")] = False,
 ) -> None:
     """Fuse a pair of images, or all pairs of two folders, of a data set with ir/ and vis/, or of a CSV manifest.
 
-    Results of a folder are named like the visible images. The exit status is 0 when all pairs were fused, 1
-    when some failed, and 2 when nothing could be done.
+    The results of a folder have the names of the visible images. The exit status is 0 if all pairs were fused, 1 if
+    some failed, and 2 if nothing could be done.
     """
+    from irfuse import __version__
+    from irfuse.io import images
+    from irfuse.pipelines import folder
+
     ending = f".{extension.lower().removeprefix('.')}"
     if ending not in images.EXTENSIONS:
         raise ImageError(f"format cannot be {extension!r}; choose one of {' '.join(images.EXTENSIONS)}")
@@ -76,18 +77,18 @@ def fuse(
         pairing = _pairing(ir, vis)
 
     if model is not None:
-        _check_alone(context)
+        _check_model_options(context)
     scale = thermal(thermal_range, thermal_percentiles)
-    # To be stored in the results; of a file the engine's description says what it holds.
+    # This is stored in the results. For a model, the description of its engine names the method.
     origin = f"irfuse {__version__}" if model is not None else f"irfuse {__version__}, method: {method}"
 
-    def make(on_fetch: Progress, on_iteration: Progress) -> tuple[FusePair, str]:
+    def make(on_fetch: Progress, on_iteration: Progress) -> "tuple[FusePair, str]":
         if model is not None:
             from irfuse.deploy.runtime import Model
 
             running = Model(model, color=color, stretch=stretch, thermal=scale)
-            said = running.metadata
-            return running, f"onnx, {said['precision']}: {said['spec']} in {model.name}"
+            facts = running.metadata
+            return running, f"onnx, {facts['precision']}: {facts['spec']} in {model.name}"
         from irfuse.fuser import Fuser
 
         fuser = Fuser(
@@ -106,11 +107,11 @@ def fuse(
     if pairing is not None:
         with progress("fetching", "MB", at_once=False) as on_fetch:
             fuse_pair, engine_used = make(on_fetch, silent)
-        for path in pairing.alone:
+        for path in pairing.unpaired:
             errors.print(f"no partner: {path}", style="yellow", markup=False)
         with progress("fusing", "pairs") as on_step:
 
-            def tell(done: int, total: int, note: str) -> None:
+            def tell(done: int, total: int | None, note: str) -> None:
                 if done == 0:
                     print_engine(engine_used)
                 on_step(done, total, note)
@@ -129,16 +130,18 @@ def fuse(
         _fuse_pair(ir, vis, out, make, origin, resume)
 
 
-def _check_alone(context: typer.Context) -> None:
-    """Refuse options that an exported file settles."""
-    # By its name: Typer brings along the class that tells where a value came from, or takes it from Click.
-    sources = {name: context.get_parameter_source(name) for name in _OF_A_METHOD}
+def _check_model_options(context: typer.Context) -> None:
+    """Refuse options that an exported model leaves no choice in."""
+    # Compared by name: the class of a source is Typer's own or Click's, depending on Typer's version.
+    sources = {name: context.get_parameter_source(name) for name in _FIXED_BY_MODEL}
     given = [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
     if given:
-        raise ParameterError(f"--model says it all: leave out {', '.join(f'--{name}' for name in given)}")
+        raise ParameterError(f"--model cannot be combined with {', '.join(f'--{name}' for name in given)}")
 
 
-def _pairing(ir: Path, vis: Path | None) -> pairs.Pairing:
+def _pairing(ir: Path, vis: Path | None) -> "Pairing":
+    from irfuse.io import images, pairs
+
     if vis is None:
         if ir.is_file() and images.is_image(ir):
             raise PairError(f"{ir}: the visible image is missing: irfuse fuse IR VIS -o OUT")
@@ -151,7 +154,9 @@ def _pairing(ir: Path, vis: Path | None) -> pairs.Pairing:
 
 
 def _check_files(ir: Path, vis: Path, out: Path) -> None:
-    """What can be known of a single pair before it is decoded and a method loaded."""
+    """Check a single pair before its images are decoded and a method is loaded."""
+    from irfuse.io import images
+
     for path in (ir, vis):
         if not path.exists():
             raise ImageError(f"{path}: no such file or folder")
@@ -162,10 +167,14 @@ def _check_files(ir: Path, vis: Path, out: Path) -> None:
 
 
 def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, origin: str, resume: bool) -> None:
+    from irfuse.io import images
+    from irfuse.io.files import make_folder
+    from irfuse.pipelines import folder
+
     if resume and folder.is_whole(out):
-        output.print(f"was there already: {out}", markup=False)
+        output.print(f"skipped, since it exists: {out}", markup=False)
         return
-    with printed_warnings(), progress("optimising", "steps", at_once=False) as on_iteration:
+    with progress("optimizing", "steps", at_once=False) as on_iteration:
         with progress("fetching", "MB", at_once=False) as on_fetch:
             fuse_pair, engine_used = make(on_fetch, on_iteration)
         fused = folder.fuse_files(ir, vis, fuse_pair)

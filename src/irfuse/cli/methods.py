@@ -1,30 +1,27 @@
 """`irfuse methods`."""
 
-import inspect
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING
 
-from rich.table import Table
+from irfuse.cli.console import output, table
 
-from irfuse.cli.console import output
+if TYPE_CHECKING:
+    from irfuse.methods import Parameter
 
 
 def methods() -> None:
-    """List the fusion methods, with their papers and parameters."""
-    from irfuse.methods import METHODS, parameters
+    """List the fusion methods with their papers and parameters."""
+    from irfuse.methods import available, parameters
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("method", "paper", "parameters (default first)"):
-        table.add_column(column, overflow="fold")
-    for method in METHODS:
+    listed = table("method", "paper", "parameters (default first)")
+    for method in available():
         info = method.info
         source = f"doi:{info.doi}" if info.doi else f"arXiv:{info.arxiv}" if info.arxiv else ""
         byline = ", ".join(filter(None, [info.authors, str(info.year or ""), source]))
-        defaults = inspect.signature(method.__init__).parameters
-        choices = [f"{name}={_choices(kind, defaults[name].default)}" for name, kind in parameters(method).items()]
-        table.add_row(info.name, "\n".join(filter(None, [info.title, byline])), "\n".join(choices))
-    output.print(table, soft_wrap=False)
+        paper = "\n".join(filter(None, [info.title, byline]))
+        listed.add_row(info.name, paper, "\n".join(map(_described, parameters(method).values())))
+    output.print(listed, soft_wrap=False, markup=False)
 
 
-def _choices(kind: Any, default: object) -> str:
-    others = [choice for choice in get_args(kind) if choice != default] if get_origin(kind) is Literal else []
-    return "|".join(map(str, [default, *others]))
+def _described(parameter: "Parameter") -> str:
+    others = [choice for choice in parameter.choices if choice != parameter.default]
+    return f"{parameter.name}={'|'.join(map(str, [parameter.default, *others]))}"

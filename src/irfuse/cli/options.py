@@ -1,47 +1,56 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from irfuse.imaging.levels import Levels, Percentiles
+if TYPE_CHECKING:
+    from irfuse.imaging.levels import Levels, Percentiles
 
-MethodOption = Annotated[
-    str,
-    typer.Option(
-        "--method", "-m", metavar="SPEC", help="NAME or NAME:parameter=value,...; `irfuse methods` lists them."
-    ),
-]
+METHOD_HELP = "NAME or NAME:parameter=value,... as `irfuse methods` lists them, or FILE.py:CLASS."
+
+MethodOption = Annotated[str, typer.Option("--method", "-m", metavar="SPEC", help=METHOD_HELP)]
 ColorOption = Annotated[
-    Literal["auto", "gray"], typer.Option(help="auto keeps the visible image's colour; gray writes the luma alone.")
+    Literal["auto", "gray"],
+    typer.Option(help="auto keeps the color of the visible image; gray writes only the fused luma."),
 ]
-StretchOption = Annotated[bool, typer.Option("--stretch", help="Stretch each result to the whole range of brightness.")]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+StretchOption = Annotated[bool, typer.Option("--stretch", help="Stretch each result to the full range of brightness.")]
+DeviceOption = Annotated[str, typer.Option(help="The device: auto, cpu, cuda, cuda:1, ...")]
 EngineOption = Annotated[
     Literal["auto", "torch", "compile", "onnx", "openvino"],
-    typer.Option(help="What computes the method; auto is the fastest that is installed and keeps 50 dB."),
+    typer.Option(help="What computes the method; auto takes the fastest that is installed and keeps 50 dB."),
 ]
 PrecisionOption = Annotated[
-    Literal["auto", "fp32", "fp16", "bf16"], typer.Option(help="In which the method is computed; auto, likewise.")
+    Literal["auto", "fp32", "fp16", "bf16"],
+    typer.Option(help="The precision of the computation; auto takes the fastest that keeps 50 dB."),
 ]
 RangeOption = Annotated[
     tuple[float, float] | None,
-    typer.Option(metavar="LOW HIGH", help="Raw infrared values that become black and white, the same in all frames."),
+    typer.Option(metavar="LOW HIGH", help="The infrared values that become black and white, for all images."),
 ]
 PercentilesOption = Annotated[
     tuple[float, float],
-    typer.Option(metavar="LOW HIGH", help="Percentiles that become black and white in each 16-bit infrared image."),
+    typer.Option(metavar="LOW HIGH", help="The percentiles of each 16-bit infrared image that become black and white."),
 ]
 
 JobsOption = Annotated[
-    int | None, typer.Option("--jobs", "-j", min=1, help="Processes that score; by default one a core.")
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="The number of processes that score.", show_default="one per core"),
 ]
 CacheOption = Annotated[
-    Path | None, typer.Option(help="Keeps fused images and scores. [default: irfuse/benchmark in the user's cache]")
+    Path | None,
+    typer.Option(help="The folder for fused images and scores.", show_default="irfuse/benchmark in your cache folder"),
 ]
 
 
-def thermal(fixed: tuple[float, float] | None, percentiles: tuple[float, float]) -> Levels | Percentiles:
-    """How infrared values become [0, 1]: a fixed range wins over percentiles."""
+def thermal(fixed: tuple[float, float] | None, percentiles: tuple[float, float]) -> "Levels | Percentiles":
+    """Choose how infrared values become [0, 1]: a fixed range takes precedence over percentiles."""
+    from irfuse.imaging.levels import Levels, Percentiles
+
     return Percentiles(*percentiles) if fixed is None else Levels(*fixed)
+
+
+def names(texts: list[str] | None) -> list[str] | None:
+    """Split names that are separated by commas or given by several options; None if there is no option."""
+    return None if texts is None else [name.strip() for text in texts for name in text.split(",") if name.strip()]

@@ -1,4 +1,4 @@
-"""Progress of work that has several stages."""
+"""The progress of work in several stages."""
 
 from contextlib import ExitStack
 
@@ -7,7 +7,7 @@ from irfuse.progress import Progress, silent
 
 
 class Stages:
-    """Progress bars of which one is shown at a time: when a stage begins, the one before it ends."""
+    """Progress bars, one at a time: the bar of a stage ends when the next stage begins."""
 
     def __init__(self) -> None:
         self._bars = ExitStack()
@@ -21,9 +21,9 @@ class Stages:
         self._bars.close()
 
     def stage(self, title: str, unit: str) -> Progress:
-        """What tells how far the stage is, once it begins."""
+        """Make the callback of a stage. Its bar appears with the first step."""
 
-        def on_step(done: int, total: int, note: str) -> None:
+        def on_step(done: int, total: int | None, note: str) -> None:
             if self._title != title:
                 self._bars.close()
                 self._title = title

@@ -271,7 +271,7 @@ def _pairs(ir: Path | None, vis: Path | None, source: str | None) -> tuple[Pair,
     if (ir is None) != (vis is None) or (ir is None) == (source is None):
         raise ParameterError("give both --ir and --vis, or --pairs")
     found = match(ir, vis) if ir and vis else datasets.pairs(source or "")
-    for path in found.alone:
+    for path in found.unpaired:
         errors.print(f"no partner: {path}", style="yellow", markup=False)
     return found.pairs
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from irfuse import weights as weight_files
-from irfuse.cli.console import errors, output, progress
+from irfuse.cli.console import errors, output, progress, table
 from irfuse.errors import ParameterError, WeightsError
-from irfuse.weights import fetch as backbones
+
+if TYPE_CHECKING:
+    from irfuse.weights.fetch import BackboneFile
 
 weights = typer.Typer(
     help="List, find, fetch and verify weights: those that ship with irfuse, and those of backbones.",
@@ -20,42 +20,51 @@ weights = typer.Typer(
 
 @weights.command("list")
 def list_() -> None:
-    """List the weights that ship, with method, name, size, licence and origin; and backbones, with where they are."""
-    shipped = _table("for", "weights", "size", "licence", "SHA-256", "made by")
-    for entry in weight_files.manifest():
-        size = f"{entry.path.stat().st_size / 1e6:.2f} MB" if entry.path.is_file() else "missing"
-        row = (entry.method, entry.versioned_name, size, entry.licence, entry.sha256[:16], entry.source)
-        shipped.add_row(*row)
-    output.print(shipped, soft_wrap=False)
-    others = _table("backbone", "file", "licence", "where")
-    for file in backbones.backbone_files():
-        others.add_row(file.name, file.file, file.licence, _where(file))
+    """List the weights that ship with irfuse, and the weights of backbones."""
+    from irfuse.weights import manifest
+    from irfuse.weights.fetch import backbone_files
+
+    listed = table("for", "weights", "size", "license", "SHA-256", "made by")
+    for shipped in manifest():
+        size = f"{shipped.path.stat().st_size / 1e6:.2f} MB" if shipped.path.is_file() else "missing"
+        listed.add_row(
+            shipped.method, shipped.versioned_name, size, shipped.license, shipped.sha256[:16], shipped.source
+        )
+    output.print(listed, soft_wrap=False)
+    others = table("backbone", "file", "license", "location")
+    for file in backbone_files():
+        others.add_row(file.name, file.file, file.license, _location(file))
     output.print()
     output.print(others, soft_wrap=False)
 
 
 @weights.command()
 def path(
-    method: Annotated[str, typer.Argument(help="As `irfuse weights list` names what the weights are for.")],
+    method: Annotated[str, typer.Argument(help="What the weights are for, as `irfuse weights list` names it.")],
     name: Annotated[
         str | None,
-        typer.Argument(help="As `irfuse weights list` names it, with its version or without; a backbone needs none."),
+        typer.Argument(help="The name of the weights, with or without the version. A backbone needs none."),
     ] = None,
 ) -> None:
-    """Print where a weights file lies."""
-    known = list(dict.fromkeys(entry.name for entry in weight_files.manifest() if entry.method == method))
+    """Print the path of a weights file."""
+    from irfuse.weights import fetch, find, manifest
+
+    known = list(dict.fromkeys(shipped.name for shipped in manifest() if shipped.method == method))
     if name is None and known:
-        raise ParameterError(f"{method}: the weights' name is needed as well; known names: {', '.join(known)}")
-    found = backbones.find(method).path if name is None else weight_files.find(method, name)
+        raise ParameterError(f"{method}: the name of the weights is missing; known names: {', '.join(known)}")
+    found = fetch.find(method).path if name is None else find(method, name)
     output.print(str(found), markup=False)
 
 
 @weights.command()
 def verify() -> None:
-    """Check every weights file on this machine against the manifest. The exit status is 2 if one is not right."""
-    good = [_is_right(entry.file, partial(weight_files.verify, entry)) for entry in weight_files.manifest()]
-    for name in dict.fromkeys(file.name for file in backbones.backbone_files()):
-        good += [_is_right(str(found.path), partial(backbones.verify, found)) for found in backbones.places(name)]
+    """Check every weights file on this machine against the manifest. The exit status is 2 if one is wrong."""
+    from irfuse import weights as weight_files
+    from irfuse.weights import fetch
+
+    good = [_is_right(shipped.file, partial(weight_files.verify, shipped)) for shipped in weight_files.manifest()]
+    for name in dict.fromkeys(file.name for file in fetch.backbone_files()):
+        good += [_is_right(str(found.path), partial(fetch.verify, found)) for found in fetch.places(name)]
     if not all(good):
         raise typer.Exit(2)
 
@@ -64,39 +73,37 @@ def verify() -> None:
 def fetch(
     name: Annotated[str, typer.Argument(help="A backbone: resnet50, resnet101 or resnet152.")],
     mirror: Annotated[
-        str | None, typer.Option(help="The URL of a folder to fetch the file from, instead of its own.")
+        str | None, typer.Option(help="The URL of a folder to fetch the file from, instead of the original URL.")
     ] = None,
 ) -> None:
-    """Fetch a backbone's weights, unless they are here, and print where they lie.
+    """Fetch the weights of a backbone unless they are on this machine, and print their path.
 
-    Methods do so by themselves when they first need them. On a machine without network, let IRFUSE_WEIGHTS name a
-    folder with the file in it.
+    Methods fetch the weights that they need when they are first used. On a machine without a network, put the file into
+    a folder, and set IRFUSE_WEIGHTS to this folder.
     """
+    from irfuse.weights import fetch as backbones
+
     with progress("fetching", "MB") as on_step:
         found = backbones.fetch(name, base=mirror, on_step=on_step)
     output.print(str(found.path), markup=False)
 
 
 def _is_right(name: str, verify: Callable[[], None]) -> bool:
-    """Whether a file passes; what is wrong with it is printed."""
+    """Tell whether a file passes its check, and print the result."""
     try:
         verify()
     except WeightsError as error:
         errors.print(str(error), style="red", markup=False)
         return False
-    output.print(f"{name}: as it should be", markup=False)
+    output.print(f"{name}: OK", markup=False)
     return True
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def _location(file: "BackboneFile") -> str:
+    from irfuse.weights import fetch
 
-
-def _where(file: backbones.BackboneFile) -> str:
-    paths = [str(found.path) for found in backbones.places(file.name) if found.file == file]
+    paths = [str(found.path) for found in fetch.places(file.name) if found.file == file]
     if paths:
         return "\n".join(paths)
-    return f"not here: irfuse weights fetch {file.name}" if file.url else f"not in the folder of {backbones.SUPPLIED}"
+    missing = f"irfuse weights fetch {file.name}" if file.url else f"supply it by {fetch.SUPPLIED}"
+    return f"not on this machine: {missing}"

@@ -43,13 +43,13 @@ class ImageSet:
         name: of the set, and of its list.
         title: what is in it.
         citation: whom to cite.
-        licence: as the sources state it.
+        license: the license as the sources state it.
     """
 
     name: str
     title: str
     citation: str
-    licence: str
+    license: str
 
     def files(self) -> list[Path]:
         """The set's files, each checked against the list.

@@ -29,8 +29,8 @@ from irfuse.imaging import planes
 from irfuse.imaging.color import gray
 from irfuse.io import images
 from irfuse.io.files import make_folder, sha256, write_atomic
-from irfuse.methods import Spec, build, value
-from irfuse.methods.base import IterativeMethod, Method
+from irfuse.methods import build, code_digest, values
+from irfuse.methods.base import File, IterativeMethod, Method
 from irfuse.progress import Progress, silent
 from irfuse.weights import fetch
 
@@ -163,15 +163,20 @@ def why_no_graph(method: Method | type[Method]) -> str:
 
 
 def facts(method: Method, spec: str) -> dict[str, Any]:
-    """Describe a file: its method, its weights, and its inputs."""
+    """Describe a file: its method, its weights, and its inputs.
+
+    Texts are empty where they do not apply: those of the weights if the method has none, the license if the weights are
+    the user's own, and the digest of the code if the method ships with irfuse.
+    """
     info = method.info
-    file, licence = _weights(spec)
+    weights = _weights(method, spec)
     return {
         "method": info.name,
         "title": info.title,
-        "weights": file.name,
-        "weights_sha256": sha256(file),
-        "licence": licence,
+        "weights": ", ".join(path.name for path in weights),
+        "weights_sha256": ", ".join(map(sha256, weights)),
+        "license": ", ".join(filter(None, weights.values())),
+        "code_digest": code_digest(type(method)),
         "range": "float32 in [0, 1]",
         "luma": _LUMA,
         "vis_channels": method.vis_channels,
@@ -205,15 +210,12 @@ class _AnySize(nn.Module):
         return torch.arange(padded).minimum(count - 1)  # type: ignore[call-overload, no-any-return]
 
 
-def _weights(spec: str) -> tuple[Path, str]:
-    """The file of a spec's weights, and their licence; empty for a file of the user's own."""
-    name = Spec.parse(spec).name
-    backbone = value(spec, "backbone")
-    if backbone is not None:
-        found = fetch.places(backbone)[0]
-        return found.path, found.file.licence
-    path = weight_files.find(name, value(spec, "weights") or "")
-    return path, next((entry.licence for entry in weight_files.manifest() if entry.path == path), "")
+def _weights(method: Method, spec: str) -> dict[Path, str]:
+    """The files of a spec's weights with their licenses. The license of a user's own file is empty."""
+    backbones = [fetch.places(name)[0] for name in values(spec, File.BACKBONE)]
+    paths = [weight_files.find(method.info.name, name) for name in values(spec, File.WEIGHTS)]
+    licenses = {shipped.path: shipped.license for shipped in weight_files.manifest()}
+    return {found.path: found.file.license for found in backbones} | {path: licenses.get(path, "") for path in paths}
 
 
 def _described(data: bytes, metadata: dict[str, Any]) -> bytes:
@@ -226,8 +228,8 @@ def _described(data: bytes, metadata: dict[str, Any]) -> bytes:
     model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = metadata["vis_channels"]
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
     onnx.checker.check_model(model)
-    serialised: bytes = model.SerializeToString()
-    return serialised
+    serialized: bytes = model.SerializeToString()
+    return serialized
 
 
 def _compare(exported: Graph, method: Method) -> tuple[float, float]:

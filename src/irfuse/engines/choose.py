@@ -1,4 +1,4 @@
-"""Which engine computes a method, and in which precision: as one says, or the fastest that is near enough."""
+"""Choose the engine and the precision of a method: those that the user names, or the fastest that is accurate."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ from irfuse.device import computes_in
 from irfuse.engines.base import EngineName, Precision
 from irfuse.engines.tolerances import LEAST, psnr
 from irfuse.errors import DeviceError, MissingDependencyError, ParameterError
-from irfuse.methods import shortest
+from irfuse.methods import Spec, ships, shortest
 from irfuse.methods.base import Method
 
 EngineChoice = Literal["auto", "torch", "compile", "onnx", "openvino"]
@@ -24,9 +24,8 @@ PrecisionChoice = Literal["auto", "fp32", "fp16", "bf16"]
 
 Way = tuple[EngineName, Precision]
 
-# The fastest first, to be held against perf/README.md; those of a GPU are not measured yet. What follows float32
-# on engine torch, which always works, is never chosen unless one asks for it: the compiler takes longer than most
-# folders.
+# The fastest first, as perf/README.md measures them; a GPU's are not measured yet. Float32 on engine torch always
+# works, so `auto` never gets to what follows it: the compiler takes longer than most folders.
 _WAYS: dict[str, tuple[Way, ...]] = {
     "cpu": (
         ("openvino", "bf16"),
@@ -47,17 +46,17 @@ _WAYS: dict[str, tuple[Way, ...]] = {
     ),
 }
 _SLOW_IN_ONNX = ("encoder-decoder",)
-"""Methods that PyTorch computes faster than ONNX Runtime does."""
+"""Methods that are faster on PyTorch than on ONNX Runtime."""
 _ELSEWHERE: tuple[Way, ...] = (("torch", "fp32"), ("compile", "fp32"))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What computes a method.
+    """An engine and a precision for a method.
 
     Attributes:
-        engine, precision: what was chosen.
-        reason: why.
+        engine, precision: the choice.
+        reason: the reason for it, in words.
 
     >>> print(Choice("torch", "fp32", "as asked for"))
     torch, fp32: as asked for
@@ -78,16 +77,18 @@ def choose(
     engine: EngineChoice = "auto",
     precision: PrecisionChoice = "auto",
 ) -> Choice:
-    """Pick an engine and a precision. ``auto`` takes the fastest that is installed and keeps 50 dB against float32.
+    """Choose an engine and a precision. ``auto`` takes the fastest that is installed and keeps 50 dB against float32.
+
+    A method that does not ship with irfuse was never measured. ``auto`` leaves it on PyTorch in float32.
 
     Args:
-        method: the method, or its class where that is known well enough.
-        spec: what it was built from; None for a method that was not, of which nothing was measured.
-        device: that it runs on.
-        engine, precision: what is asked for.
+        method: the method, or its class.
+        spec: the spec that the method was built from; None if it was built otherwise.
+        device: the device that it runs on.
+        engine, precision: the user's choice.
 
     Raises:
-        ParameterError: there is no such engine or precision, or the method has no graph for it.
+        ParameterError: there is no such engine or precision, or the method has no graph.
         DeviceError: the device does not run that engine, or does not compute in that precision.
         MissingDependencyError: the engine is not installed.
 
@@ -100,23 +101,24 @@ def choose(
     if not method.has_graph:
         if engine not in ("auto", "torch") or precision not in ("auto", "fp32"):
             raise ParameterError(
-                f"{method.info.name} runs on engine torch in fp32 alone: {why_no_graph(method)}; leave out engine and "
+                f"{method.info.name} runs only on engine torch in fp32: {why_no_graph(method)}; leave out engine and "
                 "precision"
             )
         return Choice("torch", "fp32", why_no_graph(method))
+    measured_spec = spec if spec is not None and ships(Spec.parse(spec).name) else None
     passed_over: list[str] = []
-    # The last way is float32, or what was asked for: against it nothing speaks.
+    # The last way is float32 or the user's choice. It has no objection.
     for way in _asked_for(method.info.name, device, engine, precision):
-        objection = _objection(way, method, spec, device, engine, precision)
+        objection = _objection(way, method, measured_spec, device, engine, precision)
         if objection is None:
             break
         passed_over.append(objection)
-    reason = _reason(way, spec, engine, precision)
+    reason = _reason(way, measured_spec, engine, precision)
     return Choice(*way, "; ".join([reason, *dict.fromkeys(passed_over)]))
 
 
 def why_missing(engine: EngineName, device: torch.device) -> str | None:
-    """What an engine lacks on this machine, and how to get it; None if it is here.
+    """Say what an engine lacks on this machine and how to get it; None if it lacks nothing.
 
     >>> why_missing("torch", torch.device("cpu")) is None
     True
@@ -139,7 +141,7 @@ def why_missing(engine: EngineName, device: torch.device) -> str | None:
 
 
 def ways(device: torch.device) -> list[Way]:
-    """All that could compute a network on a device here, the fastest first.
+    """List all ways to compute a network on a device of this machine, the fastest first.
 
     >>> ("torch", "fp32") in ways(torch.device("cpu"))
     True
@@ -148,14 +150,14 @@ def ways(device: torch.device) -> list[Way]:
 
 
 def _every(device: torch.device) -> list[Way]:
-    """All that some device of that type might have, the fastest first."""
-    # Elsewhere than on x86 OpenVINO has no bfloat16.
+    """List all ways that a device of that type may have, the fastest first."""
+    # OpenVINO has bfloat16 only on x86.
     not_here = [] if platform.machine() in ("x86_64", "AMD64") else [("openvino", "bf16")]
     return [way for way in _WAYS.get(device.type, _ELSEWHERE) if way not in not_here]
 
 
 def _asked_for(method: str, device: torch.device, engine: EngineChoice, precision: PrecisionChoice) -> list[Way]:
-    """The ways that are what is asked for, the fastest first; refuses what cannot be had, as `choose` says."""
+    """List the ways that the user's choice allows, the fastest first; raises what `choose` raises if there is none."""
     here = sorted(_every(device), key=lambda way: way[0] == "onnx" and method in _SLOW_IN_ONNX)
     asked = [way for way in here if engine in ("auto", way[0]) and precision in ("auto", way[1])]
     if engine != "auto":
@@ -183,23 +185,23 @@ def _objection(
     engine: EngineChoice,
     precision: PrecisionChoice,
 ) -> str | None:
-    """What speaks against one way for ``auto``; None if nothing does."""
+    """Say why ``auto`` must not take a way; None if it may."""
     name, kind = way
     if engine == "auto":
         if why_missing(name, device) is not None:
             return f"{name} is not installed"
         if name != "torch" and spec is None:
-            return "of a method that is no spec nothing is known"
+            return "auto takes other engines only for specs of methods that ship with irfuse"
         if name != "torch" and method.info.tiling == "whole":
-            return "other engines do not ask whether a whole image fits into memory"
+            return "other engines do not check whether a whole image fits into memory"
     if precision == "auto" and kind != "fp32":
         if not computes_in(device, kind):
             return f"this {device.type} does not compute in {kind}"
         measured = None if spec is None else psnr(shortest(spec), name, kind)
         if measured is None:
-            return f"of {kind} nothing was measured"
+            return f"{kind} was not measured"
         if measured < LEAST:
-            return f"{name} in {kind} keeps {measured:.1f} dB only"
+            return f"{name} in {kind} keeps only {measured:.1f} dB"
     return None
 
 

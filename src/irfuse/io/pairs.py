@@ -1,4 +1,4 @@
-"""Pairs of files: which infrared image belongs to which visible one."""
+"""Pairs of files: match infrared images with visible images."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ from irfuse.io.images import is_image
 
 
 def _words(*words: str) -> re.Pattern[str]:
-    """A sensor's word in a name: in any case if no letter touches it, in capitals if no capital does."""
+    """Match a word in a name: in any case between characters that are no letters, in capitals between no capitals."""
     lower, upper = "|".join(words), "|".join(words).upper()
     return re.compile(rf"(?<![a-zA-Z])(?i:{lower})(?![a-zA-Z])|(?<![A-Z])(?:{upper})(?![A-Z])")
 
@@ -27,10 +27,14 @@ _FLIR_MAP, _FLIR_IR, _FLIR_VIS = "rgb_to_thermal_vid_map.json", "video_thermal_t
 
 @dataclass(frozen=True)
 class Pair:
-    """The files of one scene, and the name that its results go by, which is a file name without its ending.
+    """The two files of one scene.
+
+    Attributes:
+        name: the name of the results: a file name without its ending.
+        ir, vis: the infrared and the visible image.
 
     Raises:
-        PairError: the name is none.
+        PairError: the name is not a plain file name.
     """
 
     name: str
@@ -39,26 +43,32 @@ class Pair:
 
     def __post_init__(self) -> None:
         if self.name in ("", ".", "..") or Path(self.name).name != self.name:
-            raise PairError(f"{self.name!r} is not a plain file name, which a pair's name must be")
+            raise PairError(f"{self.name!r} is not a plain file name; the name of a pair must be one")
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """The pairs of a data set, and the image files that have no partner."""
+    """The pairs of a data set.
+
+    Attributes:
+        pairs: the pairs, in their order.
+        unpaired: the image files without a partner.
+    """
 
     pairs: tuple[Pair, ...]
-    alone: tuple[Path, ...] = ()
+    unpaired: tuple[Path, ...] = ()
 
 
 def find(source: Path) -> Pairing:
-    """The pairs of a data-set folder, which has ``ir/`` and ``vis/`` in it, or of a CSV manifest.
+    """Find the pairs of a CSV manifest, or of a data-set folder that contains ``ir/`` and ``vis/``.
 
-    These may also be ``infrared``, ``thermal``, ``lwir`` and so on, and lie deeper, more than once, as in KAIST
-    (``set00/V000/lwir``) and in the first FLIR ADAS (``train/thermal_8_bit``, ``train/RGB``); then the folders' names
-    precede the pairs' own. In the second FLIR ADAS, its own JSON file tells which frames are partners.
+    The two folders may also be named ``infrared``, ``thermal``, ``lwir``, ``visible``, ``rgb`` and so on. They may lie
+    deeper and occur several times, as in KAIST (``set00/V000/lwir``) and in the first FLIR ADAS
+    (``train/thermal_8_bit``, ``train/RGB``). The names of their parent folders then precede the names of the pairs. In
+    the second FLIR ADAS, a JSON file of the data set lists the partners.
 
     Raises:
-        PairError: it is neither, or holds no pair.
+        PairError: `source` is neither, or it contains no pair.
     """
     if source.is_dir():
         if (source / _FLIR_MAP).is_file():
@@ -69,17 +79,17 @@ def find(source: Path) -> Pairing:
         return match(_subfolder(source, _IR_FOLDERS), _subfolder(source, _VIS_FOLDERS))
     if source.suffix.lower() == ".csv":
         return from_manifest(source)
-    raise PairError(f"{source}: a data-set folder with ir/ and vis/ in it, or a CSV manifest, is needed here")
+    raise PairError(f"{source}: not a data-set folder with ir/ and vis/, and not a CSV manifest")
 
 
 def match(ir_folder: Path, vis_folder: Path) -> Pairing:
     """Match the images of two folders by their names without the ending.
 
-    What is left is matched again without the words that tell the sensor: ``x_ir`` with ``x_vis`` or ``x``, ``IR12``
-    with ``VIS12``, ``thermal-x`` with ``rgb-x``, ``ir`` with ``vis``. A pair goes by the visible image's name.
+    The remaining images are matched without the words for the sensor: ``x_ir`` with ``x_vis`` or ``x``, ``IR12`` with
+    ``VIS12``, ``thermal-x`` with ``rgb-x``, ``ir`` with ``vis``. A pair has the name of its visible image.
 
     Raises:
-        PairError: two images of a folder have one name, or there is no pair at all.
+        PairError: two images of a folder have the same name, or there is no pair.
 
     >>> from irfuse import samples
     >>> [pair.name for pair in match(samples.FOLDER / "ir", samples.FOLDER / "vis").pairs][:2]
@@ -95,13 +105,14 @@ def match(ir_folder: Path, vis_folder: Path) -> Pairing:
     names |= {vis_keys[key]: ir_keys[key] for key in ir_keys.keys() & vis_keys.keys()}
     pairs = tuple(Pair(name, ir_files[names[name]], vis_files[name]) for name in sorted(names))
     used = {path for pair in pairs for path in (pair.ir, pair.vis)}
-    alone = tuple(path for files in (ir_files, vis_files) for _, path in sorted(files.items()) if path not in used)
+    unpaired = tuple(path for files in (ir_files, vis_files) for _, path in sorted(files.items()) if path not in used)
     if not pairs:
         raise PairError(
-            f"no pair in {ir_folder} and {vis_folder}: {len(ir_files)} and {len(vis_files)} images, whose names do not "
-            "match; partners share a name (1.png and 1.jpg, x_ir and x_vis, IR1 and VIS1), or name them in a CSV file"
+            f"no pair in {ir_folder} and {vis_folder}: the names of their {len(ir_files)} and {len(vis_files)} images "
+            "do not match; name partners alike (1.png and 1.jpg, x_ir and x_vis, IR1 and VIS1), or list them in a CSV "
+            "file"
         )
-    return Pairing(pairs, alone)
+    return Pairing(pairs, unpaired)
 
 
 @dataclass(frozen=True)
@@ -109,32 +120,32 @@ class Matched:
     """The fused images of a folder.
 
     Attributes:
-        fused: by the names of their pairs, in the order of the pairs.
-        alone: image files that no pair belongs to.
-        missing: the names of pairs without a fused image.
+        fused: the files by the names of their pairs, in the order of the pairs.
+        unpaired: the image files that belong to no pair.
+        missing: the names of the pairs without a fused image.
     """
 
     fused: dict[str, Path]
-    alone: tuple[Path, ...]
+    unpaired: tuple[Path, ...]
     missing: tuple[str, ...]
 
 
 def match_fused(folder: Path, pairs: Sequence[Pair]) -> Matched:
-    """Find the fused images of pairs: by the name of the pair, else of its visible image, else of its infrared one.
+    """Find the fused images of pairs by the name of the pair, of its visible image, or of its infrared image.
 
-    What is left is matched again without the words ``fused``, ``fusion`` and ``result`` and those that tell the sensor.
+    The remaining images are matched without the words ``fused``, ``fusion`` and ``result`` and those for the sensor.
 
     Raises:
-        PairError: two images of the folder have one name, or none belongs to a pair.
+        PairError: two images of the folder have the same name, or none belongs to a pair.
 
     >>> from irfuse import samples
     >>> matched = match_fused(samples.FOLDER / "vis", samples.pairs()[1:])
-    >>> len(matched.fused), [path.name for path in matched.alone]
+    >>> len(matched.fused), [path.name for path in matched.unpaired]
     (4, ['msrs_00037N.png'])
     """
     files = _by_stem(folder)
     stems: dict[str, str] = {}
-    # One pair's infrared image may have the name of another pair, so each rule goes through all pairs before the next.
+    # The infrared image of one pair may have the name of another pair. So each rule is applied to all pairs in turn.
     for names in (
         {p.name: p.name for p in pairs},
         {p.name: p.vis.stem for p in pairs},
@@ -146,19 +157,19 @@ def match_fused(folder: Path, pairs: Sequence[Pair]) -> Matched:
     pair_keys = _by_key((pair.name for pair in pairs if pair.name not in stems), _FUSED_WORDS, _IR_WORDS, _VIS_WORDS)
     stems |= {pair_keys[key]: fused_keys[key] for key in pair_keys.keys() & fused_keys.keys()}
     if not stems:
-        raise PairError(f"{folder}: no fused image of the {len(pairs)} pairs; name it like the visible image")
+        raise PairError(f"{folder}: no fused image of the {len(pairs)} pairs; name fused images like the visible ones")
     fused = {pair.name: files[stems[pair.name]] for pair in pairs if pair.name in stems}
-    alone = tuple(path for _, path in sorted(files.items()) if path not in fused.values())
-    return Matched(fused, alone, tuple(pair.name for pair in pairs if pair.name not in fused))
+    unpaired = tuple(path for _, path in sorted(files.items()) if path not in fused.values())
+    return Matched(fused, unpaired, tuple(pair.name for pair in pairs if pair.name not in fused))
 
 
 def from_manifest(path: Path) -> Pairing:
-    """The pairs that a CSV file lists in its columns ``ir`` and ``vis``, and if it likes ``name``.
+    """Read the pairs that a CSV file lists in its columns ``ir``, ``vis`` and, optionally, ``name``.
 
-    Paths are relative to the CSV file. Without ``name``, a pair goes by the visible image's name.
+    Paths are relative to the CSV file. A pair without a name has the name of its visible image.
 
     Raises:
-        PairError: the file cannot be read, lacks a column or a value, or gives two pairs one name.
+        PairError: the file cannot be read, lacks a column or a value, or gives two pairs the same name.
     """
     pairs: dict[str, Pair] = {}
     try:
@@ -173,8 +184,8 @@ def from_manifest(path: Path) -> Pairing:
                 pair = _listed_pair(row, path.parent, f"{path}, line {reader.line_num}")
                 if pair.name in pairs:
                     raise PairError(
-                        f"{path}, line {reader.line_num}: the name {pair.name!r} stands twice; "
-                        "give each pair its own in a column name"
+                        f"{path}, line {reader.line_num}: the name {pair.name!r} is used twice; "
+                        "add a column name with a different name for each pair"
                     )
                 pairs[pair.name] = pair
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -205,28 +216,28 @@ def _folders_below(folder: Path) -> list[Path]:
 
 
 def _joined(source: Path, folders: Sequence[Path]) -> Pairing:
-    """The pairs of several data-set folders, each pair named by where it lies and by its own name."""
+    """Join the pairs of several data-set folders. The folder's path precedes the name of each pair."""
     pairs: list[Pair] = []
-    alone: list[Path] = []
+    unpaired: list[Path] = []
     for folder in folders:
         found = match(_subfolder(folder, _IR_FOLDERS), _subfolder(folder, _VIS_FOLDERS))
         prefix = "_".join(folder.relative_to(source).parts)
         pairs += [Pair(f"{prefix}_{pair.name}", pair.ir, pair.vis) for pair in found.pairs]
-        alone += found.alone
-    return Pairing(tuple(pairs), tuple(alone))
+        unpaired += found.unpaired
+    return Pairing(tuple(pairs), tuple(unpaired))
 
 
 def _from_flir_map(source: Path) -> Pairing:
-    """The video frames of FLIR ADAS 2, whose names have nothing in common."""
+    """Read the pairs of video frames of FLIR ADAS 2, whose names do not match."""
     path = source / _FLIR_MAP
     try:
         partners = json.loads(path.read_text(encoding="utf-8"))
         pairs = [Pair(Path(vis).stem, source / _FLIR_IR / ir, source / _FLIR_VIS / vis) for vis, ir in partners.items()]
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise PairError(f"{path}: does not map visible frames to thermal ones ({error})") from error
+        raise PairError(f"{path}: does not map visible frames to thermal frames ({error})") from error
     found = tuple(sorted((pair for pair in pairs if pair.ir.is_file() and pair.vis.is_file()), key=lambda p: p.name))
     if not found:
-        raise PairError(f"{path}: none of its frames lies in {_FLIR_VIS} and {_FLIR_IR}")
+        raise PairError(f"{path}: none of its frames is in {_FLIR_VIS} and {_FLIR_IR}")
     return Pairing(found)
 
 
@@ -241,7 +252,7 @@ def _subfolder(folder: Path, names: tuple[str, ...]) -> Path:
     found = [path for path in _entries(folder) if path.is_dir() and path.name.lower() in names]
     if len(found) != 1:
         has = f"has {' and '.join(path.name for path in found)}" if found else "has none"
-        raise PairError(f"{folder}: exactly one subfolder named {', '.join(names)} is needed, it {has}")
+        raise PairError(f"{folder}: exactly one subfolder must be named {', '.join(names)}; it {has}")
     return found[0]
 
 
@@ -251,13 +262,13 @@ def _by_stem(folder: Path) -> dict[str, Path]:
         if not is_image(path) or path.name.startswith(".") or not path.is_file():
             continue
         if path.stem in files:
-            raise PairError(f"{folder}: {files[path.stem].name} and {path.name} have one name; keep one of them")
+            raise PairError(f"{folder}: {files[path.stem].name} and {path.name} have the same name; keep one of them")
         files[path.stem] = path
     return files
 
 
 def _by_key(stems: Iterable[str], *words: re.Pattern[str]) -> dict[str, str]:
-    """Stems by what is left of them without some words; what is then ambiguous stays out."""
+    """Map what is left of stems without some words to the stems. Ambiguous keys are left out."""
     keys: dict[str, list[str]] = {}
     for stem in stems:
         rest = stem

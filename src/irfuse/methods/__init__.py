@@ -1,21 +1,28 @@
-"""The methods, one file each. `METHODS` is the list, and :func:`build` makes a method from a spec."""
+"""The methods, one file each. `METHODS` lists those that ship, and :func:`build` makes a method from a spec."""
 
 import difflib
 import inspect
-from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from irfuse import weights
-from irfuse.errors import SpecError
+from irfuse.errors import IrfuseError, SpecError
+from irfuse.io.files import sha256
 from irfuse.methods.attention_ensemble import AttentionEnsemble
 from irfuse.methods.average import Average
-from irfuse.methods.base import Method
+from irfuse.methods.base import File, Method
 from irfuse.methods.encoder_decoder import EncoderDecoder
+from irfuse.methods.files import from_file
 from irfuse.methods.laplacian_pyramid import LaplacianPyramid
 from irfuse.methods.maximum import Maximum
 from irfuse.methods.nst import NST
+from irfuse.methods.parameters import Parameter as Parameter
+from irfuse.methods.parameters import parameters as parameters
+from irfuse.methods.plugins import plugins
 from irfuse.methods.res2netfuse import Res2NetFuse
 from irfuse.methods.resnet152 import ResNet152
+from irfuse.methods.spec import Spec as Spec
 from irfuse.progress import Progress, silent
 from irfuse.weights import fetch
 
@@ -29,108 +36,115 @@ METHODS: tuple[type[Method], ...] = (
     Maximum,
     LaplacianPyramid,
 )
+"""The methods that ship with irfuse."""
 
 
-@dataclass(frozen=True)
-class Spec:
-    """A method with its parameters as text: ``name`` or ``name:parameter=value,parameter=value``.
+def available() -> tuple[type[Method], ...]:
+    """List the methods that have a name: those that ship, then those that other packages bring along.
 
-    >>> str(Spec.parse("res2netfuse:strategy=mean,weights=many"))
-    'res2netfuse:strategy=mean,weights=many'
+    A package's method that cannot be used is left out with a warning; see :mod:`irfuse.methods.plugins`.
     """
-
-    name: str
-    parameters: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> "Spec":
-        """Read a spec, without asking whether there is such a method.
-
-        Raises:
-            SpecError: a parameter lacks its value, or stands twice.
-        """
-        name, _, rest = text.strip().partition(":")
-        parameters: dict[str, str] = {}
-        for part in filter(None, (part.strip() for part in rest.split(","))):
-            key, equals, value = (piece.strip() for piece in part.partition("="))
-            if not (key and equals and value):
-                raise SpecError(f"{text!r}: {part!r} is not of the form parameter=value")
-            if key in parameters:
-                raise SpecError(f"{text!r}: {key} is given twice")
-            parameters[key] = value
-        return cls(name.strip(), tuple(parameters.items()))
-
-    def __str__(self) -> str:
-        return self.name + ":" * bool(self.parameters) + ",".join(f"{key}={value}" for key, value in self.parameters)
+    return (*METHODS, *(plugin.method for plugin in plugins(_names(METHODS))))
 
 
 def build(spec: str, *, on_fetch: Progress = silent) -> Method:
-    """Make the method that a spec describes. Weights of a backbone are fetched once the whole spec is found right.
+    """Build the method that a spec describes.
+
+    The weights of a backbone are fetched if they are not on this machine, after the whole spec has been checked.
 
     Args:
         spec: see :class:`Spec`.
-        on_fetch: told how far the fetching of a backbone's weights is, in megabytes.
+        on_fetch: called while the weights of a backbone are fetched, with the megabytes so far and in all.
 
     Raises:
-        SpecError: there is no such method or parameter, or the parameter cannot have that value.
+        SpecError: the method or a parameter does not exist, a parameter cannot have the given value, or a method that
+            does not ship with irfuse cannot be built.
         ParameterError: the method refuses a value.
-        WeightsError: the weights that it asks for cannot be had.
+        WeightsError: the weights are missing, damaged or of another method, or cannot be fetched.
 
     >>> build("res2netfuse:strategy=mean").strategy
     'mean'
     """
     parsed = Spec.parse(spec)
     method = find(parsed.name)
-    types = parameters(method)
+    known = parameters(method)
     arguments = {}
     for name, text in parsed.parameters:
-        if name not in types:
-            raise SpecError(f"{method.info.name} has no parameter {name!r}; {_choices(method)}")
-        arguments[name] = _convert(text, types[name], f"{method.info.name}: {name}")
-    if "backbone" in types:
-        default = inspect.signature(method.__init__).parameters["backbone"].default
-        _provide(arguments.get("backbone", default), on_fetch)
-    return method(**arguments)
+        if name not in known:
+            raise SpecError(f"{method.info.name} has no parameter {name!r}; {_listed(known)}")
+        arguments[name] = known[name].convert(text, method.info.name)
+    for name, parameter in known.items():
+        if parameter.file is File.BACKBONE:
+            _provide(arguments.get(name, parameter.default), on_fetch)
+    try:
+        return method(**arguments)
+    except IrfuseError:
+        raise
+    except Exception as error:
+        if ships(parsed.name):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SpecError(f"{spec} cannot be built: {reason}") from error
 
 
 def find(name: str) -> type[Method]:
-    """The method of that name.
+    """Find a method by the name in its spec, which may also be ``FILE.py:CLASS``.
 
     Raises:
-        SpecError: there is none; the error gives the nearest name.
+        SpecError: there is no such method. The message suggests the most similar name.
     """
-    names = [method.info.name for method in METHODS]
+    place = Spec(name).place
+    if place is not None:
+        return from_file(*place)
+    methods = METHODS if ships(name) else available()
+    names = _names(methods)
     if name in names:
-        return METHODS[names.index(name)]
+        return methods[names.index(name)]
     near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise SpecError(f"unknown method {name!r}{hint} (methods: {', '.join(names)})")
 
 
-def parameters(method: type[Method]) -> dict[str, Any]:
-    """The names and types of a method's parameters."""
-    types = get_type_hints(method.__init__)
-    keywords = inspect.signature(method.__init__).parameters.values()
-    return {p.name: types[p.name] for p in keywords if p.kind is inspect.Parameter.KEYWORD_ONLY}
+def ships(name: str) -> bool:
+    """Tell whether a name in a spec is that of a method that ships with irfuse.
+
+    >>> ships("average"), ships("my.py:Average")
+    (True, False)
+    """
+    return name in _names(METHODS)
 
 
-def value(spec: str, parameter: str) -> str | None:
-    """The value that a spec gives a parameter, as text, or the one that it has without; None if there is no such one.
+def code_digest(method: type[Method]) -> str:
+    """The digest of the code of a method that does not ship with irfuse; empty for one that does.
+
+    It covers the file that defines the class, and the name and version of the package that brings the method along. It
+    does not cover what that file imports.
+    """
+    if method in METHODS:
+        return ""
+    owners = [plugin.distribution for plugin in plugins(_names(METHODS)) if plugin.method is method]
+    return " ".join([sha256(Path(inspect.getfile(method))), *owners])
+
+
+def values(spec: str, file: File) -> list[str]:
+    """The values of a spec's parameters that name a file of one kind, whether the spec gives them or not.
 
     Raises:
         SpecError: there is no such method.
 
-    >>> value("res2netfuse:weights=many", "weights"), value("res2netfuse", "weights"), value("average", "weights")
-    ('many', 'single', None)
+    >>> values("res2netfuse:weights=many", File.WEIGHTS), values("res2netfuse", File.WEIGHTS)
+    (['many'], ['single'])
+    >>> values("average", File.WEIGHTS)
+    []
     """
     parsed = Spec.parse(spec)
-    signature = inspect.signature(find(parsed.name).__init__).parameters
     given = dict(parsed.parameters)
-    return given.get(parameter, str(signature[parameter].default)) if parameter in signature else None
+    known = parameters(find(parsed.name))
+    return [given.get(name, str(parameter.default)) for name, parameter in known.items() if parameter.file is file]
 
 
 def shortest(spec: str) -> str:
-    """A spec without the parameters that it gives the value that they have anyway; of weights the newest version has.
+    """Shorten a spec: leave out values that are the default, and versions of weights that are the newest.
 
     Raises:
         SpecError: there is no such method.
@@ -139,34 +153,27 @@ def shortest(spec: str) -> str:
     'res2netfuse:weights=many'
     """
     parsed = Spec.parse(spec)
-    name = find(parsed.name).info.name
-    given = ((key, weights.unversioned(name, text) if key == "weights" else text) for key, text in parsed.parameters)
-    return str(Spec(name, tuple((key, text) for key, text in given if text != value(name, key))))
+    method = find(parsed.name)
+    known = parameters(method)
+    kept = []
+    for name, text in parsed.parameters:
+        parameter = known.get(name)
+        if parameter is not None and parameter.file is File.WEIGHTS:
+            text = weights.unversioned(method.info.name, text)
+        if parameter is None or text != str(parameter.default):
+            kept.append((name, text))
+    return str(Spec(parsed.name, tuple(kept)))
+
+
+def _names(methods: tuple[type[Method], ...]) -> tuple[str, ...]:
+    return tuple(method.info.name for method in methods)
 
 
 def _provide(backbone: str, on_fetch: Progress) -> None:
-    """Fetch a backbone's weights unless they are here; the method itself verifies those that are."""
+    """Fetch a backbone's weights unless they are on this machine. The method itself verifies those that are."""
     if not fetch.places(backbone):
         fetch.fetch(backbone, on_step=on_fetch)
 
 
-def _choices(method: type[Method]) -> str:
-    names = ", ".join(parameters(method))
-    return f"its parameters: {names}" if names else "it takes none"
-
-
-def _convert(text: str, kind: Any, what: str) -> Any:
-    """The value of type `kind` that `text` stands for."""
-    if get_origin(kind) is Literal:
-        choices = {str(choice): choice for choice in get_args(kind)}
-        if text not in choices:
-            raise SpecError(f"{what} cannot be {text!r}; choose one of {', '.join(choices)}")
-        return choices[text]
-    if kind is bool:
-        if text not in ("true", "false"):
-            raise SpecError(f"{what} cannot be {text!r}; choose true or false")
-        return text == "true"
-    try:
-        return kind(text)
-    except ValueError:
-        raise SpecError(f"{what} cannot be {text!r}; {kind.__name__} is needed") from None
+def _listed(known: Mapping[str, Any]) -> str:
+    return f"its parameters: {', '.join(known)}" if known else "it takes no parameters"

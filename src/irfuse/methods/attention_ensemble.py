@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from irfuse import weights as weight_files
 from irfuse.errors import WeightsError
-from irfuse.methods.base import Method, MethodInfo
+from irfuse.methods.base import Method, MethodInfo, Weights
 
-Normalisation = Literal["sources", "channels"]
+Normalization = Literal["sources", "channels"]
 
 _WIDTHS = (16, 16, 32)
 """Channels of the three layers of each path; together those of the ensemble."""
@@ -82,13 +82,13 @@ class Attention(nn.Module):
     """From two images and their edges, the weights of their features, which for each pixel are one half on average.
 
     Args:
-        normalisation: of what the convolutions say (the softmax of equation 3): over both ``sources``, for each
-            channel, or over the ``channels``, for each source.
+        normalization: what the softmax of equation 3 is taken over: both ``sources`` for each channel, or the
+            ``channels`` for each source.
     """
 
-    def __init__(self, normalisation: Normalisation = "sources") -> None:
+    def __init__(self, normalization: Normalization = "sources") -> None:
         super().__init__()
-        self.normalisation = normalisation
+        self.normalization = normalization
         channels = (2, 16, 32, sum(_WIDTHS))
         self.layers = nn.ModuleList(_conv(before, after, 2) for before, after in itertools.pairwise(channels))
 
@@ -97,7 +97,7 @@ class Attention(nn.Module):
         ir_features, vis_features = self._features(ir), self._features(vis)
         *_, last = self.layers
         assert isinstance(last, nn.Conv2d)
-        if self.normalisation == "sources":
+        if self.normalization == "sources":
             # The softmax over two values needs their difference alone. The last layer is linear, so that it is applied
             # once, to the difference of what it would see, and its bias falls away.
             difference = F.conv2d(ir_features - vis_features, last.weight, padding=last.padding, dilation=last.dilation)
@@ -124,7 +124,7 @@ class Network(nn.Module):
         dilated: see :class:`Extractor`.
         attention: whether attention weighs the sources; without, both count one half (the paper's ablation A).
         skips: see :class:`Decoder`.
-        normalisation: see :class:`Attention`.
+        normalization: see :class:`Attention`.
         skip_attention: how far the attention weighs what the skip connections add; at 0 both sources count one half
             there (equation 4), at 1 they count as in the ensemble.
     """
@@ -135,12 +135,12 @@ class Network(nn.Module):
         dilated: bool = True,
         attention: bool = True,
         skips: bool = True,
-        normalisation: Normalisation = "sources",
+        normalization: Normalization = "sources",
         skip_attention: float = 0.6,
     ) -> None:
         super().__init__()
         self.extractor = Extractor(dilated)
-        self.attention = Attention(normalisation) if attention else None
+        self.attention = Attention(normalization) if attention else None
         self.decoder = Decoder(skips)
         self.skip_attention = skip_attention
 
@@ -185,21 +185,23 @@ class AttentionEnsemble(Method):
     )
     has_graph = True
 
-    def __init__(self, *, weights: str = "full") -> None:
+    def __init__(self, *, weights: Weights = "full") -> None:
         super().__init__()
         path = weight_files.find(self.info.name, weights)
-        match weight_files.header_for(self.info.name, path):
+        header = weight_files.header_for(self.info.name, path)
+        # Some headers have the British spelling.
+        match header | {"normalization": header.get("normalization", header.get("normalisation"))}:
             case {"dilated": bool(dilated), "attention": False, "skips": bool(skips)}:
                 self.network = Network(dilated=dilated, attention=False, skips=skips)
             case {
                 "dilated": bool(dilated),
                 "attention": True,
                 "skips": bool(skips),
-                "normalisation": "sources" | "channels" as normalisation,
+                "normalization": "sources" | "channels" as normalization,
                 "skip_attention": int() | float() as skip_attention,
             }:
                 self.network = Network(
-                    dilated=dilated, skips=skips, normalisation=normalisation, skip_attention=skip_attention
+                    dilated=dilated, skips=skips, normalization=normalization, skip_attention=skip_attention
                 )
             case _:
                 raise WeightsError(f"{path}: the header does not say what network of {self.info.name} it is for")

@@ -1,32 +1,49 @@
-"""What a fusion method is: the contract that every file beside this one keeps."""
+"""What a fusion method is: the contract that every method keeps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from enum import Enum
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
+from irfuse import backbones
+from irfuse.errors import ParameterError
 from irfuse.progress import Progress, silent
 
 Channels = Literal[1, 3]
-"""Of a visible image as a method takes it: its luma, or colour."""
+"""The channels of a visible image as a method takes it: 1 for its luma, 3 for RGB."""
 
 Core = tuple[slice, slice]
-"""The rows and columns of a tile that belong to it; the rest is halo."""
+"""The rows and columns of a tile without its halo."""
+
+
+class File(Enum):
+    """The kind of file that a parameter's value names."""
+
+    WEIGHTS = "weights"
+    BACKBONE = "backbone"
+
+
+Weights = Annotated[str, File.WEIGHTS]
+"""The type of a parameter that names weights: those that ship, or a file, as :func:`irfuse.weights.find` takes them."""
+
+Backbone = Annotated[backbones.Name, File.BACKBONE]
+"""The type of a parameter that names a backbone, whose weights are fetched before the method is built."""
 
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """What one can know of a method without running it.
+    """The description of a method.
 
     Attributes:
-        name: as in a spec.
-        title, authors, year, doi, arxiv: of the paper; empty rather than guessed.
-        multiple: height and width must be multiples of this.
-        minimum: height and width must be at least this.
-        tiling: ``halo`` when an output pixel depends on the inputs at most `halo` pixels away (and on the statistics
-            that the method measures), ``whole`` when it may depend on all.
-        halo: the radius of the receptive field, in pixels.
+        name: the name in a spec.
+        title, authors, year, doi, arxiv: of the paper; empty if unknown.
+        multiple: the height and the width must be multiples of this.
+        minimum: the height and the width must be at least this.
+        tiling: ``halo`` if an output pixel depends only on input pixels at most `halo` pixels away and on the
+            statistics that the method measures; ``whole`` if it may depend on all pixels.
+        halo: the radius of the receptive field in pixels.
     """
 
     name: str
@@ -42,18 +59,19 @@ class MethodInfo:
 
 
 class Method(nn.Module):
-    """A fusion method: batches of tensors in, a batch of tensors out, and nothing of files, colour, sizes or devices.
+    """A fusion method. It maps two batches of tensors to one, and knows nothing of files, colors, sizes or devices.
 
-    A subclass sets `info`, takes its choices as typed, keyword-only arguments of its constructor, and implements
-    `forward`. A method whose result depends on a statistic of the whole image also sets `needs_statistics`, implements
-    `measure` and `merge`, and takes the statistics as the third argument of `forward`.
+    A subclass sets `info`, takes its parameters as typed, keyword-only arguments of its constructor, and implements
+    `forward`. A parameter of type :data:`Weights` or :data:`Backbone` names a file. A method whose result depends on a
+    statistic of the whole image also sets `needs_statistics`, implements `measure` and `merge`, and takes the
+    statistics as the third argument of `forward`.
 
     Attributes:
-        info: the method's description.
+        info: the description of the method.
         needs_statistics: whether `forward` depends on statistics of the whole image.
-        has_graph: whether `forward` is the same sequence of tensor operations for all images, so that it can be
-            exported and other engines than PyTorch can run it.
-        vis_channels: of the visible and of the fused image, C; 3 is RGB.
+        has_graph: whether `forward` is the same sequence of tensor operations for all images. Such a method can be
+            exported, and engines other than PyTorch can run it.
+        vis_channels: the channels C of the visible and of the fused image; 3 is RGB.
     """
 
     info: ClassVar[MethodInfo]
@@ -65,9 +83,10 @@ class Method(nn.Module):
         """Fuse a batch.
 
         Args:
-            ir: (B, 1, H, W) in [0, 1], H and W as `info` demands.
+            ir: (B, 1, H, W) in [0, 1]. H and W must fit the size rule of `info`.
             vis: (B, C, H, W) in [0, 1].
-            statistics: (B, K) from `measure`; None measures on the images given. Ignored without `needs_statistics`.
+            statistics: (B, K) from `measure`. None measures them on the given images. Ignored unless
+                `needs_statistics` is set.
 
         Returns:
             (B, C, H, W) in [0, 1].
@@ -75,7 +94,7 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def measure(self, ir: Tensor, vis: Tensor, core: Core) -> Tensor:
-        """The statistics of the pixels inside `core`, for images as `forward` takes them.
+        """Measure the statistics of the pixels inside `core`, for images as `forward` takes them.
 
         Returns:
             (B, K).
@@ -83,16 +102,16 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def merge(self, parts: Sequence[Tensor]) -> Tensor:
-        """The statistics of a whole, (B, K), from those of its parts, (B, K) each."""
+        """Merge the statistics of the parts of an image, (B, K) each, into those of the whole, (B, K)."""
         raise NotImplementedError
 
 
 class Solution(NamedTuple):
-    """What an iterative method found.
+    """The result of an iterative method.
 
     Attributes:
         fused: (B, 1, H, W) in [0, 1].
-        losses: (steps, B), the loss before each step; NaN after an image's last.
+        losses: (steps, B), the loss before each step; NaN after an image's last step.
     """
 
     fused: Tensor
@@ -100,16 +119,27 @@ class Solution(NamedTuple):
 
 
 class IterativeMethod(Method):
-    """A method that optimises each batch anew. The Fuser gives it whole images, and tells how far it is."""
+    """A method that optimizes each batch anew. The Fuser gives it whole images and reports its progress."""
 
     def solve(self, ir: Tensor, vis: Tensor, on_step: Progress = silent) -> Solution:
-        """Fuse a batch; each pair's result is what it would be alone.
+        """Fuse a batch. The result of a pair does not depend on the other pairs of the batch.
 
         Args:
-            ir, vis: as `forward` takes them.
-            on_step: told after each step.
+            ir, vis: images as `forward` takes them.
+            on_step: called after each step.
         """
         raise NotImplementedError
 
     def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
         return self.solve(ir, vis).fused
+
+
+def check_info(method: Method | type[Method]) -> None:
+    """Check that a method describes itself.
+
+    Raises:
+        ParameterError: it has no `info`.
+    """
+    if not isinstance(getattr(method, "info", None), MethodInfo):
+        name = method.__name__ if isinstance(method, type) else type(method).__name__
+        raise ParameterError(f"{name} has no info; set info = MethodInfo(name=..., title=...) in the class")

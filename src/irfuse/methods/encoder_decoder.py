@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from irfuse import weights as weight_files
 from irfuse.errors import WeightsError
-from irfuse.methods.base import Channels, Method, MethodInfo
+from irfuse.methods.base import Channels, Method, MethodInfo, Weights
 
 _LEVELS = 5
 _FRAME = 2 ** (_LEVELS - 1)
@@ -106,7 +106,7 @@ class EncoderDecoder(Method):
     )
     has_graph = True
 
-    def __init__(self, *, weights: str = "luma") -> None:
+    def __init__(self, *, weights: Weights = "luma") -> None:
         super().__init__()
         path = weight_files.find(self.info.name, weights)
         match weight_files.header_for(self.info.name, path):

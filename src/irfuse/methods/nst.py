@@ -1,4 +1,4 @@
-"""Neural style transfer: the pixels of the mean image are optimised until their features are those of both sources.
+"""Neural style transfer: optimize the pixels of the mean image until their features are those of both sources.
 
 Kumar, Aishwarya, Ashwin: "Neural style transfer based infrared-visible fusion". The features are those of ResNet-50's
 first block. How the paper is read, and why, stands in docs/methods/nst.md.
@@ -18,7 +18,7 @@ from irfuse.methods.base import IterativeMethod, MethodInfo, Solution
 from irfuse.ops.filters import box, local_mean
 from irfuse.progress import Progress, silent
 
-Reading = Literal["energy", "magnitude", "literal"]
+Interpretation = Literal["energy", "magnitude", "literal"]
 Stride = Literal[1, 2]
 Objective = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From pixels, (B, 1, H, W), the loss, (B,), and a gradient, (B, 1, H, W), whose scale does not depend on the size."""
@@ -28,7 +28,7 @@ _CONTRAST = 31
 _AROUND = 7
 _FLOOR = 50.0
 _NOISE = 1e-3
-"""Added to all energies: what is far below a grey level, such as rounding, decides nothing."""
+"""Added to all energies: what is far below a gray level, such as rounding, decides nothing."""
 _SHARPNESS = 2
 """The power to which energies are raised before they become shares."""
 _ROUNDING = 1.0
@@ -45,7 +45,7 @@ _LEAST_ROWS = 16
 
 
 class NST(IterativeMethod):
-    """Fuse by optimising pixels with Adam, from the mean of both sources.
+    """Fuse by optimizing pixels with Adam, from the mean of both sources.
 
     Args:
         reading: of the paper's target, which is made of the 64 responses of each source. ``energy`` is the mean of
@@ -71,14 +71,14 @@ class NST(IterativeMethod):
     def __init__(
         self,
         *,
-        reading: Reading = "energy",
+        reading: Interpretation = "energy",
         stride: Stride = 1,
         learning_rate: float = 0.01,
         iterations: int = 200,
         tolerance: float = 0.0005,
     ) -> None:
         super().__init__()
-        check_choice("reading", reading, Reading)
+        check_choice("reading", reading, Interpretation)
         check_choice("stride", stride, Stride)
         if not (0 < learning_rate <= 1 and iterations > 0 and 0 <= tolerance < 1):
             raise ParameterError(
@@ -102,14 +102,14 @@ class NST(IterativeMethod):
         """
         fused = ((ir + vis) / 2).detach()
         pixels, average = fused.clone().requires_grad_(), fused
-        optimiser = torch.optim.Adam([pixels], lr=self.learning_rate, eps=_ROUNDING)
+        optimizer = torch.optim.Adam([pixels], lr=self.learning_rate, eps=_ROUNDING)
         active = torch.ones(len(ir), dtype=torch.bool, device=ir.device)
         losses: list[Tensor] = []
         with torch.no_grad():
             objective = self.objective(ir, vis)
             for step in range(1, self.iterations + 1):
                 loss, pixels.grad = objective(pixels)
-                optimiser.step()
+                optimizer.step()
                 average = average.lerp(pixels, 1 - _KEPT)
                 # Those that are done keep what they have; the others of the batch go on.
                 fused = torch.where(active[:, None, None, None], average, fused)
@@ -130,18 +130,18 @@ class NST(IterativeMethod):
 
 
 class _Features:
-    """The features of grey images, in strips of rows.
+    """The features of gray images, in strips of rows.
 
     They are the 64 responses without what the network adds to each, by its bias and its mean, since it falls out of the
     difference between two images. Only the literal reading has it, before its ReLU.
 
     Attributes:
-        kernels: for grey images, (64, 1, 7, 7).
+        kernels: for gray images, (64, 1, 7, 7).
         margin: pixels beyond the border. At stride 1, places beyond it that still see the image have features as well,
             so that every pixel has its part in as many of them.
     """
 
-    def __init__(self, block: FirstBlock, reading: Reading, stride: Stride) -> None:
+    def __init__(self, block: FirstBlock, reading: Interpretation, stride: Stride) -> None:
         assert block.conv.bias is not None
         self._mean, self._weight, self._bias = block.mean, block.conv.weight, block.conv.bias[:, None, None]
         self._literal, self._stride = reading == "literal", stride
@@ -185,11 +185,11 @@ class _Target:
         like: an image of the batch's shape.
     """
 
-    def __init__(self, features: _Features, reading: Reading, ir: Tensor, vis: Tensor) -> None:
+    def __init__(self, features: _Features, reading: Interpretation, ir: Tensor, vis: Tensor) -> None:
         self._features, self._reading = features, reading
         self._ir, self._vis, self.like = ir, vis, ir
         if reading != "literal":
-            # Without its local mean: else brightness is energy, and where it changes the target jumps.
+            # Without its local mean: otherwise brightness is energy, and where it changes the target jumps.
             self._contrasts = [image - local_mean(image, box(_CONTRAST), "replicate") for image in (ir, vis)]
             # The same everywhere: on the share of both images' contrast flat places fall back.
             self._floors = [

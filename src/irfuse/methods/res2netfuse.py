@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from irfuse import weights as weight_files
 from irfuse.choices import check_choice
-from irfuse.methods.base import Core, Method, MethodInfo
+from irfuse.methods.base import Core, Method, MethodInfo, Weights
 
 Strategy = Literal["l1-norm", "mean", "average"]
 
@@ -110,7 +110,7 @@ class Res2NetFuse(Method):
     )
     has_graph = True
 
-    def __init__(self, *, strategy: Strategy = "l1-norm", weights: str = "single") -> None:
+    def __init__(self, *, strategy: Strategy = "l1-norm", weights: Weights = "single") -> None:
         super().__init__()
         check_choice("strategy", strategy, Strategy)
         self.strategy = strategy

@@ -11,15 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from irfuse.backbones import pretrained
+from irfuse.backbones import Name, pretrained
 from irfuse.choices import check_choice
 from irfuse.device import free_memory
 from irfuse.errors import ImageError
-from irfuse.methods.base import Method, MethodInfo
+from irfuse.methods.base import Backbone, Method, MethodInfo
 from irfuse.ops.filters import box, extend, separable
 
 Variant = Literal["paper", "code"]
-Backbone = Literal["resnet152", "resnet101", "resnet50"]
 Norm = Literal["l1", "l2"]
 
 _AROUND = (0.25, 0.5, 0.25)
@@ -65,7 +64,7 @@ class ResNet152(Method):
     def __init__(self, *, variant: Variant = "paper", backbone: Backbone = "resnet152", norm: Norm = "l1") -> None:
         super().__init__()
         check_choice("variant", variant, Variant)
-        check_choice("backbone", backbone, Backbone)
+        check_choice("backbone", backbone, Name)
         check_choice("norm", norm, Norm)
         self.variant = variant
         self.backbone = backbone

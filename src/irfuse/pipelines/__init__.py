@@ -1,1 +1,1 @@
-"""Work on many pairs: reading, fusing and writing side by side."""
+"""Pipelines for many pairs: reading, fusing and writing at the same time."""

@@ -1,4 +1,7 @@
-"""Folders of pairs: decode, fuse and encode side by side, with bounded queues, resumption and a report of failures."""
+"""Fuse many pairs of files: decode, fuse and encode at the same time, in bounded memory.
+
+A run can be resumed, and a pair that fails does not stop it.
+"""
 
 import warnings
 from collections import deque
@@ -32,15 +35,15 @@ R = TypeVar("R")
 
 _THREADS = 2
 _AHEAD = 4
-"""How many pairs may be decoded and waiting, and how many results may wait to be written."""
+"""The number of pairs that may be decoded and waiting, and of results that may wait to be written."""
 
 
 @dataclass
 class Report:
-    """What became of the pairs of a run.
+    """The outcome of a run.
 
     Attributes:
-        fused, skipped: the names of the pairs that were fused now, and that were there already.
+        fused, skipped: the names of the pairs that were fused, and of those whose result existed already.
         failures: (name, reason) of each pair that could not be fused.
         warnings: (name, warning) of pairs that were fused but look wrong.
     """
@@ -52,12 +55,12 @@ class Report:
 
     @property
     def settled(self) -> int:
-        """How many pairs are through, one way or another."""
+        """The number of pairs that were fused or skipped or have failed."""
         return len(self.fused) + len(self.skipped) + len(self.failures)
 
 
 def run(
-    pairs: Sequence[Pair],
+    pairs: Iterable[Pair],
     output: Path,
     fuse: FusePair,
     *,
@@ -68,38 +71,54 @@ def run(
 ) -> Report:
     """Fuse pairs of files into ``output/NAME.png``.
 
-    Each result is written whole or not at all. A pair that fails is reported, and the others go on. Only one run at a
+    Each result is written whole or not at all. A pair that fails is reported, and the run goes on. Only one run at a
     time may write to a folder.
 
+    The pairs may be a sequence or any other iterable, such as a generator that waits for new files. A sequence is
+    checked before the work starts. Pairs of another iterable are checked one by one: a pair fails if it has the name of
+    an earlier pair, if its result would replace an input of its own or of an earlier pair, or if an input of its own is
+    the result of an earlier pair. If the iterable raises an exception, the pairs before it are finished first.
+
     Args:
-        pairs: with names that differ.
-        output: the folder; it is made if it is not there.
+        pairs: pairs with different names.
+        output: the folder of the results; it is created if it does not exist.
         fuse: takes the infrared and the visible image as :func:`irfuse.io.images.read` returns them. It is called from
             this thread, one pair at a time.
-        extension: of the results' names, which chooses their format.
-        description: stored in each result where its format allows, see :func:`irfuse.io.images.encode`.
-        resume: leave alone what is there already and can be read; without it, results are replaced.
-        on_step: told at the start, and once for each pair, when its result is written or it is skipped or has failed.
+        extension: the ending of the results' names; it chooses their format.
+        description: stored in each result if its format allows it; see :func:`irfuse.io.images.encode`.
+        resume: keep results that exist and can be read. Without it, they are replaced.
+        on_step: called at the start, and once for each pair when its result is written or when it is skipped or has
+            failed. The total is None unless `pairs` is a sequence.
 
     Raises:
         OutputError: the folder cannot be written, or a result would replace an input.
-        MissingDependencyError, DeviceError: `fuse` raised it.
-        StoppedError: Ctrl-C; the results so far are whole.
+        MissingDependencyError, DeviceError: raised by `fuse`.
+        StoppedError: Ctrl-C was pressed; the results so far are whole.
     """
-    targets = {pair.name: output / (pair.name + extension) for pair in pairs}
-    inputs = {path.resolve() for pair in pairs for path in (pair.ir, pair.vis)}
-    for target in targets.values():
-        if target.resolve() in inputs:
-            raise OutputError(f"{target} would replace an input; choose another output folder")
+    checks = _Checks(output, extension)
+    known = pairs if isinstance(pairs, Sequence) else None
+    total = None if known is None else len(known)
+    if known is not None:
+        checks.check_all(known)
     make_folder(output)
-    remove_unfinished(output, {target.name for target in targets.values()})
+    if known is not None:
+        remove_unfinished(output, {checks.target(pair).name for pair in known})
     report = Report()
-    on_step(0, len(pairs), "")
+    on_step(0, total, "")
 
     def decode(pair: Pair) -> tuple[Array, Array] | None:
-        if resume and is_whole(targets[pair.name]):
+        if resume and is_whole(checks.target(pair)):
             return None
         return images.read(pair.ir), images.read(pair.vis)
+
+    def accepted() -> Iterator[Pair]:
+        for pair in pairs:
+            problem = checks.problem(pair) if known is None else None
+            if problem is None:
+                yield pair
+            else:
+                report.failures.append((pair.name, problem))
+                on_step(report.settled, total, pair.name)
 
     def fused(decoded: Iterable[tuple[Pair, Future[tuple[Array, Array] | None]]]) -> Iterator[tuple[Pair, Array]]:
         for pair, future in decoded:
@@ -111,39 +130,87 @@ def run(
                 else:
                     result = _fuse(fuse, pair, sources, report)
             if result is None:
-                on_step(report.settled, len(pairs), pair.name)
+                on_step(report.settled, total, pair.name)
             else:
                 yield pair, result
 
     def encode(pair: Pair, image: Array) -> None:
-        images.write(targets[pair.name], image, description)
+        images.write(checks.target(pair), image, description)
 
     def settle(pair: Pair, written: Future[None]) -> None:
         with _failures_reported(pair, report):
             written.result()
             report.fused.append(pair.name)
-        on_step(report.settled, len(pairs), pair.name)
+        on_step(report.settled, total, pair.name)
 
     try:
         with ThreadPoolExecutor(_THREADS) as readers, ThreadPoolExecutor(_THREADS) as writers:
             written: deque[tuple[Pair, Future[None]]] = deque()
-            for pair, image in fused(_ahead(readers, decode, pairs)):
-                written.append((pair, writers.submit(encode, pair, image)))
-                while written and (len(written) > _AHEAD or written[0][1].done()):
-                    settle(*written.popleft())
-            for pair, future in written:
-                settle(pair, future)
+            try:
+                for pair, image in fused(_ahead(readers, decode, accepted())):
+                    written.append((pair, writers.submit(encode, pair, image)))
+                    while written and (len(written) > _AHEAD or written[0][1].done()):
+                        settle(*written.popleft())
+            finally:
+                for pair, future in written:
+                    settle(pair, future)
     except KeyboardInterrupt:
         # Leaving the executors has waited for the results that were being written.
-        raise StoppedError(f"stopped; what {output} holds is whole: go on with --resume") from None
+        raise StoppedError(f"stopped; all results in {output} are whole; continue with --resume") from None
+    finally:
+        if known is None:
+            remove_unfinished(output, {target.name for target in checks.targets})
     return report
 
 
+class _Checks:
+    """The checks of a run's pairs: all at once, or one by one.
+
+    Args:
+        output: the folder of the results.
+        extension: the ending of their names.
+
+    Attributes:
+        targets: the results of the pairs that :meth:`problem` accepted.
+    """
+
+    def __init__(self, output: Path, extension: str) -> None:
+        self._output, self._extension = output, extension
+        self._names: set[str] = set()
+        self._inputs: set[Path] = set()
+        self.targets: set[Path] = set()
+
+    def target(self, pair: Pair) -> Path:
+        return self._output / (pair.name + self._extension)
+
+    def check_all(self, pairs: Sequence[Pair]) -> None:
+        """Raise an OutputError if a result would replace an input of any pair."""
+        inputs = {path.resolve() for pair in pairs for path in (pair.ir, pair.vis)}
+        for target in map(self.target, pairs):
+            if target.resolve() in inputs:
+                raise OutputError(f"{target} would replace an input; choose another output folder")
+
+    def problem(self, pair: Pair) -> str | None:
+        """Say why a pair must not be fused after those that were accepted; None if it may, and then accept it."""
+        target = self.target(pair)
+        inputs = {path.resolve() for path in (pair.ir, pair.vis)}
+        self._inputs |= inputs
+        if pair.name in self._names:
+            return f"an earlier pair has the name {pair.name!r}, too"
+        if inputs & self.targets:
+            return "an input is the result of an earlier pair; choose another output folder"
+        if target.resolve() in self._inputs:
+            return f"{target} would replace an input; choose another output folder"
+        self._names.add(pair.name)
+        self.targets.add(target.resolve())
+        return None
+
+
 def fuse_files(ir: str | Path, vis: str | Path, fuse: FusePair) -> Array:
-    """Fuse the images of two files; an error names them.
+    """Fuse the images of two files.
 
     Raises:
-        ImageError, PairError: a file cannot be read, or the images cannot be fused.
+        ImageError, PairError: a file cannot be read, or the images cannot be fused. The message names both files.
     """
     sources = images.read(ir), images.read(vis)
     try:
@@ -153,17 +220,24 @@ def fuse_files(ir: str | Path, vis: str | Path, fuse: FusePair) -> Array:
 
 
 def _ahead(executor: Executor, function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, Future[R]]]:
-    """Each item with the future of its result, in order, while the next few items are already worked on."""
+    """Yield each item with the future of its result, in order, while the next few items are computed.
+
+    If `items` raises an exception, the items before it are yielded first.
+    """
     futures: deque[tuple[T, Future[R]]] = deque()
-    for item in items:
-        futures.append((item, executor.submit(function, item)))
-        if len(futures) > _AHEAD:
-            yield futures.popleft()
+    try:
+        for item in items:
+            futures.append((item, executor.submit(function, item)))
+            if len(futures) > _AHEAD:
+                yield futures.popleft()
+    except Exception:
+        yield from futures
+        raise
     yield from futures
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a result is there and can be read."""
+    """Tell whether a result exists and can be read."""
     try:
         images.read(path)
     except ImageError:
@@ -185,11 +259,11 @@ def _fuse(fuse: FusePair, pair: Pair, sources: tuple[Array, Array], report: Repo
 
 @contextmanager
 def _failures_reported(pair: Pair, report: Report) -> Iterator[None]:
-    # Whatever a pair does, even something unforeseen, must not cost the other ones.
+    # No failure of a pair, however unexpected, may stop the run.
     try:
         yield
     except (MissingDependencyError, DeviceError):
-        # These are of the machine: every other pair would fail likewise.
+        # These concern the machine. Every other pair would fail as well.
         raise
     except Exception as error:
         reason = str(error) if isinstance(error, IrfuseError) else f"{type(error).__name__}: {error}"

@@ -1,8 +1,8 @@
 """Weights files: find, verify, load and save.
 
-A weights file is a ``.safetensors`` file whose header holds, under ``irfuse``, a JSON object: the method that it is for
-and how it was made. Those that ship stand in ``manifest.toml`` with their SHA-256 and licence. Those of backbones do
-not ship: :mod:`irfuse.weights.fetch` has them.
+A weights file is a ``.safetensors`` file. Its header holds a JSON object under ``irfuse``: the method that the weights
+are for, and how they were made. ``manifest.toml`` lists the files that ship, with their SHA-256 and license. The
+weights of backbones do not ship; see :mod:`irfuse.weights.fetch`.
 """
 
 import json
@@ -25,17 +25,17 @@ _HEADER_KEY = "irfuse"
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A weights file of the manifest that ships.
+class ShippedWeights:
+    """A weights file that ships with irfuse.
 
     Attributes:
-        method: the name of the method, or of the network, that it is for.
-        name: the name in a spec, without its version.
-        version: of that name; a released file is never replaced.
-        file: the file's name.
-        sha256: of its content.
-        licence: of the weights.
-        source: how they were made.
+        method: the name of the method or network that the weights are for.
+        name: the name in a spec, without the version.
+        version: the version of that name. A released file is never replaced.
+        file: the name of the file.
+        sha256: the SHA-256 of its content.
+        license: the license of the weights.
+        source: how the weights were made.
     """
 
     method: str
@@ -43,7 +43,7 @@ class Entry:
     version: int
     file: str
     sha256: str
-    licence: str
+    license: str
     source: str
 
     @property
@@ -56,71 +56,71 @@ class Entry:
 
 
 @cache
-def manifest() -> tuple[Entry, ...]:
-    """The weights that irfuse knows by name, in the manifest's order."""
+def manifest() -> tuple[ShippedWeights, ...]:
+    """List the weights that ship, in the order of the manifest."""
     table = tomllib.loads((_FOLDER / "manifest.toml").read_text(encoding="utf-8"))
-    return tuple(Entry(**entry) for entry in table["weights"])
+    return tuple(ShippedWeights(**row) for row in table["weights"])
 
 
 def find(method: str, name: str) -> Path:
-    """The verified file of a method's weights.
+    """Find and verify the file of a method's weights.
 
     Args:
-        method: the method's name.
-        name: a name of the manifest, with its version or without (which means the newest), or the path of a file.
+        method: the name of the method.
+        name: the path of a file, or a name of the manifest. A name without a version means the newest version.
 
     Raises:
-        WeightsError: there is no such name or file, or the file is not the one that the manifest means.
+        WeightsError: there is no such name or file, or a file of the manifest is missing or damaged.
 
     >>> find("res2netfuse", "single").name
     'res2netfuse-single-v1.safetensors'
     """
-    entries = [entry for entry in manifest() if entry.method == method]
-    matching = [entry for entry in entries if name in (entry.name, entry.versioned_name)]
+    shipped = [weights for weights in manifest() if weights.method == method]
+    matching = [weights for weights in shipped if name in (weights.name, weights.versioned_name)]
     if matching:
-        entry = max(matching, key=lambda entry: entry.version)
-        verify(entry)
-        return entry.path
+        newest = max(matching, key=lambda weights: weights.version)
+        verify(newest)
+        return newest.path
     path = Path(name)
     if not path.is_file():
-        names = ", ".join(dict.fromkeys(entry.name for entry in entries)) or "none"
+        names = ", ".join(dict.fromkeys(weights.name for weights in shipped)) or "none"
         raise WeightsError(f"{method} has no weights {name!r}, and there is no such file; known names: {names}")
     return path
 
 
 def unversioned(method: str, name: str) -> str:
-    """A name of the manifest without its version, where that is the newest; any other name as it is.
+    """Remove the version from a name of the manifest if it is the newest. Other names are returned unchanged.
 
     >>> unversioned("res2netfuse", "single-v1"), unversioned("res2netfuse", "my.safetensors")
     ('single', 'my.safetensors')
     """
-    for entry in manifest():
-        if (entry.method, entry.versioned_name) == (method, name) and find(method, entry.name) == entry.path:
-            return entry.name
+    for shipped in manifest():
+        if (shipped.method, shipped.versioned_name) == (method, name) and find(method, shipped.name) == shipped.path:
+            return shipped.name
     return name
 
 
-def verify(entry: Entry) -> None:
-    """Check that a weights file is the one that the manifest means.
+def verify(shipped: ShippedWeights) -> None:
+    """Check the content of a weights file that ships.
 
     Raises:
-        WeightsError: it is missing or has another content.
+        WeightsError: the file is missing or has other content.
     """
-    if not entry.path.is_file():
-        raise WeightsError(f"{entry.path}: the weights file is missing; reinstall irfuse")
-    found = sha256(entry.path)
-    if found != entry.sha256:
+    if not shipped.path.is_file():
+        raise WeightsError(f"{shipped.path}: the weights file is missing; reinstall irfuse")
+    found = sha256(shipped.path)
+    if found != shipped.sha256:
         raise WeightsError(
-            f"{entry.path}: wrong SHA-256 {found[:16]}..., {entry.sha256[:16]}... is expected: the file is damaged or "
+            f"{shipped.path}: wrong SHA-256 {found[:16]}..., expected {shipped.sha256[:16]}...: the file is damaged or "
             "was replaced; reinstall irfuse"
         )
 
 
 def header(path: Path) -> dict[str, Any]:
-    """What a weights file says of itself: at least ``method``.
+    """Read the header of a weights file. It has at least the entry ``method``.
 
     Raises:
-        WeightsError: the file is not a safetensors file, or not one of irfuse.
+        WeightsError: the file is not a safetensors file, or irfuse did not write it.
     """
     try:
         with safe_open(path, framework="numpy") as file:
@@ -132,19 +132,19 @@ def header(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError:
         found = None
     if not (isinstance(found, dict) and "method" in found):
-        raise WeightsError(f"{path}: not weights of irfuse (their header lacks a proper entry {_HEADER_KEY!r})")
+        raise WeightsError(f"{path}: not weights of irfuse: the header has no valid entry {_HEADER_KEY!r}")
     return found
 
 
 def header_for(method: str, path: Path) -> dict[str, Any]:
-    """What a weights file says of itself, if it is that method's.
+    """Read the header of a weights file, and check that it is for a method.
 
     Raises:
-        WeightsError: it is another method's, or what :func:`header` raises.
+        WeightsError: the weights are for another method, or the file cannot be read as :func:`header` reads it.
     """
     said = header(path)
     if said["method"] != method:
-        raise WeightsError(f"{path}: these are weights of {said['method']}, not of {method}")
+        raise WeightsError(f"{path}: these weights are for {said['method']}, not for {method}")
     return said
 
 
@@ -152,10 +152,12 @@ def load(network: "nn.Module", method: str, name: str) -> None:
     """Load a method's weights into its network.
 
     Args:
-        name: as :func:`find` takes it.
+        network: the network; its state is replaced.
+        method: the name of the method.
+        name: the weights as :func:`find` takes them.
 
     Raises:
-        WeightsError: there are no such weights, they are damaged, or they are another method's or network's.
+        WeightsError: the weights are missing or damaged, or they are for another method or network.
     """
     from safetensors.torch import load_file
 
@@ -168,15 +170,15 @@ def load(network: "nn.Module", method: str, name: str) -> None:
 
 
 def save(network: "nn.Module", header: dict[str, Any], path: Path) -> None:
-    """Write a network's weights and their header, whole or not at all.
+    """Write the weights of a network and their header, whole or not at all.
 
     Raises:
-        OutputError: the place cannot be written to.
+        OutputError: the file cannot be written.
     """
-    from safetensors.torch import save as serialise
+    from safetensors.torch import save as serialize
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    write_atomic(path, serialise(tensors, {_HEADER_KEY: json.dumps(header)}))
+    write_atomic(path, serialize(tensors, {_HEADER_KEY: json.dumps(header)}))
 
 
 def _first_lines(error: RuntimeError) -> str:

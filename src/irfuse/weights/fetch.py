@@ -1,8 +1,8 @@
-"""The weights of backbones, which others trained and which do not ship: find them on this machine, or fetch them.
+"""The weights of backbones: find them on this machine, or fetch them.
 
-They stand in the table ``backbones`` of ``manifest.toml``. A file is looked for in the folder that the environment
-variable ``IRFUSE_WEIGHTS`` names, for machines without network, and then where PyTorch keeps what it downloads, into
-which it is fetched. Nothing here needs PyTorch, but :func:`read`.
+Others trained these weights, and they do not ship. The table ``backbones`` of ``manifest.toml`` lists them. A file is
+searched in the folder that the environment variable ``IRFUSE_WEIGHTS`` names, then in the folder of PyTorch's
+downloads. It is fetched into the latter. Only :func:`read` needs PyTorch.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SUPPLIED = "IRFUSE_WEIGHTS"
-"""The environment variable that names a folder of files for machines without network."""
+"""The environment variable that names a folder with weights, for machines without a network."""
 
 _MEGABYTE = 10**6
 _SECONDS_WITHOUT_DATA = 30.0
@@ -40,13 +40,13 @@ class BackboneFile:
     """A file with a backbone's weights.
 
     Attributes:
-        name: the network's name.
-        layout: whose network the weights are for: ``torchvision`` or ``msra``.
-        file: the file's name.
-        sha256: of its content, in whole or its first digits.
-        url: where it can be fetched; empty if nowhere.
-        licence: of the weights.
-        source: who made them.
+        name: the name of the network.
+        layout: the network's variant: ``torchvision`` or ``msra``.
+        file: the name of the file.
+        sha256: the SHA-256 of its content, or the first digits of it.
+        url: the URL to fetch it from; empty if it cannot be fetched.
+        license: the license of the weights.
+        source: who made the weights.
     """
 
     name: str
@@ -54,7 +54,7 @@ class BackboneFile:
     file: str
     sha256: str
     url: str
-    licence: str
+    license: str
     source: str
 
 
@@ -68,7 +68,7 @@ class Found:
 
 @cache
 def backbone_files() -> tuple[BackboneFile, ...]:
-    """The files that irfuse knows, in the manifest's order.
+    """List the files that irfuse knows, in the order of the manifest.
 
     >>> [file.name for file in backbone_files() if file.layout == "torchvision"]
     ['resnet50', 'resnet101', 'resnet152']
@@ -78,48 +78,48 @@ def backbone_files() -> tuple[BackboneFile, ...]:
 
 
 def cache_folder() -> Path:
-    """Where PyTorch keeps what it downloads: ``hub/checkpoints`` under ``TORCH_HOME``, or under its default."""
+    """The folder of PyTorch's downloads: ``hub/checkpoints`` under ``TORCH_HOME`` or its default."""
     home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
 def supplied_folder() -> Path | None:
-    """The folder that ``IRFUSE_WEIGHTS`` names; None if it is not set.
+    """The folder that ``IRFUSE_WEIGHTS`` names; None if the variable is not set.
 
     Raises:
-        WeightsError: there is no such folder.
+        WeightsError: the folder does not exist or cannot be read.
     """
     name = os.environ.get(SUPPLIED)
     if not name:
         return None
     folder = Path(name).expanduser()
-    # Unlike `is_dir`, this does not raise where a folder above is closed to us.
+    # Unlike `is_dir`, `access` does not raise if a parent folder cannot be read.
     if not (os.access(folder, os.X_OK) and folder.is_dir()):
-        raise WeightsError(f"{SUPPLIED} names {name}, which is no folder that can be read")
+        raise WeightsError(f"{SUPPLIED} names {name}, which is not a readable folder")
     return folder
 
 
 def places(name: str) -> list[Found]:
-    """The files of a backbone's weights on this machine, unverified; the first is the one to use.
+    """List the files of a backbone's weights on this machine, unverified. The first one is used.
 
     Raises:
         ParameterError: irfuse knows no backbone of that name.
-        WeightsError: ``IRFUSE_WEIGHTS`` names no folder.
+        WeightsError: ``IRFUSE_WEIGHTS`` does not name a readable folder.
     """
     files = _files(name)
     folder = supplied_folder()
     supplied = [] if folder is None else [Found(file, folder / file.file) for file in files]
-    # What cannot be fetched is not in the cache but by chance.
+    # A file that cannot be fetched is not searched among the downloads.
     cached = [Found(file, cache_folder() / file.file) for file in files if file.url]
     return [found for found in supplied + cached if os.access(found.path, os.F_OK)]
 
 
 def find(name: str) -> Found:
-    """The verified file of a backbone's weights on this machine; nothing is fetched.
+    """Find and verify the file of a backbone's weights on this machine. Nothing is fetched.
 
     Raises:
         ParameterError: irfuse knows no backbone of that name.
-        WeightsError: the weights are not here, or damaged.
+        WeightsError: the file is missing or damaged.
     """
     here = places(name)
     if not here:
@@ -130,16 +130,16 @@ def find(name: str) -> Found:
 
 
 def fetch(name: str, *, base: str | None = None, on_step: Progress = silent) -> Found:
-    """The verified file of a backbone's weights, which is fetched unless it is on this machine.
+    """Find and verify the file of a backbone's weights, and fetch it if it is not on this machine.
 
     Args:
-        name: the backbone's name.
-        base: the URL of the folder to fetch from, such as a mirror; None is the manifest's.
-        on_step: told the megabytes that are here and those in all.
+        name: the name of the backbone.
+        base: the URL of the folder to fetch from, such as a mirror; None uses the URL of the manifest.
+        on_step: called with the megabytes so far and in all; the latter is None if the server does not say.
 
     Raises:
         ParameterError: irfuse knows no backbone of that name.
-        WeightsError: the file cannot be fetched or kept, or it is not the one that the manifest means.
+        WeightsError: the file cannot be fetched or stored, or it has the wrong content.
     """
     if places(name):
         return find(name)
@@ -148,18 +148,18 @@ def fetch(name: str, *, base: str | None = None, on_step: Progress = silent) -> 
 
 
 def download(file: BackboneFile, folder: Path, *, base: str | None = None, on_step: Progress = silent) -> Path:
-    """Fetch a file into a folder, whole or not at all. Two processes that do so at once do not hinder each other.
+    """Fetch a file into a folder, whole or not at all. Two processes may fetch the same file at once.
 
     Args:
-        file: what to fetch.
-        folder: where to; it is made if need be.
+        file: the file.
+        folder: the folder; it is created if it does not exist.
         base, on_step: as :func:`fetch` takes them.
 
     Returns:
         The path of the file.
 
     Raises:
-        WeightsError: the file cannot be fetched or kept, or it is not the one that the manifest means.
+        WeightsError: the file cannot be fetched or stored, or it has the wrong content.
     """
     url = file.url if base is None else f"{base.rstrip('/')}/{file.file}"
     path = folder / file.file
@@ -172,21 +172,21 @@ def download(file: BackboneFile, folder: Path, *, base: str | None = None, on_st
                 digest.update(chunk)
             if not digest.hexdigest().startswith(file.sha256):
                 raise WeightsError(
-                    f"{url}: wrong SHA-256 {digest.hexdigest()[:16]}..., {file.sha256[:16]}... is expected: "
+                    f"{url}: wrong SHA-256 {digest.hexdigest()[:16]}..., expected {file.sha256[:16]}...: "
                     f"{_ways_out(file)}"
                 )
     except OutputError as error:
         raise WeightsError(
-            f"{file.file} cannot be kept: {error}: let TORCH_HOME name another folder, or {_ways_out(file)}"
+            f"{file.file} cannot be stored: {error}: set TORCH_HOME to another folder, or {_ways_out(file)}"
         ) from error
     return path
 
 
 def verify(found: Found) -> None:
-    """Check that a file is the one that the manifest means.
+    """Check the content of a file.
 
     Raises:
-        WeightsError: it has another content, or cannot be read.
+        WeightsError: the file has the wrong content, or it cannot be read.
     """
     try:
         digest = sha256(found.path)
@@ -194,16 +194,16 @@ def verify(found: Found) -> None:
         raise WeightsError(f"{found.path}: cannot be read: {error.strerror or error}") from error
     if not digest.startswith(found.file.sha256):
         raise WeightsError(
-            f"{found.path}: wrong SHA-256 {digest[:16]}..., {found.file.sha256[:16]}... is expected: delete it, then "
+            f"{found.path}: wrong SHA-256 {digest[:16]}..., expected {found.file.sha256[:16]}...: delete it, then "
             f"{_ways_out(found.file)}"
         )
 
 
 def read(path: Path) -> "dict[str, Tensor]":
-    """The tensors of a weights file, on the CPU, by name; all that have fractions in float32.
+    """Read the tensors of a weights file onto the CPU, by their names. Floating-point tensors become float32.
 
     Raises:
-        WeightsError: the file is damaged, or holds something else than tensors by name.
+        WeightsError: the file is damaged, or it does not map names to tensors.
     """
     import torch
     from safetensors.torch import load_file
@@ -217,7 +217,7 @@ def read(path: Path) -> "dict[str, Tensor]":
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(f"{path}: not a readable weights file: {reason}") from error
     if not (isinstance(tensors, dict) and all(isinstance(tensor, torch.Tensor) for tensor in tensors.values())):
-        raise WeightsError(f"{path}: not a readable weights file: it holds something else than tensors by name")
+        raise WeightsError(f"{path}: not a readable weights file: it does not map names to tensors")
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
@@ -225,7 +225,7 @@ def _files(name: str) -> list[BackboneFile]:
     files = [file for file in backbone_files() if file.name == name]
     if not files:
         known = ", ".join(dict.fromkeys(file.name for file in backbone_files()))
-        raise ParameterError(f"there are no weights for a backbone {name!r}; known names: {known}")
+        raise ParameterError(f"unknown backbone {name!r}; known names: {known}")
     return files
 
 
@@ -236,7 +236,7 @@ def _official(name: str) -> BackboneFile:
 
 def _open(file: BackboneFile, url: str) -> HTTPResponse:
     try:
-        # Some servers refuse Python's own name for itself.
+        # Some servers refuse the user agent of urllib.
         request = urllib.request.Request(url, headers={"User-Agent": "irfuse"})
         response: HTTPResponse = urllib.request.urlopen(request, timeout=_SECONDS_WITHOUT_DATA)
     except urllib.error.HTTPError as error:
@@ -248,16 +248,15 @@ def _open(file: BackboneFile, url: str) -> HTTPResponse:
 
 
 def _chunks(file: BackboneFile, url: str, response: HTTPResponse, on_step: Progress) -> Iterator[bytes]:
-    """The body, a megabyte at a time, checked against the length that the server said."""
+    """Read the body, a megabyte at a time, and check its length against the server's."""
     length = response.headers.get("Content-Length")
     total = int(length) if length and length.isdecimal() else None
     done = 0
     while chunk := _next_chunk(file, url, response):
         done += len(chunk)
         yield chunk
-        megabytes = math.ceil(done / _MEGABYTE)
-        on_step(megabytes, megabytes if total is None else math.ceil(total / _MEGABYTE), file.file)
-    # `read` does not mind when the connection ends early.
+        on_step(math.ceil(done / _MEGABYTE), None if total is None else math.ceil(total / _MEGABYTE), file.file)
+    # `read` does not raise if the connection ends early.
     if total is not None and done != total:
         raise _not_fetched(file, url, f"the transfer ended after {done} of {total} bytes")
 
@@ -274,7 +273,7 @@ def _not_fetched(file: BackboneFile, url: str, reason: str) -> WeightsError:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without the wrapping that `urllib` puts around it."""
+    """The reason of an error, without the text that urllib puts around it."""
     cause = getattr(error, "reason", error)
     return " ".join((getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).split())
 
@@ -283,8 +282,8 @@ def _ways_out(file: BackboneFile) -> str:
     way = f"copy {file.file} into the folder that {SUPPLIED} names"
     if file.url:
         way = (
-            f"on a machine with network fetch {file.url} or run `irfuse weights fetch {file.name}`, and copy the file "
-            f"here, into the folder that {SUPPLIED} names"
+            f"on a machine with a network, fetch {file.url} or run `irfuse weights fetch {file.name}`, and copy the "
+            f"file here into the folder that {SUPPLIED} names"
         )
     smallest = backbone_files()[0].name
     if file.name != smallest:

@@ -1,6 +1,6 @@
-"""The papers whose tables can be run again, one file each. `PAPERS` is the list.
+"""The papers whose tables can be run, one file each. `PAPERS` lists them.
 
-``papers.csv`` holds every number of their tables: method, table, data, row, metric, value.
+``papers.csv`` contains every number of their tables: method, table, data, row, metric, value.
 """
 
 from irfuse.benchmark.papers.attention_ensemble import ATTENTION_ENSEMBLE
@@ -15,10 +15,10 @@ PAPERS: tuple[Paper, ...] = (NST, ENCODER_DECODER, RESNET152, ATTENTION_ENSEMBLE
 
 
 def find(method: str) -> Paper:
-    """The paper of a method.
+    """Find the paper of a method.
 
     Raises:
-        ParameterError: there is none; the error gives the names.
+        ParameterError: there is none. The message lists the names.
 
     >>> find("nst").tables[0].size
     (256, 256)
@@ -26,6 +26,4 @@ def find(method: str) -> Paper:
     for paper in PAPERS:
         if paper.method == method:
             return paper
-    raise ParameterError(
-        f"no paper of {method!r} can be run again; choose one of {', '.join(p.method for p in PAPERS)}"
-    )
+    raise ParameterError(f"no paper of {method!r} can be run; choose one of {', '.join(p.method for p in PAPERS)}")

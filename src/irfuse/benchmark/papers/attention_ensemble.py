@@ -1,6 +1,6 @@
 """Learning attention guided deep multi-scale feature ensemble for infrared and visible image fusion."""
 
-from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ProtocolMetric
 
 ATTENTION_ENSEMBLE = Paper(
     "attention-ensemble",
@@ -10,29 +10,30 @@ ATTENTION_ENSEMBLE = Paper(
             "25 TNO pairs, mean",
             "tno21",
             {
-                "MI": Reading("mi", "canonical"),
-                "CC": Reading("cc", "canonical"),
-                "VIF": Reading("viff", "canonical"),
-                "Qabf": Reading("qabf", "canonical"),
-                "SCD": Reading("scd", "canonical"),
-                "SSIM": Reading("ssim_a", "tang"),
+                "MI": ProtocolMetric("mi", "canonical"),
+                "CC": ProtocolMetric("cc", "canonical"),
+                "VIF": ProtocolMetric("viff", "canonical"),
+                "Qabf": ProtocolMetric("qabf", "canonical"),
+                "SCD": ProtocolMetric("scd", "canonical"),
+                "SSIM": ProtocolMetric("ssim_a", "tang"),
             },
             (Ours("proposed", "attention-ensemble"),),
             notes=(
-                "Which 25 TNO pairs: the paper does not say; the 21 of Li and Wu are run, so the rows are of other "
-                "images. Its CC of 0.65 is beyond what any method of irfuse, the plain average included, reaches on "
-                "them.",
-                "Which code of the metrics: not said. Its VIF cites Han (2013), which is `viff`. Its SSIM of 0.45 is "
-                "of an unknown definition; `tang`'s, the nearest, stands in. No protocol gives the whole column.",
-                "Its rows without D, A and S are the ablation, other networks of the paper's; irfuse's own ablation is "
+                "Which 25 TNO pairs: the paper does not say. irfuse runs the 21 of Li and Wu, so the rows are for "
+                "other images. The paper's CC of 0.65 is higher than that of any of irfuse's methods on them, "
+                "including the plain average.",
+                "Which code of the metrics: the paper does not say. Its VIF cites Han (2013), which is `viff`. The "
+                "definition behind its SSIM of 0.45 is unknown; irfuse takes `tang`, which is closest. No protocol "
+                "gives the whole column.",
+                "The rows without D, A and S are the paper's ablation, with other networks. irfuse's own ablation is "
                 "in docs/methods/attention-ensemble.md.",
             ),
         ),
     ),
     (
-        "Table 1 is not run: it is of three video sequences of TNO that are not at hand, and has five columns "
-        "for six methods.",
-        "The authors' training code, loss and weights were never released; irfuse's weights are its own, trained on "
+        "Table 1 is not run: irfuse does not have its three video sequences of TNO, and the table has five columns for "
+        "six methods.",
+        "The authors never released their training code, loss and weights. irfuse's own weights were trained on "
         "RoadScene, MSRS and M3SVD.",
     ),
 )

@@ -1,4 +1,4 @@
-"""What a paper is here: data that says what its tables ran, and as what irfuse runs it."""
+"""Papers as data: what their tables ran, and how irfuse runs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Ours:
     """What irfuse runs for a row of a paper's table.
 
     Attributes:
-        row: the paper's, as in ``papers.csv``; empty where it gives no numbers.
-        spec: of the method.
-        stretch: whether each fused image is stretched to the whole range.
+        row: the name of the paper's row, as in ``papers.csv``; empty if the paper gives no numbers.
+        spec: the spec of the method.
+        stretch: whether each fused image is stretched to the full range.
     """
 
     row: str
@@ -26,11 +26,11 @@ class Ours:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A metric as the paper is taken to have computed it.
+class ProtocolMetric:
+    """A metric as irfuse assumes that the paper computed it.
 
     Attributes:
-        metric, protocol: names.
+        metric, protocol: the names of the metric and of the protocol.
     """
 
     metric: str
@@ -45,55 +45,55 @@ class PaperTable:
     """A table of a paper.
 
     Attributes:
-        table, data: as in ``papers.csv``, where it has numbers.
+        table, data: the names of the table and of its data, as in ``papers.csv``.
         pairs: the named set that irfuse runs it on.
-        readings: by the paper's metrics; one that is left out has no counterpart, and a note says why.
+        metrics: irfuse's metrics by the paper's metrics. A note explains each one that has no counterpart.
         ours: what irfuse runs.
-        only: the names of the pairs; empty for all.
-        size: (height, width) to which both images are scaled, by area, first.
-        guests: the folder, where data sets lie, with the fused images of methods that are scored, too.
-        notes: what the paper leaves open, and how it is taken here.
+        only: the names of the pairs; empty for all pairs of the set.
+        size: (height, width) to which both images are first scaled by area.
+        external: the folder among the data sets with the fused images of other methods that are also scored.
+        notes: what the paper leaves open, and what irfuse assumes.
     """
 
     table: str
     data: str
     pairs: str
-    readings: Mapping[str, Reading]
+    metrics: Mapping[str, ProtocolMetric]
     ours: tuple[Ours, ...]
     only: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
-    guests: str = ""
+    external: str = ""
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ReconstructionTable:
-    """A table on how well an auto-encoder rebuilds single images.
+    """A table of how well an auto-encoder reconstructs single images.
 
     Attributes:
-        table, data: as in ``papers.csv``.
+        table, data: the names of the table and of its data, as in ``papers.csv``.
         images: the named set that irfuse runs it on.
-        readings: by the paper's metrics, those of :func:`irfuse.training.validation.reconstruction`.
-        ours: the weights that irfuse runs ``res2netfuse`` with.
-        notes: what the paper leaves open, and how it is taken here.
+        metrics: the scores of :func:`irfuse.training.validation.reconstruction` by the paper's metrics.
+        ours: the specs of ``res2netfuse`` that irfuse runs.
+        notes: what the paper leaves open, and what irfuse assumes.
     """
 
     table: str
     data: str
     images: str
-    readings: Mapping[str, str]
+    metrics: Mapping[str, str]
     ours: tuple[Ours, ...]
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper's tables.
+    """The tables of a paper.
 
     Attributes:
-        method: which it introduces, as in a spec.
-        tables: those that can be run again.
-        notes: on all of them, and on those that cannot.
+        method: the name of the method that the paper introduces.
+        tables: the tables that can be run.
+        notes: notes on all tables, and on those that cannot be run.
     """
 
     method: str
@@ -102,7 +102,7 @@ class Paper:
 
 
 def printed(method: str, table: PaperTable | ReconstructionTable) -> pd.DataFrame:
-    """The numbers of a paper's table as text, as they are printed: its rows by its metrics; empty if it has none."""
+    """The numbers of a paper's table as printed, as text: its rows by its metrics; empty if it gives none."""
     numbers = _numbers()
     chosen = numbers[
         (numbers["method"] == method) & (numbers["table"] == table.table) & (numbers["data"] == table.data)

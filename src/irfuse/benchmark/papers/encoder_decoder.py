@@ -1,6 +1,6 @@
 """F. C. Ataman, G. Bozdagi Akar: the encoder-decoder network, 2021."""
 
-from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ProtocolMetric
 
 ENCODER_DECODER = Paper(
     "encoder-decoder",
@@ -9,26 +9,27 @@ ENCODER_DECODER = Paper(
             "Table 1",
             "21 TNO pairs, mean",
             "tno21",
-            {"Qw": Reading("qw", "ataman")},
+            {"Qw": ProtocolMetric("qw", "ataman")},
             (Ours("proposed", "encoder-decoder"),),
             notes=(
                 "Which 21 TNO pairs: those that Li and Wu use.",
-                "Which Qw: `ataman`, 8x8 blocks that do not overlap.",
-                "What its Qe is could not be found out, so that this column and the product have no counterpart.",
-                "irfuse's weights were trained on other pairs, RoadScene, MSRS and M3SVD, with Q_W in the loss.",
+                "Which Qw: `ataman`, with 8x8 blocks that do not overlap.",
+                "The definition of the paper's Qe is unknown, so this column and the product have no counterpart.",
+                "irfuse's weights were trained on other pairs: RoadScene, MSRS and M3SVD, with Q_W in the loss.",
             ),
         ),
         PaperTable(
             "The figure of Q_w against PaQ-2-PiQ",
             "VIFB, 7 of the 21 pairs, mean",
             "vifb7",
-            {"Qw": Reading("qw", "ataman")},
+            {"Qw": ProtocolMetric("qw", "ataman")},
             (Ours("", "encoder-decoder"),),
-            guests="vifb_fused",
+            external="vifb_fused",
             notes=(
-                "The paper gives no numbers, only points of a figure, on VIFB's 21 pairs; for seven the results "
-                "of VIFB's methods are at hand.",
-                "Its other axis, PaQ-2-PiQ, is left out: the package that computes it may not be used commercially.",
+                "The paper gives no numbers, only the points of a figure, on VIFB's 21 pairs. irfuse has the results "
+                "of VIFB's methods for seven of them.",
+                "The figure's other axis, PaQ-2-PiQ, is left out: the license of the package that computes it forbids "
+                "commercial use.",
             ),
         ),
     ),

@@ -1,14 +1,14 @@
 """X. Song and others: Res2NetFuse, arXiv:2112.14540."""
 
-from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, Reading, ReconstructionTable
+from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ProtocolMetric, ReconstructionTable
 
-_READINGS = {
-    "SSIM_a": Reading("ssim_a", "li"),
-    "Qabf": Reading("qabf", "li"),
-    "FMI_dct": Reading("fmi_dct", "li"),
-    "FMI_w": Reading("fmi_wavelet", "li"),
-    "SCD": Reading("scd", "li"),
-    "MS_SSIM": Reading("ms_ssim", "li"),
+_METRICS = {
+    "SSIM_a": ProtocolMetric("ssim_a", "li"),
+    "Qabf": ProtocolMetric("qabf", "li"),
+    "FMI_dct": ProtocolMetric("fmi_dct", "li"),
+    "FMI_w": ProtocolMetric("fmi_wavelet", "li"),
+    "SCD": ProtocolMetric("scd", "li"),
+    "MS_SSIM": ProtocolMetric("ms_ssim", "li"),
 }
 _DATA = "20 TNO pairs, mean"
 
@@ -24,7 +24,7 @@ RES2NETFUSE = Paper(
             "Table II",
             _DATA,
             "tno20",
-            _READINGS,
+            _METRICS,
             (
                 *_both("proposed, 80000 images, l1-norm", "res2netfuse:strategy=l1-norm,weights=many"),
                 *_both("proposed, 80000 images, mean", "res2netfuse:strategy=mean,weights=many"),
@@ -43,17 +43,17 @@ RES2NETFUSE = Paper(
                 Ours("proposed, 80000 images", "res2netfuse:weights=many"),
             ),
             notes=(
-                "Which 20 COCO images: not said; here the last 20 of 50 that were at hand.",
-                "Rebuilt images are rounded to 8 bits.",
-                "PSNR is the mean of the images' own, as the paper's seems to be: its 46.5 dB for 80,000 images are "
-                "more than its MSE alone would give, 43.0 dB.",
+                "Which 20 COCO images: the paper does not say. irfuse takes the last 20 of its 50 images.",
+                "Reconstructed images are rounded to 8 bits.",
+                "PSNR is the mean over the images, as the paper's seems to be: its 46.5 dB for 80,000 images exceed "
+                "the 43.0 dB that its MSE would give.",
             ),
         ),
         PaperTable(
             "Table IV",
             _DATA,
             "tno20",
-            _READINGS,
+            _METRICS,
             (
                 *_both("proposed l1-norm", "res2netfuse:strategy=l1-norm,weights=single"),
                 *_both("proposed mean", "res2netfuse:strategy=mean,weights=single"),
@@ -62,9 +62,9 @@ RES2NETFUSE = Paper(
     ),
     (
         "Which 20 TNO pairs: 01 to 20 of the 21 that Li and Wu use.",
-        "Which code of the metrics: Li and Wu's (`li`), in which MS_SSIM is MEF-SSIM at three scales.",
-        "Stretched or not: the published code stretches each fused image before it is saved; both are run. The paper's "
-        "figures are those of stretched images.",
-        "Which single image: the paper's is not known; that of `single` is image 05 of Kodak.",
+        "Which code of the metrics: that of Li and Wu (`li`), in which MS_SSIM is MEF-SSIM at three scales.",
+        "Stretched or not: the published code stretches each fused image before it is saved. irfuse runs both. The "
+        "paper's numbers are those of stretched images.",
+        "Which single image: the paper does not say. The weights `single` were trained on image 05 of Kodak.",
     ),
 )

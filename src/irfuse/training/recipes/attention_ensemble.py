@@ -21,7 +21,7 @@ from irfuse.device import machine, resolve
 from irfuse.errors import DivergedError, TrainingError
 from irfuse.io.files import sha256
 from irfuse.io.pairs import Pair
-from irfuse.methods.attention_ensemble import AttentionEnsemble, Network, Normalisation
+from irfuse.methods.attention_ensemble import AttentionEnsemble, Network, Normalization
 from irfuse.metrics.ssim import similarity
 from irfuse.ops.filters import sobel
 from irfuse.progress import Progress, silent
@@ -77,7 +77,7 @@ class Recipe:
     pixel_weight: float = 1.0
     dilated: bool = True
     skips: bool = True
-    normalisation: Normalisation = "sources"
+    normalisation: Normalization = "sources"
     skip_attention: float = 0.6
     precision: Precision = "float32"
     seed: int = 0
@@ -242,7 +242,7 @@ class Fusion:
             network = Network(
                 dilated=recipe.dilated,
                 skips=recipe.skips,
-                normalisation=recipe.normalisation,
+                normalization=recipe.normalisation,
                 skip_attention=recipe.skip_attention,
             )
         assert network.attention is not None
@@ -396,7 +396,7 @@ def train_weights(
             "dilated": recipe.dilated,
             "attention": True,
             "skips": recipe.skips,
-            "normalisation": recipe.normalisation,
+            "normalization": recipe.normalisation,
             "skip_attention": recipe.skip_attention,
             "autoencoder": digest,
         },
