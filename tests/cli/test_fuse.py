@@ -119,7 +119,7 @@ def test_swapped_pair_is_fused_with_a_warning(run: Run, msrs_day: Pair, tmp_path
         (["ir.png", "vis.png", "--thermal-range", "5", "5"], "thermal range 5 5"),
         (["ir.png", "vis.png", "-o", "vis.png"], "would replace an input"),
         (["ir.png", "vis.png", "-o", "out.gif"], "must end in one of"),
-        (["ir.png", "vis.png", "-o", "vis.png/out.png"], "cannot make the folder"),
+        (["ir.png", "vis.png", "-o", "vis.png/out.png"], "cannot create the folder"),
         (["none.csv"], "none.csv: cannot be read as CSV"),
         (["none"], "not a data-set folder"),
     ],
@@ -149,7 +149,7 @@ def test_unwritable_folder(run: Run, folders: Path, tmp_path: Path) -> None:
     status, _, complaints = run("fuse", folders, "-o", tmp_path / "out", "-m", "average")
     assert status == 2
     assert complaints.count("\n") == 1
-    assert "cannot make the folder" in complaints
+    assert "cannot create the folder" in complaints
 
 
 @pytest.mark.parametrize(("name", "count", "color"), [("tno21", 21, False), ("msrs55", 55, True)])

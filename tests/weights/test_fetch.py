@@ -194,7 +194,7 @@ def test_unwritable_cache(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_p
     (tmp_path / "file").touch()
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
     with pytest.raises(
-        WeightsError, match=r"resnet50-0676ba61\.pth cannot be stored: cannot make the folder .*TORCH_HOME"
+        WeightsError, match=r"resnet50-0676ba61\.pth cannot be stored: cannot create the folder .*TORCH_HOME"
     ):
         fetch.fetch("resnet50", base=server.url)
 

@@ -15,6 +15,7 @@ from torch import nn
 from irfuse import datasets, weights
 from irfuse.errors import ImageError, PairError, ParameterError
 from irfuse.evaluation.evaluator import Evaluator
+from irfuse.imaging import sizes
 from irfuse.imaging.levels import Levels, Percentiles
 from irfuse.io import images
 from irfuse.io.files import sha256
@@ -244,11 +245,7 @@ def _pairs(data: str | Path | Sequence[Pair]) -> tuple[tuple[Pair, ...], list[st
 
 def _scene(pair: Pair) -> Scene:
     ir, vis = (images.read(path).shape[:2] for path in (pair.ir, pair.vis))
-    if ir != vis:
-        raise PairError(
-            f"{pair.name}: the sizes differ: infrared {ir[1]}x{ir[0]}, visible {vis[1]}x{vis[0]}; register the pair "
-            "first, or leave it out"
-        )
+    sizes.check_equal(ir, vis, name=pair.name)
     return Scene(pair, sha256(pair.ir), sha256(pair.vis), (ir[0], ir[1]))
 
 

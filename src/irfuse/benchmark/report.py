@@ -21,6 +21,7 @@ from irfuse.benchmark.result import Result
 from irfuse.benchmark.statistics import Comparison
 from irfuse.errors import ParameterError
 from irfuse.evaluation.evaluator import column, direction
+from irfuse.imaging import planes
 from irfuse.imaging.levels import Levels, Percentiles
 from irfuse.io import images
 from irfuse.io.files import make_folder, write_atomic
@@ -244,11 +245,10 @@ def _sheet(result: Result, name: str, region: Region | None) -> Figure:
 
 def _as_fused(ir: Array, thermal: Levels | Percentiles) -> Array:
     """Convert an infrared image to what methods see. Raw counts would look almost black."""
-    if isinstance(thermal, Percentiles):
-        if ir.dtype != np.uint16:
-            return ir
-        thermal = thermal.levels(ir)
-    return thermal.apply(ir.astype(np.float64))
+    if isinstance(thermal, Percentiles) and ir.dtype != np.uint16:
+        return ir
+    shown: Array = planes.from_array(ir, "infrared").thermal_luma(thermal)[0, 0]
+    return shown
 
 
 def _save(figure: Figure, path: Path) -> str:

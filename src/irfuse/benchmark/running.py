@@ -1,7 +1,6 @@
 """Run a benchmark: fuse and score what the cache lacks, and put the tables together."""
 
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from irfuse import __version__, datasets
+from irfuse import __version__, datasets, notices
 from irfuse.benchmark import plan as plans
 from irfuse.benchmark.cache import Cache, Cost, Fused, Scored, default_folder, key
 from irfuse.benchmark.costs import Meter
@@ -22,7 +21,6 @@ from irfuse.errors import (
     OutputError,
     ParameterError,
     StoppedError,
-    SuspiciousPairWarning,
     UndefinedScoreWarning,
 )
 from irfuse.evaluation import batch
@@ -110,7 +108,7 @@ def run(
     place = resolve(device)
     plan = plans.make(data, methods, functions or {}, fused or {}, protocols, metrics, thermal, on_fetch)
     for remark in plan.remarks:
-        warnings.warn(remark, BenchmarkWarning, stacklevel=2)
+        notices.warn(BenchmarkWarning(remark))
     store = Cache(default_folder() if cache is None else Path(cache))
     try:
         done = _Fusing(plan, store, _Settings(stretch, thermal, device), on_fuse)
@@ -215,12 +213,10 @@ class _Fusing:
 
     def _fuse(self, entry: MethodEntry | FunctionEntry, scene: Scene, function: Function, meter: Meter) -> Fused:
         ir, vis = images.read(scene.pair.ir), images.read(scene.pair.vis)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", SuspiciousPairWarning)
+        with notices.collected() as found:
             fused, cost = meter.measure(function, ir, vis)
         self.seconds += cost.seconds
-        remarks = tuple(str(w.message) for w in caught if issubclass(w.category, SuspiciousPairWarning))
-        return self._cache.keep_fused(self._key(entry, scene), fused, cost, remarks)
+        return self._cache.keep_fused(self._key(entry, scene), fused, cost, tuple(map(str, found)))
 
     @contextmanager
     def _failures_named(self, entry: Entry, scenes: Sequence[Scene]) -> Iterator[None]:

@@ -69,6 +69,8 @@ def main() -> None:
 
     The exit status is 0 on success, 1 if some pairs failed, 2 if nothing could be done, and 130 on Ctrl-C.
     """
+    # The process is the command's own: here float32 must not become TF32 on a GPU.
+    os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Some terminals cannot show characters such as arrows.

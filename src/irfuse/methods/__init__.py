@@ -13,16 +13,16 @@ from irfuse.methods.attention_ensemble import AttentionEnsemble
 from irfuse.methods.average import Average
 from irfuse.methods.base import File, Method
 from irfuse.methods.encoder_decoder import EncoderDecoder
-from irfuse.methods.files import from_file
 from irfuse.methods.laplacian_pyramid import LaplacianPyramid
 from irfuse.methods.maximum import Maximum
 from irfuse.methods.nst import NST
-from irfuse.methods.parameters import Parameter as Parameter
-from irfuse.methods.parameters import parameters as parameters
-from irfuse.methods.plugins import plugins
+from irfuse.methods.registry.files import from_file
+from irfuse.methods.registry.parameters import Parameter as Parameter
+from irfuse.methods.registry.parameters import parameters as parameters
+from irfuse.methods.registry.plugins import plugins
+from irfuse.methods.registry.spec import Spec as Spec
 from irfuse.methods.res2netfuse import Res2NetFuse
 from irfuse.methods.resnet152 import ResNet152
-from irfuse.methods.spec import Spec as Spec
 from irfuse.progress import Progress, silent
 from irfuse.weights import fetch
 
@@ -42,7 +42,7 @@ METHODS: tuple[type[Method], ...] = (
 def available() -> tuple[type[Method], ...]:
     """List the methods that have a name: those that ship, then those that other packages bring along.
 
-    A package's method that cannot be used is left out with a warning; see :mod:`irfuse.methods.plugins`.
+    A package's method that cannot be used is left out with a warning; see :mod:`irfuse.methods.registry.plugins`.
     """
     return (*METHODS, *(plugin.method for plugin in plugins(_names(METHODS))))
 

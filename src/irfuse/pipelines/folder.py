@@ -3,7 +3,6 @@
 A run can be resumed, and a pair that fails does not stop it.
 """
 
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -20,12 +19,12 @@ from irfuse.errors import (
     OutputError,
     PairError,
     StoppedError,
-    SuspiciousPairWarning,
 )
 from irfuse.io import images
 from irfuse.io.files import make_folder, remove_unfinished
 from irfuse.io.images import Array
 from irfuse.io.pairs import Pair
+from irfuse.notices import collected
 from irfuse.progress import Progress, silent
 
 FusePair = Callable[[Array, Array], Array]
@@ -246,14 +245,9 @@ def is_whole(path: Path) -> bool:
 
 
 def _fuse(fuse: FusePair, pair: Pair, sources: tuple[Array, Array], report: Report) -> Array:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", SuspiciousPairWarning)
+    with collected() as found:
         result = fuse(*sources)
-    for warning in caught:
-        if issubclass(warning.category, SuspiciousPairWarning):
-            report.warnings.append((pair.name, str(warning.message)))
-        else:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    report.warnings += [(pair.name, str(warning)) for warning in found]
     return result
 
 

@@ -8,14 +8,14 @@ A package declares its methods in its ``pyproject.toml``::
 The name must be that of the method's `info`.
 """
 
-import warnings
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from irfuse import notices
 from irfuse.errors import ParameterError, PluginWarning
 from irfuse.methods.base import Method
-from irfuse.methods.parameters import check_class
+from irfuse.methods.registry.parameters import check_class
 
 GROUP = "irfuse.methods"
 
@@ -50,11 +50,8 @@ def plugins(taken: tuple[str, ...]) -> tuple[Plugin, ...]:
         # Another package's code may fail in any way, and must not keep irfuse's own methods from working.
         except (Exception, SystemExit) as error:
             reason = str(error) if isinstance(error, ParameterError) else f"{type(error).__name__}: {error}"
-            warnings.warn(
-                f"{_distribution(entry)}: the method {entry.name!r} is left out: {' '.join(reason.split())}",
-                PluginWarning,
-                stacklevel=2,
-            )
+            what = f"{_distribution(entry)}: the method {entry.name!r} is left out"
+            notices.warn(PluginWarning(f"{what}: {' '.join(reason.split())}"))
     return tuple(found.values())
 
 

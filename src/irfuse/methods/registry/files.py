@@ -9,7 +9,7 @@ from types import ModuleType
 
 from irfuse.errors import ParameterError, SpecError
 from irfuse.methods.base import Method
-from irfuse.methods.parameters import check_class
+from irfuse.methods.registry.parameters import check_class
 
 
 def from_file(file: str, name: str) -> type[Method]:

@@ -9,7 +9,7 @@ import pytest
 
 from irfuse.errors import PluginWarning, SpecError
 from irfuse.methods import METHODS, available, build, code_digest, find
-from irfuse.methods.plugins import plugins
+from irfuse.methods.registry.plugins import plugins
 from tests.conftest import Run
 
 MODULE = """
