@@ -84,7 +84,7 @@ COMPARISONS = {
             *((metric, "canonical") for metric in ("qabf", "ssim_a", "scd")),
         ),
         shown={"vifb": ("carWhite", "fight", "labMan")},
-        width=320,
+        width=400,
         product=(("qw", "canonical"), ("qw_edge", "canonical")),
     ),
     # The paper's VIF is `viff`, and it does not say what its SSIM is.
