@@ -16,7 +16,7 @@ from irfuse import datasets, weights
 from irfuse.imaging import sheet
 from irfuse.io import images
 from irfuse.methods.res2netfuse import AutoEncoder
-from irfuse.training.data import Grey, read_grey
+from irfuse.training.reading import Grey, read_grey
 from irfuse.training.validation import reconstruction
 
 DETAIL = (slice(140, 260), slice(180, 340))

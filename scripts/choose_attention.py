@@ -12,12 +12,13 @@ import torch
 
 from irfuse import datasets
 from irfuse.methods.attention_ensemble import AttentionEnsemble
-from irfuse.training.recipes.attention_ensemble import Fusion, Recipe
+from irfuse.training.recipes.attention_ensemble import AttentionEnsembleRecipe
+from irfuse.training.recipes.attention_ensemble.attention import Fusion
 from irfuse.training.validation import Fuse, Validation
 
 METRICS = ("mi", "cc", "vif", "qabf", "scd", "ssim_a")
 EVERY = 4
-BASE = Recipe(epochs=1, epoch_steps=150, precision="bfloat16")
+BASE = AttentionEnsembleRecipe(epochs=1, epoch_steps=150, precision="bf16")
 SETTINGS = (
     BASE,
     replace(BASE, skip_attention=0.0),
@@ -26,7 +27,7 @@ SETTINGS = (
     replace(BASE, structure_weight=1.0),
     replace(BASE, gradient_weight=1.0),
     replace(BASE, pixel_weight=0.0),
-    replace(BASE, normalisation="channels"),
+    replace(BASE, normalization="channels"),
 )
 
 
@@ -39,14 +40,14 @@ def main() -> None:
     training = datasets.pairs("pairs272").pairs
     chosen = datasets.pairs("pairs44").pairs[::EVERY]
     validation = Validation(chosen, 1, AttentionEnsemble.info, torch.device("cpu"), METRICS)
-    print("| skip attention | normalisation | structure | gradient | pixel | " + " | ".join(METRICS) + " |")
+    print("| skip attention | normalization | structure | gradient | pixel | " + " | ".join(METRICS) + " |")
     print("|---:|---|---:|---:|---:|" + "---:|" * len(METRICS))
     print(f"| the average of both | | | | | {scores(lambda ir, vis: (ir + vis) / 2, validation)} |")
     for recipe in SETTINGS:
         task = Fusion(recipe, autoencoder, training, torch.device("cpu"))
         for _ in range(recipe.epoch_steps):
             task.step()
-        settings = (recipe.skip_attention, recipe.normalisation, recipe.structure_weight, recipe.gradient_weight)
+        settings = (recipe.skip_attention, recipe.normalization, recipe.structure_weight, recipe.gradient_weight)
         row = " | ".join(map(str, (*settings, recipe.pixel_weight)))
         print(f"| {row} | {scores(task.fuse, validation)} |", flush=True)
 

@@ -7,22 +7,22 @@ each scaled and cropped as it would be for training.
 """
 
 import argparse
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from irfuse.training.data import read_grey, square
-from irfuse.training.recipes.res2netfuse import Recipe, train
+from irfuse.training.crops import square
+from irfuse.training.reading import read_grey
+from irfuse.training.recipes.res2netfuse import Reconstruction, Res2NetFuseRecipe
 from irfuse.training.validation import reconstruction
 
 
-def score(candidate: Path, recipe: Recipe) -> dict[str, float]:
+def score(candidate: Path, recipe: Res2NetFuseRecipe) -> dict[str, float]:
     others = [square(read_grey(path), recipe.size) for path in sorted(candidate.parent.iterdir()) if path != candidate]
-    with tempfile.TemporaryDirectory() as folder:
-        network, _ = train(recipe, [candidate], Path(folder) / "checkpoint", device="cpu")
-    return reconstruction(network, others, torch.device("cpu"))
+    task = Reconstruction(recipe, [candidate], torch.device("cpu"))
+    for _ in range(recipe.iterations):
+        task.step()
+    return reconstruction(task.network, others, torch.device("cpu"))
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("candidates", type=Path, nargs="+")
     parser.add_argument("--iterations", type=int, default=120)
     arguments = parser.parse_args()
-    recipe = replace(Recipe(), iterations=arguments.iterations)
+    recipe = Res2NetFuseRecipe(iterations=arguments.iterations)
     scores = {}
     for candidate in arguments.candidates:
         scores[candidate] = score(candidate, recipe)

@@ -11,7 +11,7 @@ from irfuse.errors import TrainingError
 from irfuse.io import images
 from irfuse.io.pairs import Pair
 from irfuse.methods.encoder_decoder import EncoderDecoder
-from irfuse.training.data import read_grey
+from irfuse.training.reading import read_grey
 from irfuse.training.validation import METRICS, Validation, reconstruction
 
 PAIRS = list(samples.pairs())[:2]

@@ -22,7 +22,7 @@ from irfuse.io.tables import digits
 from irfuse.methods import build
 from irfuse.methods.res2netfuse import Res2NetFuse
 from irfuse.progress import Progress, silent
-from irfuse.training.data import read_grey
+from irfuse.training.reading import read_grey
 from irfuse.training.validation import reconstruction
 
 _NEAR, _FAR = 0.02, 0.1
