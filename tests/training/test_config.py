@@ -54,6 +54,15 @@ def test_what_it_cannot_say(text: str, error: str, tmp_path: Path) -> None:
         config.read(file, Res2NetFuseRecipe)
 
 
+def test_the_example_of_the_docs(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    example = next(block for block in page.split("```toml\n")[1:] if block.startswith("recipe = ")).partition("```")[0]
+    (tmp_path / "x.toml").write_text(example)
+    values, sources = config.read(tmp_path / "x.toml", EncoderDecoderRecipe)
+    assert EncoderDecoderRecipe(**values).halved_at == (20, 40, 60)
+    assert sources["validation"] == "pairs44"
+
+
 def test_a_file_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"x\.toml: not a readable TOML file"):
         config.read(tmp_path / "x.toml", AttentionEnsembleRecipe)
