@@ -42,8 +42,8 @@ class Recipes(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Make a command as the list shows it, without its options."""
-        summary = next(recipe.summary for recipe in recipes.listed() if recipe.name == cmd_name)
-        return _command(cmd_name, summary, lambda: None)
+        summaries = {recipe.name: recipe.summary for recipe in recipes.listed()}
+        return _command(cmd_name, summaries[cmd_name], lambda: None) if cmd_name in summaries else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Make a command with its options, for the arguments that follow its name."""

@@ -17,7 +17,7 @@ from irfuse.io.pairs import Pair
 from irfuse.methods.base import Channels
 from irfuse.training.reading import Grey, read_grey, read_pair
 
-Sources = tuple[Tensor, Tensor]
+PairTensors = tuple[Tensor, Tensor]
 """Infrared and visible, (1, H, W) and (C, H, W)."""
 Decoded = TypeVar("Decoded", bound=tuple[Grey, ...])
 Draw = Callable[[int], int]
@@ -27,7 +27,7 @@ _REMEMBERED_BYTES = 1 << 30
 _LEAST_BLUR = 0.2
 
 
-def tensors(ir: Grey, vis: Grey) -> Sources:
+def tensors(ir: Grey, vis: Grey) -> PairTensors:
     """Turn (H, W) and (H, W, C) into tensors of (1, H, W) and (C, H, W)."""
     return torch.from_numpy(ir.copy())[None], torch.from_numpy(np.moveaxis(vis, 2, 0).copy())
 
@@ -157,7 +157,7 @@ class PairCrops(Dataset[tuple[Tensor, ...]]):
         self._count, self._size = len(pairs), size
         self._augmentation, self._seed = augmentation, seed
 
-    def __getitem__(self, index: int) -> Sources:
+    def __getitem__(self, index: int) -> PairTensors:
         random = np.random.default_rng((self._seed, index))
         draw = _drawn_by(random)
         crops = _window(self._pairs[draw(self._count)], self._size, draw)
