@@ -8,34 +8,32 @@ steps wait for it. The first steps do not count.
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 
 from commit import commit
 from irfuse import samples
 from irfuse.device import machine, resolve
-from irfuse.training.recipes import attention_ensemble, encoder_decoder, res2netfuse
+from irfuse.training.feed import Feed
+from irfuse.training.recipes import encoder_decoder, res2netfuse
+from irfuse.training.recipes.attention_ensemble import AttentionEnsembleRecipe, attention, autoencoder
+from irfuse.training.recipes.encoder_decoder import EncoderDecoderRecipe
+from irfuse.training.recipes.res2netfuse import Res2NetFuseRecipe
+from irfuse.training.steps import Precision
 
 WARM_UP = 5
 """Steps that do not count."""
-PRECISIONS: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 
 
 class Task(Protocol):
     """What the training loop repeats."""
 
     def step(self) -> dict[str, float]: ...
-
-
-class Reading(Task, Protocol):
-    """A task that reads its data ahead."""
-
-    @property
-    def waited(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Stage:
         batch: crops in a step.
         size: the side of a crop.
         task: the training itself.
-        waited: the seconds that its steps have waited for data; None if all data are in memory.
+        feed: that the task reads its data from; None if all data are in memory.
     """
 
     name: str
@@ -56,7 +54,7 @@ class Stage:
     batch: int
     size: int
     task: Task
-    waited: Callable[[], float] | None
+    feed: Feed | None
 
 
 def stages(device: torch.device, steps: int, *, trial: bool) -> Iterator[Stage]:
@@ -64,34 +62,30 @@ def stages(device: torch.device, steps: int, *, trial: bool) -> Iterator[Stage]:
     pairs = samples.pairs()
     natural = [pair.vis for pair in pairs]
     small = {"batch": 2, "size": 32} if trial else {}
-    single = replace(res2netfuse.Recipe(iterations=steps), **small)
-    yield Stage("res2netfuse", "float32", 1, single.size, res2netfuse.Reconstruction(single, natural[:1], device), None)
+    single = replace(Res2NetFuseRecipe(iterations=steps), **small)
+    yield Stage("res2netfuse", "fp32", 1, single.size, res2netfuse.Reconstruction(single, natural[:1], device), None)
     for precision in PRECISIONS:
-        recipe = replace(encoder_decoder.Recipe(epochs=1, epoch_steps=steps, precision=precision), **small)
-        yield reading("encoder-decoder", recipe, encoder_decoder.Fusion(recipe, pairs, device))
-        both = attention_ensemble.Recipe(autoencoder_steps=steps, epochs=1, epoch_steps=steps, precision=precision)
+        recipe = replace(EncoderDecoderRecipe(epochs=1, epoch_steps=steps, precision=precision), **small)
+        task = encoder_decoder.Fusion(recipe, pairs, device)
+        yield Stage("encoder-decoder", precision, recipe.batch, recipe.size, task, task.feed)
+        both = AttentionEnsembleRecipe(autoencoder_steps=steps, epochs=1, epoch_steps=steps, precision=precision)
         both = replace(both, **small)
-        first = attention_ensemble.Reconstruction(both, natural, device)
-        yield reading("attention-ensemble, auto-encoder", both, first)
-        yield reading(
-            "attention-ensemble, attention", both, attention_ensemble.Fusion(both, first.network, pairs, device)
-        )
-
-
-def reading(name: str, recipe: encoder_decoder.Recipe | attention_ensemble.Recipe, task: Reading) -> Stage:
-    return Stage(name, recipe.precision, recipe.batch, recipe.size, task, lambda: task.waited)
+        first = autoencoder.Reconstruction(both, natural, device)
+        yield Stage("attention-ensemble, auto-encoder", precision, both.batch, both.size, first, first.feed)
+        second = attention.Fusion(both, first.network, pairs, device)
+        yield Stage("attention-ensemble, attention", precision, both.batch, both.size, second, second.feed)
 
 
 def row(stage: Stage, steps: int) -> str:
     """Time the steps of a stage. Each ends with its losses as numbers, so that a GPU has finished too."""
     for _ in range(WARM_UP):
         stage.task.step()
-    waited = stage.waited() if stage.waited else 0.0
+    waited = stage.feed.waited if stage.feed else 0.0
     start = time.perf_counter()
     for _ in range(steps):
         stage.task.step()
     seconds = time.perf_counter() - start
-    waiting = f"{(stage.waited() - waited) / seconds:.1%}" if stage.waited else "in memory"
+    waiting = f"{(stage.feed.waited - waited) / seconds:.1%}" if stage.feed else "in memory"
     figures = f"{steps / seconds:.2f} | {1000 * seconds / steps:.1f} | {waiting}"
     return f"| {stage.name} | {stage.precision} | {stage.batch} | {stage.size} | {figures} |"
 

@@ -90,7 +90,7 @@ def test_a_network_in_colour_gives_its_own_colours(in_color: EncoderDecoder) -> 
 
 
 def test_a_network_in_colour_takes_what_others_take(in_color: EncoderDecoder) -> None:
-    """Grey, grey with alpha, colour with alpha, and grey results on request, stretched or not."""
+    """Gray, grey with alpha, colour with alpha, and grey results on request, stretched or not."""
     generator = np.random.default_rng(0)
     ir = generator.integers(0, 256, (40, 50), dtype=np.uint8)
     for channels in (1, 2, 3, 4):

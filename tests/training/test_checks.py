@@ -10,7 +10,7 @@ from irfuse.io import images, pairs
 from irfuse.io.pairs import Pair
 from irfuse.progress import silent
 from irfuse.training.checks import check_pairs, offset
-from irfuse.training.data import read_pair
+from irfuse.training.reading import read_pair
 
 
 @pytest.mark.parametrize("name", ["roadscene", "msrs55", "tno21"])
@@ -28,13 +28,13 @@ def test_shifted_pairs_are_reported(data: Path, tmp_path: Path) -> None:
         images.write(tmp_path / "ir" / f"{pair.name}.png", ir[:, by:])
         images.write(tmp_path / "vis" / f"{pair.name}.png", vis[:, :-by])
         shifted.append(Pair(pair.name, tmp_path / "ir" / f"{pair.name}.png", tmp_path / "vis" / f"{pair.name}.png"))
-    with pytest.warns(SuspiciousPairWarning, match=r"\d of 8 pairs look as if they were not registered"):
+    with pytest.warns(SuspiciousPairWarning, match=r"\d of 8 pairs look unregistered"):
         check_pairs(shifted, silent)
 
 
 def test_misaligned_pairs_are_reported(data: Path) -> None:
     found = pairs.find(data / "misaligned" / "starainj").pairs
-    with pytest.warns(SuspiciousPairWarning, match="not registered"):
+    with pytest.warns(SuspiciousPairWarning, match="look unregistered"):
         check_pairs(found, silent)
 
 

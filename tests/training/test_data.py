@@ -1,140 +1,43 @@
-import pickle
+import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
 from irfuse import samples
-from irfuse.io import images
-from irfuse.io.pairs import Pair
-from irfuse.methods.base import Channels
-from irfuse.training import data
-from irfuse.training.data import Augmentation, Feed, Grey, ImageCrops, Memory, PairCrops, read_grey, read_pair
+from irfuse.errors import TrainingError
+from irfuse.training.data import Sources, find
 
-PAIRS = list(samples.pairs())
-PLAIN = Augmentation()
+FOLDER = str(samples.FOLDER)
 
 
-def crops(size: int = 64, channels: Channels = 1, augmentation: Augmentation = PLAIN, seed: int = 0) -> PairCrops:
-    return PairCrops(PAIRS, size, channels, augmentation, seed)
+def test_pairs_and_what_has_no_partner(tmp_path: Path) -> None:
+    for role in ("ir", "vis"):
+        shutil.copytree(samples.FOLDER / role, tmp_path / role)
+    (tmp_path / "vis" / "tno_12.png").unlink()
+    data = find(Sources(ir=str(tmp_path / "ir"), vis=str(tmp_path / "vis"), validation=FOLDER))
+    assert (len(data.pairs), len(data.validation)) == (4, 5)
+    assert data.unpaired == (tmp_path / "ir" / "tno_12.png",)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_crops_show_the_same_place_of_both(channels: Channels) -> None:
-    """Each crop is found in its pair, mirrored or not, at one place of both images."""
-    whole = [read_pair(pair, channels) for pair in PAIRS]
-    for index in range(6):
-        ir, vis = crops(channels=channels)[index]
-        assert ir.shape == (1, 64, 64)
-        assert vis.shape == (channels, 64, 64)
-        pair = np.concatenate([ir.numpy(), vis.numpy()]).transpose(1, 2, 0)
-        both = [np.concatenate([w_ir[..., None], w_vis], axis=2) for w_ir, w_vis in whole]
-        assert any(contains(image, pair) or contains(image, pair[:, ::-1]) for image in both)
+@pytest.mark.parametrize(("count", "held_out"), [(10, 1), (25, 2), (1000, 50)])
+def test_some_pairs_are_held_out(count: int, held_out: int, tmp_path: Path) -> None:
+    pair = samples.pairs()[0]
+    lines = [f"{number},{pair.ir},{pair.vis}" for number in range(count)]
+    (tmp_path / "pairs.csv").write_text("\n".join(["name,ir,vis", *lines]))
+    data = find(Sources(pairs=str(tmp_path / "pairs.csv")))
+    assert len(data.validation) == held_out
+    assert {one.name for one in data.pairs} | {one.name for one in data.validation} == set(map(str, range(count)))
+    assert len(data.pairs) + held_out == count
 
 
-def contains(image: np.ndarray, crop: np.ndarray) -> bool:
-    rows, columns = np.nonzero((image == crop[0, 0]).all(axis=2))
-    height, width = crop.shape[:2]
-    return any(np.array_equal(image[r : r + height, c : c + width], crop) for r, c in zip(rows, columns, strict=True))
-
-
-def test_a_crop_is_the_same_whenever_it_is_asked_for() -> None:
-    augmented = Augmentation(0.5, 2, 0.1)
-    one, other = crops(augmentation=augmented), crops(augmentation=augmented)
-    expected = [one[index] for index in range(8)]
-    for index in reversed(range(8)):
-        for a, b in zip(other[index], expected[index], strict=True):
-            assert torch.equal(a, b)
-    assert not torch.equal(crops(augmentation=augmented, seed=1)[0][0], expected[0][0])
-    assert len({float(ir.mean()) for ir, _ in expected}) == 8
-
-
-def test_batches_go_on_where_they_were_left() -> None:
-    feed, other = (Feed(crops(), 4, 3, torch.device("cpu")) for _ in range(2))
-    straight = [feed.batch() for _ in range(4)]
-    assert straight[0][0].shape == (3, 1, 64, 64)
-    other.batch()
-    other.batch()
-    resumed = Feed(crops(), 4, 3, torch.device("cpu"))
-    resumed.load_state_dict(other.state_dict())
-    assert resumed.waited == other.waited > 0
-    for expected in straight[2:]:
-        for one, two in zip(resumed.batch(), expected, strict=True):
-            assert torch.equal(one, two)
-    with pytest.raises(StopIteration):
-        resumed.batch()
-
-
-def test_crops_of_images() -> None:
-    """Each is found in its image, mirrored or not; the same number is the same crop."""
-    paths = [pair.vis for pair in PAIRS]
-    whole = [read_grey(path)[..., None] for path in paths]
-    found = ImageCrops(paths, 64, 0)
-    for index in (5, 0, 3):
-        (crop,) = found[index]
-        assert crop.shape == (1, 64, 64)
-        assert torch.equal(ImageCrops(paths, 64, 0)[index][0], crop)
-        pixels = crop.numpy().transpose(1, 2, 0)
-        assert any(contains(image, pixels) or contains(image, pixels[:, ::-1]) for image in whole)
-    assert not torch.equal(ImageCrops(paths, 64, 1)[0][0], found[0][0])
-
-
-def test_crops_travel_to_other_processes() -> None:
-    """Which are not forked everywhere."""
-    for data_set in (crops(), ImageCrops([PAIRS[0].vis], 32, 0)):
-        copy = pickle.loads(pickle.dumps(data_set))
-        assert all(torch.equal(one, other) for one, other in zip(copy[3], data_set[3], strict=True))
-
-
-def test_what_is_not_remembered_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "_REMEMBERED_BYTES", 250)
-    asked: list[int] = []
-
-    def read(number: int) -> tuple[Grey]:
-        asked.append(number)
-        return (np.full((5, 5), number, np.float32),)
-
-    memory = Memory(read)
-    for number in (0, 1, 2, 0, 1, 2):
-        assert memory[number][0][0, 0] == number
-    assert asked == [0, 1, 2, 2]
-
-
-def test_augmentation_blurs_and_adds_noise() -> None:
-    def roughness(augmentation: Augmentation) -> float:
-        return float(np.mean([crops(augmentation=augmentation)[k][1].diff(dim=2).abs().mean() for k in range(12)]))
-
-    assert roughness(Augmentation(1, 3, 0)) < 0.8 * roughness(PLAIN) < 0.7 * roughness(Augmentation(1, 0, 0.2))
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_one_image_as_both_sources(channels: Channels) -> None:
-    """In about the share that is asked for, as often the infrared as the visible; the places stay the same."""
-    plain, alike = crops(32, channels), crops(32, channels, Augmentation(alike=0.5))
-    kept = {"ir": 0, "vis": 0, "both": 0}
-    for number in range(60):
-        (ir, vis), (before_ir, before_vis) = alike[number], plain[number]
-        if torch.equal(vis, before_vis) and torch.equal(ir, before_ir):
-            kept["both"] += 1
-        elif torch.equal(ir, before_ir):
-            assert torch.equal(vis, ir.expand_as(vis))
-            kept["ir"] += 1
-        else:
-            assert torch.equal(vis, before_vis)
-            luma = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1) if channels == 3 else torch.ones(1, 1, 1)
-            assert torch.allclose(ir, (vis * luma).sum(dim=0, keepdim=True), atol=1e-6)
-            kept["vis"] += 1
-    assert kept["both"] == pytest.approx(30, abs=8)
-    assert kept["ir"] == pytest.approx(15, abs=8)
-
-
-def test_small_pairs_are_enlarged(tmp_path: Path, rng: np.random.Generator) -> None:
-    for name, shape in (("ir", (20, 50)), ("vis", (20, 50, 3))):
-        images.write(tmp_path / f"{name}.png", rng.integers(0, 256, shape, dtype=np.uint8))
-    pair = Pair("x", tmp_path / "ir.png", tmp_path / "vis.png")
-    for channels in (1, 3):
-        ir, vis = PairCrops([pair], 32, channels, PLAIN, 0)[0]  # type: ignore[arg-type]
-        assert ir.shape == (1, 32, 32)
-        assert vis.shape == (channels, 32, 32)
-        assert 0 <= vis.min() <= vis.max() <= 1
+@pytest.mark.parametrize(
+    ("sources", "error"),
+    [
+        (Sources(ir="ir"), "give both --ir and --vis, or --pairs"),
+        (Sources(ir="ir", vis="vis", pairs="pairs"), "give both --ir and --vis, or --pairs"),
+        (Sources(pairs=FOLDER), "5 pairs are too few to hold some out; name others with --validation"),
+    ],
+)
+def test_sources_that_cannot_be_used(sources: Sources, error: str) -> None:
+    with pytest.raises(TrainingError, match=error):
+        find(sources)

@@ -60,7 +60,7 @@ def test_the_last_checkpoint_is_complete(tmp_path: Path) -> None:
 def test_checkpoints_are_saved_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "_SECONDS_BETWEEN_CHECKPOINTS", -1.0)
     checkpoint = tmp_path / "x.checkpoint"
-    with pytest.raises(TrainingError, match="loss loss became nan at step 4"):
+    with pytest.raises(TrainingError, match="loss loss became nan in step 4"):
         run(Counter(bad=4), 9, checkpoint)
     assert run(Counter(), 4, checkpoint, resume=True).losses["loss"] == [1, 2, 3, 4]
 
@@ -68,7 +68,7 @@ def test_checkpoints_are_saved_on_the_way(tmp_path: Path, monkeypatch: pytest.Mo
 def test_an_unfinished_training_is_not_overwritten(tmp_path: Path) -> None:
     checkpoint = tmp_path / "x.checkpoint"
     checkpoint.write_bytes(b"precious")
-    with pytest.raises(TrainingError, match="unfinished training: go on with --resume"):
+    with pytest.raises(TrainingError, match="unfinished training: continue with --resume"):
         run(Counter(), 1, checkpoint)
     assert checkpoint.read_bytes() == b"precious"
 
@@ -89,5 +89,15 @@ def test_resuming_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             checkpoint.write_bytes(content)
         else:
             torch.save(content, checkpoint)
-        with pytest.raises(TrainingError, match="not a checkpoint that can be read"):
+        with pytest.raises(TrainingError, match="not a readable checkpoint"):
             run(Counter(), 2, checkpoint, resume=True, rate=1)
+
+
+def test_earlier_names_are_the_same_training() -> None:
+    loop.check_same(
+        {"recipe": {"precision": "float32", "normalisation": "sources"}},
+        {"recipe": {"precision": "fp32", "normalization": "sources"}},
+        "x",
+    )
+    with pytest.raises(TrainingError, match="another precision: fp32 there, bf16 here"):
+        loop.check_same({"precision": "float32"}, {"precision": "bf16"}, "x")

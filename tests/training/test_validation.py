@@ -11,7 +11,7 @@ from irfuse.errors import TrainingError
 from irfuse.io import images
 from irfuse.io.pairs import Pair
 from irfuse.methods.encoder_decoder import EncoderDecoder
-from irfuse.training.data import read_grey
+from irfuse.training.reading import read_gray
 from irfuse.training.validation import METRICS, Validation, reconstruction
 
 PAIRS = list(samples.pairs())[:2]
@@ -68,7 +68,7 @@ def test_a_pair_that_is_too_small(tmp_path: Path) -> None:
 
 
 def test_reconstruction_of_an_image_by_itself_and_by_another() -> None:
-    image = read_grey(list(samples.pairs())[-1].vis)
+    image = read_gray(list(samples.pairs())[-1].vis)
     perfect = reconstruction(lambda images: images, [image], torch.device("cpu"))
     assert perfect["mse"] < 1e-12
     assert perfect["ssim"] == pytest.approx(1)

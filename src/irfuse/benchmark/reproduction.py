@@ -22,7 +22,7 @@ from irfuse.io.tables import digits
 from irfuse.methods import build
 from irfuse.methods.res2netfuse import Res2NetFuse
 from irfuse.progress import Progress, silent
-from irfuse.training.data import read_grey
+from irfuse.training.reading import read_gray
 from irfuse.training.validation import reconstruction
 
 _NEAR, _FAR = 0.02, 0.1
@@ -147,7 +147,7 @@ def _fused(table: PaperTable, how: _How) -> list[MeasuredRow]:
 
 def _rebuilt(table: ReconstructionTable, device: str) -> list[MeasuredRow]:
     """Measure the rows of a table on reconstructed images."""
-    pictures = [read_grey(path) for path in datasets.images(table.images)]
+    pictures = [read_gray(path) for path in datasets.images(table.images)]
     place = resolve(device)
     rows = []
     for ours in table.ours:

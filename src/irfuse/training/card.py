@@ -1,4 +1,4 @@
-"""What is written beside trained weights: the model card, the losses and scores, and their curves."""
+"""The files beside trained weights: the model card, the losses and scores, and their curves."""
 
 import csv
 import io
@@ -16,12 +16,12 @@ _LISTED = 40
 
 
 def files(weights_file: Path) -> tuple[Path, Path, Path]:
-    """The files that :func:`write` writes in any case: the card, the curves and the log."""
+    """The files that :func:`write` always writes: the card, the curves and the log."""
     return weights_file.with_suffix(".md"), weights_file.with_suffix(".png"), weights_file.with_suffix(".csv")
 
 
 def epochs_file(weights_file: Path) -> Path:
-    """The log of the scores, which :func:`write` writes where there are some."""
+    """The log of the scores, which :func:`write` writes if there are any."""
     return weights_file.with_name(f"{weights_file.stem}-epochs.csv")
 
 
@@ -33,15 +33,16 @@ def write(
     notes: Mapping[str, str] | None = None,
     preview: Path | None = None,
 ) -> Path:
-    """Write ``NAME.md``, and what :func:`write_log` writes, beside the weights ``NAME.safetensors``.
+    """Write the card ``NAME.md``, and the files of :func:`write_log`, beside the weights ``NAME.safetensors``.
 
     Args:
-        file: the weights file, whose header the card is made of.
-        history: of the training.
-        scores: rows of test results, name to metric to value; the first is of these weights, others to compare with.
-        scored: what they are results of, in words.
+        file: the weights file; its header tells the card how the weights were made.
+        history: the history of the training.
+        scores: the rows of the table of results, each by metric. The first row is for these weights, the others are
+            for comparison.
+        scored: the title of that table.
         notes: further rows of the card's first table.
-        preview: a picture of results, beside the file or below.
+        preview: a picture of results, in the file's folder or below.
 
     Returns:
         The card.

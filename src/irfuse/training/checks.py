@@ -1,33 +1,48 @@
-"""What is checked before a training on pairs starts, and after it has ended."""
+"""Checks of the data before a training starts."""
 
-import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from irfuse.errors import SuspiciousPairWarning
+from irfuse import notices
+from irfuse.errors import SuspiciousPairWarning, TrainingError
 from irfuse.io.pairs import Pair
 from irfuse.progress import Progress
-from irfuse.training.data import Grey, read_pair
+from irfuse.training.reading import Gray, read_gray, read_pair
 
 _SIDE = 128
 _REACH = 16
 _ALLOWED = 4
 _SUSPICIOUS = 0.75
-"""The share of pairs. Of registered ones a few look apart, and at night, where both show other things, half of them."""
+"""Of all pairs. A few registered pairs look shifted; at night, when the two sensors see different things, half do."""
 _NAMED = 3
 
 
+def check_images(images: Sequence[Path], on_step: Progress) -> None:
+    """Read every image once, so that a bad one stops the training before it starts.
+
+    Raises:
+        TrainingError: there is no image.
+        ImageError: a file cannot be read.
+    """
+    if not images:
+        raise TrainingError("there are no images to train on: give --images")
+    for number, path in enumerate(images, 1):
+        read_gray(path)
+        on_step(number, len(images), f"checking {path.name}")
+
+
 def check_pairs(pairs: Sequence[Pair], on_step: Progress) -> None:
-    """Read every pair once: better now than in the middle of a training.
+    """Read every pair once, so that a bad one stops the training before it starts.
 
     Raises:
         ImageError: a file cannot be read.
         PairError: the sizes of a pair differ.
 
     Warns:
-        SuspiciousPairWarning: three quarters of the pairs look as if they were not registered.
+        SuspiciousPairWarning: three quarters of the pairs look unregistered.
     """
     apart: list[tuple[float, str]] = []
     for number, pair in enumerate(pairs, 1):
@@ -40,16 +55,16 @@ def check_pairs(pairs: Sequence[Pair], on_step: Progress) -> None:
         worst = ", ".join(
             f"{name} ({shift:.0%} of its longer side)" for shift, name in sorted(apart)[: -_NAMED - 1 : -1]
         )
-        warnings.warn(
-            f"{len(apart)} of {len(pairs)} pairs look as if they were not registered: their edges agree better when "
-            f"one image is shifted, as in {worst}",
-            SuspiciousPairWarning,
-            stacklevel=2,
+        notices.warn(
+            SuspiciousPairWarning(
+                f"{len(apart)} of {len(pairs)} pairs look unregistered: their edges agree better when one image is "
+                f"shifted, as in {worst}"
+            )
         )
 
 
-def offset(ir: Grey, vis: Grey) -> float:
-    """By how much of its longer side one image must be shifted for the edges of both to agree best.
+def offset(ir: Gray, vis: Gray) -> float:
+    """Find the shift of one image at which the edges of both agree best, as a share of its longer side.
 
     Args:
         ir, vis: (H, W).
@@ -61,8 +76,8 @@ def offset(ir: Grey, vis: Grey) -> float:
     return float(np.hypot(row - _REACH, column - _REACH)) / _SIDE
 
 
-def _edges(image: Grey) -> Grey:
-    """The strength of edges, blurred so that they need not coincide."""
+def _edges(image: Gray) -> Gray:
+    """The strength of the edges, blurred so that they need not coincide exactly."""
     factor = _SIDE / max(image.shape)
     height, width = (max(3 * _REACH, round(side * factor)) for side in image.shape)
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

@@ -1,6 +1,6 @@
-"""The loop that every training shares: repeat a step, log it, save checkpoints, stop cleanly, go on exactly.
+"""The loop that every training shares: repeat a step, log it, save checkpoints, stop cleanly, resume exactly.
 
-What one step is, with its data, losses and optimisers, is the recipe's business.
+The recipe defines the step, with its data, losses and optimizers.
 """
 
 import math
@@ -22,10 +22,12 @@ from irfuse.io.files import write_atomic
 from irfuse.progress import Progress
 
 _SECONDS_BETWEEN_CHECKPOINTS = 30.0
+_RENAMED = {"float32": "fp32", "bfloat16": "bf16", "normalisation": "normalization"}
+"""Settings and values as files of earlier versions name them, and their present names."""
 
 
 class Stateful(Protocol):
-    """What has a state that can be saved between any two steps, as PyTorch's networks and optimisers have."""
+    """An object whose state can be saved between any two steps, like PyTorch's networks and optimizers."""
 
     def state_dict(self) -> Any:
         """The state, as tensors, numbers, strings, lists and dicts."""
@@ -37,11 +39,11 @@ class Stateful(Protocol):
 
 
 class Task(Protocol):
-    """What is trained, one step at a time."""
+    """A training, one step at a time."""
 
     @property
     def parts(self) -> Mapping[str, Stateful]:
-        """All that the next step depends on, by names for the checkpoint."""
+        """Everything that the next step depends on, by its name in the checkpoint."""
         ...
 
     def step(self) -> dict[str, float]:
@@ -54,8 +56,8 @@ class History:
     """The losses of every step, the scores of every epoch, and the time that the steps took.
 
     Attributes:
-        losses: name of the loss to its value at each step.
-        scores: name of the score to its value after each epoch.
+        losses: the values at each step, by the name of the loss.
+        scores: the values after each epoch, by the name of the score.
         seconds: the time spent in steps, over all sessions.
     """
 
@@ -79,11 +81,11 @@ class History:
 
 @dataclass(frozen=True)
 class Epochs:
-    """What happens after every so many steps.
+    """What happens after each epoch.
 
     Attributes:
-        steps: of an epoch.
-        validate: gives the scores of the state that the task is in.
+        steps: the steps of an epoch.
+        validate: scores the task in its present state.
         on_epoch: told the history after each epoch.
     """
 
@@ -102,22 +104,23 @@ def run(
     on_step: Progress,
     epochs: Epochs | None = None,
 ) -> History:
-    """Run `task` up to `steps` steps, saving a checkpoint twice a minute, when interrupted, and at the end.
+    """Run `task` up to step `steps`. Save a checkpoint twice a minute, when interrupted, and at the end.
 
-    The last checkpoint is the caller's to delete, once what was trained is safe.
+    The caller deletes the last checkpoint once the result is safe.
 
     Args:
-        task: what to train; it is in its final state afterwards.
-        steps: in all, those before a resumption included.
+        task: the task; it is in its final state afterwards.
+        steps: the number of steps, including those before a resumption.
         checkpoint: the file to save to and to resume from.
         identity: the settings and data of this training; a checkpoint of another identity is refused.
-        resume: go on from `checkpoint`; without it, an existing checkpoint is an error and stays untouched.
+        resume: continue from `checkpoint`. Without it, an existing checkpoint is an error and stays untouched.
         on_step: told after each step.
-        epochs: the validation, where there is one.
+        epochs: the validation, if there is one.
 
     Raises:
         StoppedError: SIGINT or SIGTERM arrived; the checkpoint holds the state after the last whole step.
-        TrainingError: the checkpoint is missing, damaged, in the way or another training's, or the loss is not finite.
+        TrainingError: the checkpoint is missing, damaged, in the way or another training's; a loss is not finite; or
+            there is not enough memory.
         OutputError: the checkpoint cannot be written.
     """
     check_free(checkpoint, resume=resume)
@@ -130,11 +133,11 @@ def run(
                 losses = task.step()
             except torch.OutOfMemoryError as error:
                 step = history.steps + 1
-                raise TrainingError(f"out of memory in step {step}; use fewer or smaller crops") from error
+                raise TrainingError(f"out of memory in step {step}: use fewer or smaller crops") from error
             for name, value in losses.items():
                 if not math.isfinite(value):
                     raise TrainingError(
-                        f"the {name} loss became {value} at step {history.steps + 1}; use a lower learning rate"
+                        f"the {name} loss became {value} in step {history.steps + 1}: use a lower learning rate"
                     )
             history.append(losses, time.perf_counter() - start)
             if epochs and history.steps % epochs.steps == 0:
@@ -146,7 +149,8 @@ def run(
             if stop_requested():
                 _save(task, history, checkpoint, identity)
                 raise StoppedError(
-                    f"stopped after step {history.steps} of {steps}; {checkpoint} holds the state: go on with --resume"
+                    f"stopped after step {history.steps} of {steps}; {checkpoint} keeps the state: "
+                    "continue with --resume"
                 )
             if time.monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
                 _save(task, history, checkpoint, identity)
@@ -159,10 +163,10 @@ def check_free(checkpoint: Path, *, resume: bool) -> None:
     """Refuse to lose an unfinished training.
 
     Raises:
-        TrainingError: the checkpoint is there, and is not resumed.
+        TrainingError: the checkpoint exists and is not resumed.
     """
     if not resume and checkpoint.exists():
-        raise TrainingError(f"{checkpoint} holds an unfinished training: go on with --resume, or delete it")
+        raise TrainingError(f"{checkpoint} holds an unfinished training: continue with --resume, or delete it")
 
 
 def _save(task: Task, history: History, checkpoint: Path, identity: dict[str, Any]) -> None:
@@ -183,7 +187,7 @@ def _save(task: Task, history: History, checkpoint: Path, identity: dict[str, An
 
 def _resume(task: Task, checkpoint: Path, identity: dict[str, Any]) -> History:
     if not checkpoint.is_file():
-        raise TrainingError(f"{checkpoint}: no checkpoint to resume from; train without --resume")
+        raise TrainingError(f"{checkpoint}: there is no checkpoint to resume from; train without --resume")
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         check_same(state["identity"], identity, str(checkpoint))
@@ -194,15 +198,21 @@ def _resume(task: Task, checkpoint: Path, identity: dict[str, Any]) -> History:
         raise
     except Exception as error:
         # A damaged file can be anything, and fail anywhere.
-        raise TrainingError(f"{checkpoint}: not a checkpoint that can be read ({type(error).__name__})") from error
+        raise TrainingError(f"{checkpoint}: not a readable checkpoint ({type(error).__name__})") from error
 
 
 def check_same(saved: dict[str, Any], identity: dict[str, Any], file: str) -> None:
     """Refuse the file of another training, and name the setting that differs.
 
+    Args:
+        saved: the identity that the file holds; it may have the names of an earlier version.
+        identity: the identity of this training.
+        file: the file's name, for the error.
+
     Raises:
-        TrainingError: what is in `saved` and in `identity` differs.
+        TrainingError: `saved` and `identity` differ.
     """
+    saved, identity = _current(saved), _current(identity)
     for name in sorted(saved.keys() | identity.keys()):
         there, here = saved.get(name), identity.get(name)
         if isinstance(there, dict) and isinstance(here, dict):
@@ -211,6 +221,14 @@ def check_same(saved: dict[str, Any], identity: dict[str, Any], file: str) -> No
             raise TrainingError(
                 f"{file} belongs to a training with another {name}: {_short(there)} there, {_short(here)} here"
             )
+
+
+def _current(identity: dict[str, Any]) -> dict[str, Any]:
+    """An identity with the present names of settings and of their values."""
+    return {
+        _RENAMED.get(name, name): _RENAMED.get(value, value) if isinstance(value, str) else value
+        for name, value in identity.items()
+    }
 
 
 def _short(value: object) -> str:

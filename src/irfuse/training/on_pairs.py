@@ -1,124 +1,119 @@
-"""What every training on pairs shares: the validation, the pictures, the files that are written."""
+"""What every training on pairs shares: the validation, the pictures, and the files that are written."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
-from irfuse import weights
-from irfuse.device import machine
+from irfuse import notices, weights
 from irfuse.errors import SuspiciousPairWarning, TrainingError
 from irfuse.io import images
 from irfuse.io.files import make_folder
 from irfuse.io.pairs import Pair
-from irfuse.methods.base import MethodInfo
-from irfuse.progress import Progress
-from irfuse.training import card, loop, provenance
+from irfuse.training import card, config, loop, provenance
 from irfuse.training.checks import check_pairs
+from irfuse.training.data import TrainingData
+from irfuse.training.feed import Feed
 from irfuse.training.loop import Epochs, History
+from irfuse.training.recipes.base import Recipe, Session, Trained
 from irfuse.training.validation import Validation
 
 _LEAST_CONTRIBUTION = 0.1
-"""Below it a source is as good as ignored."""
-
-
-class Recipe(provenance.Recipe, Protocol):
-    """The settings, of which these are read here."""
-
-    @property
-    def epochs(self) -> int: ...
-
-    @property
-    def epoch_steps(self) -> int: ...
+"""A source that contributes less is practically ignored."""
 
 
 class FusionTask(loop.Task, Protocol):
     """A task whose network fuses pairs."""
 
     @property
-    def waited(self) -> float:
-        """Seconds in which steps waited for their data."""
+    def feed(self) -> Feed:
+        """Where the batches come from."""
         ...
 
     @property
     def network(self) -> nn.Module:
-        """What is saved."""
+        """The network to save."""
         ...
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """What the network makes of images in [0, 1]."""
+        """Fuse images in [0, 1] by the present state of the network."""
         ...
 
 
-def check(output: Path, pairs: Sequence[Pair], validation: Sequence[Pair], *, resume: bool, on_check: Progress) -> None:
-    """What can be known before the training starts, the cheap first.
+def check(data: TrainingData, session: Session, *, resume: bool) -> None:
+    """Find what is wrong with the output and the pairs before the training starts, the quick checks first.
+
+    Args:
+        data: the pairs to train on, and those for validation.
+        session: the session.
+        resume: whether an interrupted training on pairs continues.
 
     Raises:
-        TrainingError: there is no pair, one is in both, or a file or an unfinished training is there already.
-        OutputError: the name is no weights file's, or its folder cannot be written to.
+        TrainingError: there are no pairs, one is in both sets, or a file or an unfinished training exists already.
+        OutputError: the output is no weights file, or its folder cannot be written to.
         ImageError, PairError: a pair cannot be used.
 
     Warns:
         SuspiciousPairWarning: see :func:`irfuse.training.checks.check_pairs`.
     """
-    for name, some in {"train on": pairs, "validate on": validation}.items():
-        if not some:
-            raise TrainingError(f"there is no pair to {name}")
-    provenance.check_output(output, (*card.files(output), card.epochs_file(output), _previews(output)), resume=resume)
-    both = {pair.vis.resolve() for pair in pairs} & {pair.vis.resolve() for pair in validation}
+    if not data.pairs:
+        raise TrainingError("there are no pairs to train on: give both --ir and --vis, or --pairs")
+    if not data.validation:
+        raise TrainingError("there are no pairs to validate on: give --validation")
+    output = session.output
+    beside = (*card.files(output), card.epochs_file(output), config.file(output), _previews(output))
+    provenance.check_output(output, beside, resume=resume)
+    both = {pair.vis.resolve() for pair in data.pairs} & {pair.vis.resolve() for pair in data.validation}
     if both:
-        raise TrainingError(f"{len(both)} pairs are in both the training and the validation, such as {min(both)}")
+        raise TrainingError(f"pairs to train on are also pairs to validate on: {len(both)}, such as {min(both)}")
     make_folder(output.parent)
-    check_pairs([*pairs, *validation], on_check)
+    check_pairs([*data.pairs, *data.validation], session.on_check)
 
 
 def train(
     task: FusionTask,
-    method: MethodInfo,
     recipe: Recipe,
-    architecture: dict[str, Any],
-    pairs: Sequence[Pair],
+    data: TrainingData,
     validation: Validation,
-    output: Path,
+    session: Session,
     *,
-    command: str,
-    device: torch.device,
+    epochs: int,
+    epoch_steps: int,
+    architecture: dict[str, Any],
     resume: bool,
-    on_step: Progress,
     notes: Mapping[str, str] | None = None,
-) -> Path:
-    """Train, and write the weights file ``NAME.safetensors`` with all that belongs to it.
+) -> Trained:
+    """Train, and write the weights file ``NAME.safetensors`` and the files that belong to it.
+
+    These are ``NAME.md`` (the model card), ``NAME.png`` (the curves of losses and scores), ``NAME.csv`` (the losses of
+    every step), ``NAME-epochs.csv`` (the scores of every epoch) and ``NAME-previews`` (pictures of validation pairs
+    after every epoch).
 
     Args:
-        task: what to train.
-        method: that it is for.
-        recipe: its settings.
-        architecture: further entries of the weights' header.
-        pairs: what it is trained on.
-        validation: what tells how good the network is.
-        output: the weights file.
-        command: what the card says was run.
-        device: that the task is on.
-        resume, on_step: see :func:`irfuse.training.loop.run`.
+        task: the task to train.
+        recipe: its recipe.
+        data: the data that the task is trained on.
+        validation: scores the network after each epoch.
+        session: the session.
+        epochs: the number of epochs.
+        epoch_steps: the steps of an epoch.
+        architecture: what the weights' header says of the network.
+        resume: whether an interrupted training on pairs continues.
         notes: further rows of the card's first table.
 
-    Returns:
-        The model card.
-
     Raises:
-        TrainingError: what the loop raises.
+        TrainingError, StoppedError: see :func:`irfuse.training.loop.run`.
         OutputError: the place cannot be written to.
 
     Warns:
         SuspiciousPairWarning: the trained network ignores one of the sources.
     """
-    files = provenance.listed(_files(pairs), folders=1)
-    validated_on = provenance.listed(_files(validation.pairs), folders=1)
+    output, checkpoint = session.output, provenance.checkpoint(session.output)
+    files = provenance.listed(_files(data.pairs), folders=1)
+    validated_on = provenance.listed(_files(data.validation), folders=1)
     identity = {
-        "method": method.name,
+        "method": recipe.method,
         "recipe": recipe.as_dict(),
         "architecture": architecture,
         "pairs": [file["sha256"] for file in files],
@@ -132,40 +127,40 @@ def train(
 
     history = loop.run(
         task,
-        recipe.epochs * recipe.epoch_steps,
-        provenance.checkpoint(output),
+        epochs * epoch_steps,
+        checkpoint,
         identity,
         resume=resume,
-        on_step=on_step,
-        epochs=Epochs(recipe.epoch_steps, lambda: validation.scores(task.fuse), on_epoch),
+        on_step=session.on_step,
+        epochs=Epochs(epoch_steps, lambda: validation.scores(task.fuse), on_epoch),
     )
-    header = provenance.header(method.name, recipe, files, command, history.seconds, machine(device))
-    weights.save(task.network, {**header, "pairs": len(pairs), "validation": validated_on, **architecture}, output)
+    header = provenance.header(recipe, files, session, history.seconds)
+    weights.save(task.network, {**header, "pairs": len(data.pairs), "validation": validated_on, **architecture}, output)
     contributions = validation.contributions(task.fuse)
     shares = ", ".join(f"{name} {share:.2f}" for name, share in contributions.items())
     written = card.write(
         output,
         history,
         {"these weights": {name: values[-1] for name, values in history.scores.items()}},
-        f"Validation on {len(validation.pairs)} pairs",
+        f"Validation on {len(data.validation)} pairs",
         {
             "each source's contribution (the average: 0.5)": shares,
-            "waiting for data": f"{task.waited / history.seconds:.1%} of the time",
+            "waiting for data": f"{task.feed.waited / history.seconds:.1%} of the time",
             **(notes or {}),
         },
         _preview(output, history.epochs),
     )
-    provenance.checkpoint(output).unlink()
+    checkpoint.unlink()
     for name, share in contributions.items():
         if share < _LEAST_CONTRIBUTION:
-            warnings.warn(
-                f"{output}: the {name} image hardly contributes to the result ({share:.2f}; 0.5 each is the average): "
-                "look at the previews, and train longer, with other weights of the loss, or with less averaging if the "
-                "steps are few",
-                SuspiciousPairWarning,
-                stacklevel=3,
+            notices.warn(
+                SuspiciousPairWarning(
+                    f"{output}: the {name} image hardly contributes to the result ({share:.2f}; the average of both "
+                    "sources has 0.5 each): look at the previews, and train longer, with other weights of the loss, or "
+                    "with less averaging if the steps are few"
+                )
             )
-    return written
+    return Trained(output, written)
 
 
 def _files(pairs: Sequence[Pair]) -> list[Path]:

@@ -1,96 +1,91 @@
 """What a weights file says of itself: how it was made, from what, and the command that repeats it."""
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 import torch
 
 import irfuse
+from irfuse.device import machine
 from irfuse.errors import OutputError, TrainingError
 from irfuse.io.files import sha256
 from irfuse.training import loop
-
-
-class Recipe(Protocol):
-    """A frozen dataclass of settings."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    def as_dict(self) -> dict[str, Any]: ...
+from irfuse.training.data import Sources
+from irfuse.training.recipes.base import Recipe, Session
+from irfuse.training.settings import settings
 
 
 def listed(files: Sequence[Path], *, folders: int = 0) -> list[dict[str, str]]:
-    """Files as a header lists them: name, with so many folders before it, and SHA-256."""
+    """List files as a header does: the name, after so many of its folders, and the SHA-256."""
     return [{"name": "/".join(path.parts[-1 - folders :]), "sha256": sha256(path)} for path in files]
 
 
-def header(
-    method: str, recipe: Recipe, files: list[dict[str, str]], command: str, seconds: float, machine: str
-) -> dict[str, Any]:
-    """The header of a weights file.
+def header(recipe: Recipe, files: list[dict[str, str]], session: Session, seconds: float) -> dict[str, Any]:
+    """Make the header of a weights file.
 
     Args:
-        method: the method's name.
-        recipe: its settings.
-        files: what it was trained on, as :func:`listed` gives it.
-        command: as :func:`command` gives it.
-        seconds: that the steps took.
-        machine: what they ran on, in words.
+        recipe: the recipe.
+        files: the files that it was trained on, as :func:`listed` gives them.
+        session: the session that made it.
+        seconds: the seconds that the steps took.
     """
     return {
-        "method": method,
+        "method": recipe.method,
         "recipe": recipe.as_dict(),
         "images": files,
-        "command": command,
+        "command": session.command,
         "seconds": round(seconds, 1),
-        "machine": machine,
+        "machine": machine(session.device),
         "versions": {"irfuse": irfuse.__version__, "torch": torch.__version__},
     }
 
 
-def command(method: str, recipe: Recipe, options: Mapping[str, str | None], output: Path) -> str:
-    """What repeats a training: the settings that differ from the recipe's defaults, and options that have a value.
+def command(recipe: Recipe, sources: Sources, output: Path) -> str:
+    """Write the command that repeats a training: the sources, and the settings that differ from their defaults.
 
-    Where the result goes is left out.
+    The folder of the output is left out.
+
+    >>> from irfuse.training.recipes.res2netfuse import Res2NetFuseRecipe
+    >>> command(Res2NetFuseRecipe(seed=1), Sources(images="photos"), Path("out/x.safetensors"))
+    'irfuse train res2netfuse --images photos --seed 1 -o x.safetensors'
     """
-    words = ["irfuse", "train", method]
-    for name, value in options.items():
-        words += [f"--{name}", value] if value else []
-    for field in fields(recipe):
-        value, option = getattr(recipe, field.name), field.name.replace("_", "-")
-        if value == field.default:
+    words = ["irfuse", "train", recipe.name]
+    for name, source in sources.given().items():
+        words += [f"--{name}", source]
+    for setting in settings(type(recipe)):
+        value = getattr(recipe, setting.name)
+        if value == setting.default:
             continue
         if isinstance(value, bool):
-            words.append(f"--{option}" if value else f"--no-{option}")
+            words.append(f"--{setting.option}" if value else f"--no-{setting.option}")
             continue
-        for one in value if isinstance(value, tuple) else (value,):
-            words += [f"--{option}", str(one)]
+        for item in value if setting.many else (value,):
+            words += [f"--{setting.option}", str(item)]
     return shlex.join([*words, "-o", output.name])
 
 
 def checkpoint(output: Path) -> Path:
-    """Where a training that has not ended keeps its state."""
+    """The file that keeps the state of an unfinished training."""
     return output.with_suffix(".checkpoint")
 
 
 def check_output(output: Path, beside: Sequence[Path], *, resume: bool) -> None:
-    """Refuse a name that is no weights file's, and to overwrite anything but the files of a training that goes on.
+    """Refuse a name that no weights file can have, and a training that would overwrite files.
 
     Args:
         output: the weights file.
-        beside: what is written with it.
-        resume: whether a training goes on.
+        beside: the files that are written with it.
+        resume: whether an interrupted training continues, whose files may exist.
 
     Raises:
         OutputError: the name does not end in .safetensors.
-        TrainingError: a file, or an unfinished training, is there already.
+        TrainingError: a file, or an unfinished training, exists already.
     """
     loop.check_free(checkpoint(output), resume=resume)
     if output.suffix != ".safetensors":
         raise OutputError(f"{output}: the name of a weights file must end in .safetensors")
     for path in (output, *beside):
         if path.exists() and not resume:
-            raise TrainingError(f"{path} is there already: choose another name, or move it away")
+            raise TrainingError(f"{path} already exists: choose another name, or move it away")

@@ -1,4 +1,4 @@
-"""Validation on what is not trained on: scores, pictures, what each source contributes, and how images are rebuilt."""
+"""Validation on data that is not trained on: scores, pictures, each source's contribution, and reconstruction."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,7 +14,8 @@ from irfuse.io.pairs import Pair
 from irfuse.methods.base import Channels, MethodInfo
 from irfuse.metrics.pixels import mse, psnr
 from irfuse.metrics.ssim import similarity
-from irfuse.training.data import Grey, read_pair, tensors
+from irfuse.training.crops import tensors
+from irfuse.training.reading import Gray, read_pair
 
 Fuse = Callable[[Tensor, Tensor], Tensor]
 """From (1, 1, H, W) and (1, C, H, W) to (1, C, H, W), all in [0, 1]."""
@@ -24,14 +25,14 @@ _SHOWN = 5
 
 
 class Validation:
-    """The pairs, cut to a size that the network takes.
+    """The validation pairs, cut to a size that the network takes.
 
     Args:
         pairs: the files.
-        channels: of the visible image.
-        method: that is validated; it says what sizes it takes.
-        device: where the network is.
-        metrics: of which :meth:`scores` gives the means.
+        channels: the channels of the visible image.
+        method: the method that is validated, with the sizes that it takes.
+        device: the device of the network.
+        metrics: the metrics whose means :meth:`scores` gives.
 
     Attributes:
         tensors: the images of each pair, (1, H, W) and (C, H, W) in [0, 1].
@@ -63,7 +64,7 @@ class Validation:
             self.tensors.append(tensors(ir[:height, :width], vis[:height, :width]))
 
     def scores(self, fuse: Fuse) -> dict[str, float]:
-        """The means of the metrics, protocol `canonical`, on the fused images rounded to 8 bits."""
+        """Score the fused images, rounded to 8 bits, by protocol `canonical`, and average each metric."""
         every = [
             self._evaluator(*(_picture(image) for image in (self._fused(fuse, ir, vis), ir, vis)))
             for ir, vis in self.tensors
@@ -71,16 +72,16 @@ class Validation:
         return {name: float(np.mean([scores[name] for scores in every])) for name in self._metrics}
 
     def preview(self, fuse: Fuse) -> NDArray[np.uint8]:
-        """A sheet of some pairs, the same each time, and their fused images."""
+        """Make a sheet of a few pairs, always the same ones, with their fused images."""
         step = max(1, len(self.tensors) // _SHOWN)
         rows = [[ir, vis, self._fused(fuse, ir, vis)] for ir, vis in self.tensors[step // 2 :: step][:_SHOWN]]
         return sheet.comparison([[_picture(i) for i in row] for row in rows], ["infrared", "visible", "fused"])
 
     def contributions(self, fuse: Fuse) -> dict[str, float]:
-        """What the infrared and the visible images contribute to the fused ones.
+        """Measure how much the infrared and the visible images contribute to the fused images.
 
-        This is the change of the result when a source is replaced by its mean, relative to the change of that source:
-        about 0.5 each for the average, and 0 for a source that is ignored.
+        A source's contribution is the change of the result when the source is replaced by its mean, relative to the
+        change of the source. The average of both gives about 0.5 each; a source that is ignored has 0.
         """
         shares = []
         for ir, vis in self.tensors:
@@ -98,14 +99,14 @@ class Validation:
 
 @torch.inference_mode()
 def reconstruction(
-    rebuild: Callable[[Tensor], Tensor], images: Sequence[Grey], device: torch.device
+    rebuild: Callable[[Tensor], Tensor], images: Sequence[Gray], device: torch.device
 ) -> dict[str, float]:
-    """How well an auto-encoder reconstructs images, rounded to 8 bits.
+    """Measure how well an auto-encoder reconstructs images, rounded to 8 bits.
 
     Args:
-        rebuild: from (1, 1, H, W) in [0, 1] to the same, not clipped.
+        rebuild: the auto-encoder, from (1, 1, H, W) in [0, 1] to the same shape; it need not clip.
         images: (H, W) in [0, 1], each at least 11x11.
-        device: where the auto-encoder is.
+        device: the device of the auto-encoder.
 
     Returns:
         The means over the images of ``mse``, ``ssim`` and ``psnr`` (decibels).

@@ -4,9 +4,8 @@ F. C. Ataman, G. Bozdagi Akar: "Visible and infrared image fusion using encoder-
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -14,20 +13,21 @@ from torch import Tensor
 from torch.optim.lr_scheduler import MultiStepLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from irfuse.device import resolve
 from irfuse.errors import TrainingError
-from irfuse.imaging import color
+from irfuse.imaging.color import gray
 from irfuse.io.pairs import Pair
 from irfuse.methods.base import Channels
 from irfuse.methods.encoder_decoder import EncoderDecoder, Network, fuse
 from irfuse.metrics.piella import qw, qw_edge
 from irfuse.metrics.pixels import mse
-from irfuse.progress import Progress, silent
 from irfuse.training import loop, on_pairs
-from irfuse.training.data import Augmentation, Feed, PairCrops
+from irfuse.training.crops import Augmentation, PairCrops
+from irfuse.training.data import TrainingData
+from irfuse.training.feed import Feed
+from irfuse.training.recipes.base import Recipe, Session, Trained
+from irfuse.training.settings import Range
+from irfuse.training.steps import Precision, computing_in, descend, place, seeded
 from irfuse.training.validation import Validation
-
-Precision = Literal["float32", "bfloat16"]
 
 _COARSER = (4, 8, 16)
 _WINDOW = 8
@@ -35,74 +35,92 @@ _WINDOW = 8
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """The settings of a training; but for the precision, the defaults made the weights that ship.
+class EncoderDecoderRecipe(Recipe):
+    """Train the encoder-decoder network on pairs, without labels, by the quality of its own fused images.
+
+    The defaults, with precision bf16, made the weights that ship.
 
     Attributes:
-        epochs: in all.
-        epoch_steps: steps of the optimiser in an epoch; after each epoch the network is validated.
+        epochs: number of epochs; after each, the network is validated.
+        epoch_steps: steps of the optimizer in an epoch.
         batch: crops in a step.
-        size: the side of a crop, a multiple of 32.
-        width: channels of the network's first level, even.
-        channels: of the visible image: its luma, or colour.
-        qw_weight: of the term 1 - Q_w (the paper's alpha).
-        qe_weight: of the term 1 - Q_e, with the edges' Q_w (beta).
-        coarse_weight: of the term 1 - Q_w of images 4, 8 and 16 times as coarse, irfuse's own: it keeps halos away.
-        mse_weight: of the mean squared error against both sources, in [0, 1] units (gamma).
-        learning_rate: Adam's (the paper: 1e-3).
-        halved_at: the epochs after which the learning rate is halved.
-        averaging: what a step keeps of the moving average of the weights, which is the result.
-        augmented: the share of the crops' images that are blurred, and of those that noise is added to.
-        blur: the largest standard deviation of the blur, in pixels.
-        noise: the largest standard deviation of the noise; 1 is the image's full range.
-        alike: the share of the crops that have one image as both sources, irfuse's own.
-        precision: of the network; the loss is always computed in float32.
-        seed: of the initial weights and of the crops.
+        size: side of a crop.
+        width: channels of the network's first level; the published code has 64.
+        channels: the visible image as luma (1) or in color (3).
+        qw_weight: weight of the term 1 - Q_w in the loss (the paper's alpha).
+        qe_weight: weight of the term 1 - Q_e, the same for the edges (the paper's beta).
+        coarse_weight: weight of the term 1 - Q_w of images 4, 8 and 16 times as coarse, irfuse's own. It prevents
+            halos.
+        mse_weight: weight of the mean squared error against both sources, in [0, 1] units (the paper's gamma).
+        learning_rate: Adam's learning rate (1e-3 in the paper).
+        halved_at: epochs after which the learning rate is halved.
+        averaging: share of the weights' moving average that each step keeps. The average is the result.
+        augmented: share of the crops' images that are blurred, and of those that get noise.
+        blur: largest standard deviation of the blur, in pixels.
+        noise: largest standard deviation of the noise; 1 is the full range.
+        alike: share of the crops that have one image as both sources, irfuse's own.
+        precision: precision of the network; the loss is always computed in fp32.
+        seed: seed of the initial weights and of the crops.
     """
 
-    epochs: int = 40
-    epoch_steps: int = 180
-    batch: int = 16
-    size: int = 256
-    width: int = 16
-    channels: Channels = 1
-    qw_weight: float = 1.0
-    qe_weight: float = 1.0
-    coarse_weight: float = 0.5
-    mse_weight: float = 2.0
-    learning_rate: float = 1e-3
-    halved_at: tuple[int, ...] = (10, 20, 30)
-    averaging: float = 0.998
-    augmented: float = 0.1
-    blur: float = 1.5
-    noise: float = 0.03
-    alike: float = 0.1
-    precision: Precision = "float32"
-    seed: int = 0
+    name = method = EncoderDecoder.info.name
+    uses = ("pairs",)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The settings as JSON and checkpoints can hold them."""
-        return {**asdict(self), "halved_at": list(self.halved_at)}
+    epochs: Annotated[int, Range(min=1)] = 40
+    epoch_steps: Annotated[int, Range(min=1)] = 180
+    batch: Annotated[int, Range(min=1)] = 16
+    size: Annotated[int, Range(min=EncoderDecoder.info.multiple, multiple=EncoderDecoder.info.multiple)] = 256
+    width: Annotated[int, Range(min=2, multiple=2)] = 16
+    channels: Channels = 1
+    qw_weight: Annotated[float, Range(min=0)] = 1.0
+    qe_weight: Annotated[float, Range(min=0)] = 1.0
+    coarse_weight: Annotated[float, Range(min=0)] = 0.5
+    mse_weight: Annotated[float, Range(min=0)] = 2.0
+    learning_rate: Annotated[float, Range(above=0)] = 1e-3
+    halved_at: Annotated[tuple[int, ...], Range(min=1)] = (10, 20, 30)
+    averaging: Annotated[float, Range(min=0, below=1)] = 0.998
+    augmented: Annotated[float, Range(min=0, max=1)] = 0.1
+    blur: Annotated[float, Range(min=0)] = 1.5
+    noise: Annotated[float, Range(min=0)] = 0.03
+    alike: Annotated[float, Range(min=0, max=1)] = 0.1
+    precision: Precision = "fp32"
+    seed: Annotated[int, Range(min=0, max=2**63 - 1)] = 0
+
+    def check(self) -> None:
+        if not any((self.qw_weight, self.qe_weight, self.coarse_weight, self.mse_weight)):
+            raise TrainingError("one of qw_weight, qe_weight, coarse_weight and mse_weight must be more than 0")
+
+    def train(self, data: TrainingData, session: Session) -> Trained:
+        on_pairs.check(data, session, resume=session.resume)
+        return on_pairs.train(
+            Fusion(self, data.pairs, session.device),
+            self,
+            data,
+            Validation(data.validation, self.channels, EncoderDecoder.info, session.device),
+            session,
+            epochs=self.epochs,
+            epoch_steps=self.epoch_steps,
+            architecture={"width": self.width, "channels": self.channels},
+            resume=session.resume,
+        )
 
 
 class Fusion:
-    """The task of the loop: a network, its data and its optimiser.
+    """The task: a network, its data and its optimizer.
 
     Attributes:
-        network: the moving average of the weights.
+        feed: the crops.
         parts: see :class:`irfuse.training.loop.Task`.
-        waited: seconds in which steps waited for their data.
     """
 
-    def __init__(self, recipe: Recipe, pairs: Sequence[Pair], device: torch.device) -> None:
+    def __init__(self, recipe: EncoderDecoderRecipe, pairs: Sequence[Pair], device: torch.device) -> None:
         self._recipe, self._device = recipe, device
         augmentation = Augmentation(recipe.augmented, recipe.blur, recipe.noise, recipe.alike)
         crops = PairCrops(pairs, recipe.size, recipe.channels, augmentation, recipe.seed)
-        self._feed = Feed(crops, recipe.epochs * recipe.epoch_steps, recipe.batch, device)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
+        self.feed = Feed(crops, recipe.epochs * recipe.epoch_steps, recipe.batch, device)
+        with seeded(recipe.seed):
             trained = Network(recipe.width, recipe.channels)
-        self._trained = trained.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._trained = place(trained, device)
         self._average = AveragedModel(self._trained, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))  # type: ignore[no-untyped-call]
         self._optimizer = torch.optim.Adam(
             self._trained.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), eps=1e-8
@@ -110,7 +128,7 @@ class Fusion:
         milestones = [epoch * recipe.epoch_steps for epoch in recipe.halved_at]
         self._schedule = MultiStepLR(self._optimizer, milestones, gamma=0.5)
         self.parts: dict[str, loop.Stateful] = {
-            "feed": self._feed,
+            "feed": self.feed,
             "average": self._average,
             "network": self._trained,
             "optimizer": self._optimizer,
@@ -118,35 +136,29 @@ class Fusion:
         }
 
     @property
-    def waited(self) -> float:
-        return self._feed.waited
-
-    @property
     def network(self) -> Network:
+        """The moving average of the weights."""
         network = self._average.module
         assert isinstance(network, Network)
         return network
 
     def fuse(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """What the moving average of the weights makes of images in [0, 1]."""
+        """Fuse images in [0, 1] by the moving average of the weights."""
         return fuse(self.network, ir, vis)
 
     def step(self) -> dict[str, float]:
-        ir, vis = self._feed.batch()
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._recipe.precision == "bfloat16"):
+        ir, vis = self.feed.batch()
+        with computing_in(self._recipe.precision, self._device):
             fused = fuse(self._trained, ir, vis, frame=0)
         losses = self.losses(fused.float(), ir, vis)
-        self._optimizer.zero_grad()
-        losses["total"].backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
-        self._schedule.step()
+        descend(losses["total"], self._optimizer, self._schedule)
         self._average.update_parameters(self._trained)
         return {name: loss.item() for name, loss in losses.items()}
 
     def losses(self, fused: Tensor, ir: Tensor, vis: Tensor) -> dict[str, Tensor]:
-        """The terms of the loss and their weighted sum, ``total``; in colour, both sources' are those of the luma."""
-        luma, vis_luma = _luma(fused), _luma(vis)
-        # Infrared has no chroma to be near to: that is the visible's alone.
+        """Compute the terms of the loss and their weighted sum, ``total``. In color, all but the chroma is luma."""
+        luma, vis_luma = gray(fused), gray(vis)
+        # Infrared has no chroma, so the fused image's is compared with the visible image's only.
         chroma = vis - vis_luma
         pixels = mse(luma, ir, vis_luma).mean() + mse(fused - luma, chroma, chroma).mean()
         structure = 1 - qw(luma, ir, vis_luma).mean()
@@ -162,94 +174,8 @@ class Fusion:
         return {"total": total, "qw": structure, "qe": edges, "coarse": coarse, "mse": pixels}
 
 
-def check(recipe: Recipe) -> None:
-    """Refuse settings that cannot be, or would train nothing.
-
-    Raises:
-        TrainingError: the error names the setting.
-    """
-    for name in ("epochs", "epoch_steps", "batch", "size", "width"):
-        if getattr(recipe, name) < 1:
-            raise TrainingError(f"{name} cannot be {getattr(recipe, name)}; 1 or more is needed")
-    if recipe.size % EncoderDecoder.info.multiple:
-        raise TrainingError(f"size cannot be {recipe.size}; a multiple of {EncoderDecoder.info.multiple} is needed")
-    if recipe.width % 2:
-        raise TrainingError(f"width cannot be {recipe.width}; an even number is needed")
-    if not 0 <= recipe.averaging < 1:
-        raise TrainingError(f"averaging cannot be {recipe.averaging}; from 0 to below 1 is needed")
-    if not recipe.learning_rate > 0:
-        raise TrainingError(f"learning_rate cannot be {recipe.learning_rate}; more than 0 is needed")
-    weights = (recipe.qw_weight, recipe.qe_weight, recipe.coarse_weight, recipe.mse_weight)
-    if min(weights) < 0 or not max(weights) > 0:
-        raise TrainingError("the weights of the loss must be 0 or more, and one of them more than 0")
-
-
-def train_weights(
-    recipe: Recipe,
-    pairs: Sequence[Pair],
-    validation: Sequence[Pair],
-    output: Path,
-    *,
-    command: str = "",
-    device: str = "auto",
-    resume: bool = False,
-    on_check: Progress = silent,
-    on_step: Progress = silent,
-) -> Path:
-    """Train, and write the weights file ``NAME.safetensors`` with all that belongs to it.
-
-    These are ``NAME.md`` (the model card), ``NAME.png`` (the curves of losses and scores), ``NAME.csv`` (the losses of
-    every step), ``NAME-epochs.csv`` (the scores of every epoch) and ``NAME-previews`` (pictures of validation pairs
-    after every epoch). While it trains, ``NAME.checkpoint`` stands beside them.
-
-    Args:
-        recipe: the settings.
-        pairs: the files to train on.
-        validation: those that tell how good the network is; they decide nothing.
-        output: the weights file.
-        command: what the card says was run.
-        device: as :class:`irfuse.Fuser` takes it.
-        on_check: told after each pair that was read before the training starts.
-        resume, on_step: see :func:`irfuse.training.loop.run`.
-
-    Returns:
-        The model card.
-
-    Raises:
-        TrainingError: a setting is impossible, there is no pair or one is in both, a file is there already, or what the
-            loop raises.
-        ImageError, PairError: a pair cannot be used.
-        DeviceError: the device is not there.
-        OutputError: the place cannot be written to.
-
-    Warns:
-        SuspiciousPairWarning: the pairs look as if they were not registered, or the trained network ignores a source.
-    """
-    info = EncoderDecoder.info
-    check(recipe)
-    used = resolve(device)
-    on_pairs.check(output, pairs, validation, resume=resume, on_check=on_check)
-    return on_pairs.train(
-        Fusion(recipe, pairs, used),
-        info,
-        recipe,
-        {"width": recipe.width, "channels": recipe.channels},
-        pairs,
-        Validation(validation, recipe.channels, info, used),
-        output,
-        command=command,
-        device=used,
-        resume=resume,
-        on_step=on_step,
-    )
-
-
 def _coarse_qw(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """The mean Q_w of coarser images, of those that a window fits into."""
+    """The mean Q_w of coarser images, as far as a window fits into them."""
     scales = [scale for scale in _COARSER if min(fused.shape[-2:]) >= scale * _WINDOW]
     coarser = [[F.avg_pool2d(image, scale) for image in (fused, ir, vis)] for scale in scales]
     return torch.stack([qw(*images).mean() for images in coarser]).mean()
-
-
-def _luma(images: Tensor) -> Tensor:
-    return color.luma(images[:, 0:1], images[:, 1:2], images[:, 2:3]) if images.shape[1] == 3 else images

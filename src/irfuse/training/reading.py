@@ -1,0 +1,49 @@
+"""Reading: image files as luma or color in [0, 1]."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irfuse.errors import ImageError
+from irfuse.imaging import planes, sizes
+from irfuse.imaging.color import gray
+from irfuse.imaging.levels import DEFAULT_THERMAL
+from irfuse.io import images
+from irfuse.io.pairs import Pair
+from irfuse.methods.base import Channels
+
+Gray = NDArray[np.float32]
+
+
+def read_gray(path: Path) -> Gray:
+    """Read the luma of an image file, (H, W) in [0, 1].
+
+    Raises:
+        ImageError: the file cannot be read, or its values have no known range.
+    """
+    image = images.read(path)
+    try:
+        luma: Gray = gray(planes.from_array(image, "visible").unit())[0, 0]
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
+    return luma
+
+
+def read_pair(pair: Pair, channels: Channels) -> tuple[Gray, Gray]:
+    """Read the images of a pair, (H, W) and (H, W, channels), in [0, 1].
+
+    Infrared images of 16 bits are stretched between their own percentiles, as the Fuser does by default.
+
+    Raises:
+        ImageError: a file cannot be read, or its values have no known range.
+        PairError: the sizes differ.
+    """
+    ir, vis = images.read(pair.ir), images.read(pair.vis)
+    sizes.check_equal(ir.shape[:2], vis.shape[:2], name=pair.name)
+    try:
+        infrared, visible = planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
+        prepared = planes.prepare(infrared, visible, DEFAULT_THERMAL, channels)
+    except ImageError as error:
+        raise ImageError(f"{pair.name}: {error}") from None
+    return prepared.ir[0, 0], np.ascontiguousarray(np.moveaxis(prepared.vis[0], 0, 2))
