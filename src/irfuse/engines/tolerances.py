@@ -13,7 +13,7 @@ from irfuse.engines.base import EngineName, Precision
 PATH = Path(__file__).with_name("tolerances.toml")
 
 LEAST = 50.0
-"""What ``auto`` asks for, in decibels: an error of 0.8 grey levels of 255 in the square mean."""
+"""What ``auto`` asks for, in decibels: an error of 0.8 gray levels of 255 in the square mean."""
 
 
 @dataclass(frozen=True)
