@@ -14,7 +14,7 @@ from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.io import images
 from irfuse.io.images import Source
-from irfuse.methods import METHODS
+from irfuse.methods import available
 from irfuse.methods.base import Method, MethodInfo
 from irfuse.metrics import METRICS, MetricInfo
 from irfuse.metrics.protocols import PROTOCOLS
@@ -168,7 +168,7 @@ def list_methods() -> list[MethodInfo]:
     >>> [info.name for info in list_methods()][0]
     'res2netfuse'
     """
-    return [method.info for method in METHODS]
+    return [method.info for method in available()]
 
 
 def _name(sources: tuple[Source, Source, Source]) -> str:

@@ -41,8 +41,8 @@ def test_training(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     monkeypatch.setattr(sys, "argv", ["training.py", "--trial", "--steps", "1", "--device", "cpu"])
     training.main()
     printed = capsys.readouterr().out
-    assert printed.count("| float32 |") == 4
-    assert printed.count("| bfloat16 | 2 | 32 |") == 3
+    assert printed.count("| fp32 |") == 4
+    assert printed.count("| bf16 | 2 | 32 |") == 3
     assert "| res2netfuse | float32 | 1 | 32 |" in printed
 
 

@@ -84,7 +84,7 @@ class EncoderDecoder(Method):
 
     Args:
         weights: the name of shipped weights, or a weights file; its header says how wide the network is, and whether
-            it takes the visible image as luma or in colour.
+            it takes the visible image as luma or in color.
 
     Raises:
         WeightsError: the weights are missing, damaged or another network's.

@@ -84,7 +84,7 @@ class Res2NetFuse(Method):
 
     Args:
         strategy: how activity becomes weights. ``l1-norm``: each source's L1 norm over the channels divided by the sum
-            of both (equation 8). ``mean``: the channel mean, min-max-normalised over the image as in the published
+            of both (equation 8). ``mean``: the channel mean, min-max-normalized over the image as in the published
             code, then a softmax over the two sources (equation 10, read as the paper's text and code have it).
             ``average``: one half each, for comparison.
         weights: the name of shipped weights (``single``, ``many``, or one with its version) or a weights file.
