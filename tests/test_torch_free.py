@@ -44,6 +44,12 @@ def test_import_irfuse_is_light() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_the_command_starts_light() -> None:
+    """Help appears at once only if nothing large is imported for it."""
+    done = python("import irfuse.cli, sys; print(sorted({'torch', 'numpy', 'cv2'} & sys.modules.keys()))")
+    assert done.stdout.strip() == "[]", done.stderr
+
+
 @pytest.mark.parametrize("name", ["Model", "Levels", "Percentiles", "IrfuseError"])
 def test_public_names_without_torch(name: str) -> None:
     done = python(WITHOUT_TORCH + f"import irfuse; print(irfuse.{name}.__name__)")

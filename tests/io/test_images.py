@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from irfuse.errors import ImageError, OutputError
 from irfuse.io import images
+from irfuse.io.formats import EXTENSIONS
 
 Array = NDArray[np.uint8]
 
@@ -126,7 +127,7 @@ def test_written_color_is_read_by_pillow(extension: str, rgb: Array, tmp_path: P
     assert np.abs(seen.astype(int) - rgb).mean() <= (6 if extension in (".jpg", ".jpeg") else 0)
 
 
-@pytest.mark.parametrize("extension", images.EXTENSIONS)
+@pytest.mark.parametrize("extension", EXTENSIONS)
 @pytest.mark.parametrize("description", ["irfuse 1.0, engine: torch, fp32: as asked for", "a", "in Zürich.onnx"])
 def test_description(extension: str, description: str, rgb: Array, capfd: pytest.CaptureFixture[str]) -> None:
     image = rgb[..., 0] if extension == ".pgm" else rgb

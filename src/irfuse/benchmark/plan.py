@@ -19,6 +19,7 @@ from irfuse.imaging import sizes
 from irfuse.imaging.levels import Levels, Percentiles
 from irfuse.io import images
 from irfuse.io.files import sha256
+from irfuse.io.formats import is_image
 from irfuse.io.images import Array
 from irfuse.io.pairs import Pair, match_fused
 from irfuse.methods import Spec, build, code_digest, find, values
@@ -199,7 +200,7 @@ def external_folders(text: str) -> dict[str, Path]:
     if equals:
         return {name.strip(): folder}
     paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    if any(images.is_image(path) for path in paths):
+    if any(is_image(path) for path in paths):
         return {folder.resolve().name: folder}
     found = {path.name: path for path in paths if path.is_dir()}
     if not found:

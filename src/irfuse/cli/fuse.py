@@ -19,6 +19,7 @@ from irfuse.cli.options import (
     thermal,
 )
 from irfuse.errors import ImageError, OutputError, PairError, ParameterError
+from irfuse.io.formats import EXTENSIONS, is_image
 from irfuse.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -64,12 +65,11 @@ def fuse(
     some failed, and 2 if nothing could be done.
     """
     from irfuse import __version__
-    from irfuse.io import images
     from irfuse.pipelines import folder
 
     ending = f".{extension.lower().removeprefix('.')}"
-    if ending not in images.EXTENSIONS:
-        raise ImageError(f"format cannot be {extension!r}; choose one of {' '.join(images.EXTENSIONS)}")
+    if ending not in EXTENSIONS:
+        raise ImageError(f"format cannot be {extension!r}; choose one of {' '.join(EXTENSIONS)}")
     pairing = None
     if vis is not None and not ir.is_dir() and not vis.is_dir():
         _check_files(ir, vis, out)
@@ -140,10 +140,10 @@ def _check_model_options(context: typer.Context) -> None:
 
 
 def _pairing(ir: Path, vis: Path | None) -> "Pairing":
-    from irfuse.io import images, pairs
+    from irfuse.io import pairs
 
     if vis is None:
-        if ir.is_file() and images.is_image(ir):
+        if ir.is_file() and is_image(ir):
             raise PairError(f"{ir}: the visible image is missing: irfuse fuse IR VIS -o OUT")
         return pairs.find(ir)
     for path in (ir, vis):
@@ -155,15 +155,14 @@ def _pairing(ir: Path, vis: Path | None) -> "Pairing":
 
 def _check_files(ir: Path, vis: Path, out: Path) -> None:
     """Check a single pair before its images are decoded and a method is loaded."""
-    from irfuse.io import images
 
     for path in (ir, vis):
         if not path.exists():
             raise ImageError(f"{path}: no such file or folder")
     if out.exists() and any(out.samefile(path) for path in (ir, vis)):
         raise OutputError(f"{out} would replace an input; choose another name")
-    if not images.is_image(out):
-        raise OutputError(f"{out}: the name of the fused image must end in one of {' '.join(images.EXTENSIONS)}")
+    if not is_image(out):
+        raise OutputError(f"{out}: the name of the fused image must end in one of {' '.join(EXTENSIONS)}")
 
 
 def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, origin: str, resume: bool) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from irfuse.errors import DatasetError
 from irfuse.io.files import sha256
-from irfuse.io.images import is_image
+from irfuse.io.formats import is_image
 from irfuse.io.pairs import Pair, Pairing, find
 
 _FOLDER = Path(__file__).parent

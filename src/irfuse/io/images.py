@@ -15,14 +15,13 @@ import numpy as np
 from irfuse.errors import ImageError, OutputError
 from irfuse.imaging.planes import Array as Array
 from irfuse.io.files import write_atomic
+from irfuse.io.formats import EXTENSIONS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Source: TypeAlias = "str | Path | Array | Tensor"
 """An image: a file, an array or a tensor."""
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".webp")
 
 _HOLDS = {
     "uint8": EXTENSIONS,
@@ -42,11 +41,6 @@ _WHITE_IS_ZERO, _CMYK, _UNASSOCIATED_ALPHA = 0, 5, 2
 _EXIF = 0  # among OpenCV's kinds of metadata
 _HOLDS_EXIF = (".png", ".jpg", ".jpeg", ".webp")
 """The extensions of the files into which OpenCV writes EXIF data."""
-
-
-def is_image(path: Path) -> bool:
-    """Tell whether `path` has the extension of an image that irfuse reads."""
-    return path.suffix.lower() in EXTENSIONS
 
 
 def read(path: str | Path) -> Array:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from irfuse.errors import PairError
-from irfuse.io.images import is_image
+from irfuse.io.formats import is_image
 
 
 def _words(*words: str) -> re.Pattern[str]:
