@@ -16,6 +16,12 @@ from irfuse.io.pairs import Pair
 Run = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Networks with random weights are the same in every run."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)

@@ -27,7 +27,7 @@ def in_color(tmp_path: Path) -> EncoderDecoder:
 
 @pytest.mark.parametrize(("width", "millions"), [(16, 1.07), (64, 15.8)])
 def test_number_of_parameters(width: int, millions: float) -> None:
-    """Those that the issue gives for the paper's network and for the published code's."""
+    """The counts of the paper's network and of the published code's."""
     count = sum(parameter.numel() for parameter in Network(width).parameters())
     assert count / 1e6 == pytest.approx(millions, abs=0.05)
 

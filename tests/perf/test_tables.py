@@ -43,7 +43,7 @@ def test_training(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     printed = capsys.readouterr().out
     assert printed.count("| fp32 |") == 4
     assert printed.count("| bf16 | 2 | 32 |") == 3
-    assert "| res2netfuse | float32 | 1 | 32 |" in printed
+    assert "| res2netfuse | fp32 | 1 | 32 |" in printed
 
 
 def test_a_section_replaces_the_older_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
