@@ -1,14 +1,19 @@
-"""The documentation agrees with the code: metrics, measured tolerances, links, and the example of a method."""
+"""The documentation agrees with the code: metrics, measured tolerances, links, and the examples of a method and a recipe."""
 
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
 from torch import Tensor
 
+from irfuse import samples, weights
 from irfuse.engines.tolerances import tolerances
 from irfuse.methods.base import Method
 from irfuse.metrics import METRICS, MetricInfo
+from irfuse.training.data import TrainingData
+from irfuse.training.run import train
 from tests.methods import contract
 
 ROOT = Path(__file__).parents[1]
@@ -81,3 +86,18 @@ def test_the_example_of_a_method_keeps_the_contract(real_batch: tuple[Tensor, Te
         contract.check_inputs_untouched,
     ):
         check(method, real_batch)
+
+
+def test_the_example_of_a_recipe_trains(tmp_path: Path) -> None:
+    (code,) = re.findall(r"^```python\n([^`]+?class LinearRecipe\(Recipe\).+?)^```$", CONTRIBUTING, re.M | re.S)
+    module = types.ModuleType("linear")
+    sys.modules["linear"] = module
+    exec(compile(code, "linear.py", "exec"), module.__dict__)
+    recipe = module.LinearRecipe(epochs=2, epoch_steps=8, batch=2, size=32)
+    pairs = tuple(samples.pairs())
+    data = TrainingData(pairs=pairs[:3], validation=pairs[3:4])
+    trained = train(recipe, data, tmp_path / "linear.safetensors", device="cpu")
+    losses = [float(line.split(",")[1]) for line in (tmp_path / "linear.csv").read_text().splitlines()[1:]]
+    assert losses[-1] < losses[0]
+    assert weights.header(trained.weights)["method"] == "linear"
+    del sys.modules["linear"]

@@ -1,4 +1,4 @@
-"""What the steps of several recipes share: seeded networks, placement, precision, and the descent itself."""
+"""Steps: what the steps of several recipes share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 Precision = Literal["fp32", "bf16"]
-"""What a network computes in while it is trained. Weights and losses are always float32."""
+"""The precision in which a network computes while it is trained. Weights and losses are always float32."""
 
 Network = TypeVar("Network", bound=nn.Module)
 
