@@ -1,4 +1,4 @@
-"""The documentation agrees with the code: metrics, measured tolerances, links, and the examples of a method and a recipe."""
+"""The docs agree with the code: metrics, measured tolerances, links, and the examples of a method and a recipe."""
 
 import re
 import sys
