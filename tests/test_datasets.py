@@ -80,7 +80,7 @@ def test_a_set_that_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_files_and_folders(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="holds no image"):
+    with pytest.raises(DatasetError, match="has no images"):
         datasets.images(str(tmp_path))
     for name in ("b.png", "a.jpg", "notes.txt"):
         (tmp_path / name).touch()
