@@ -33,7 +33,7 @@ def msrs_day() -> Pair:
 
 @pytest.fixture(scope="session")
 def real_batch() -> tuple[torch.Tensor, torch.Tensor]:
-    """Crops of two real grey pairs, as every method takes them: (2, 1, 96, 160) each."""
+    """Crops of two real gray pairs, as every method takes them: (2, 1, 96, 160) each."""
     pairs = [pair for pair in samples.pairs() if pair.name in ("tno_01", "tno_16")]
 
     def crops(paths: list[Path]) -> torch.Tensor:

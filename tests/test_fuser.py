@@ -54,7 +54,7 @@ def test_arrays_and_tensors_agree(rng: np.random.Generator) -> None:
 
 
 def test_luma_is_fused_and_chroma_kept(rng: np.random.Generator) -> None:
-    """Against BT.601 written out; mid-grey values, so that nothing is clipped."""
+    """Against BT.601 written out; mid-gray values, so that nothing is clipped."""
     vis = rng.integers(110, 140, (*SIZE, 3), dtype=np.uint8)
     ir = rng.integers(110, 140, SIZE, dtype=np.uint8)
     fused = Fuser("average")(ir, vis)

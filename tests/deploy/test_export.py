@@ -144,9 +144,9 @@ def test_nan_is_not_written(precision: exporting.Precision, tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_a_network_in_colour(precision: exporting.Precision, tmp_path: Path, msrs_day: Pair) -> None:
+def test_a_network_in_color(precision: exporting.Precision, tmp_path: Path, msrs_day: Pair) -> None:
     torch.manual_seed(0)
-    weights = tmp_path / "colour.safetensors"
+    weights = tmp_path / "color.safetensors"
     network = Network(4, 3)
     for parameter in network.parameters():
         parameter.data *= 2

@@ -1,4 +1,4 @@
-"""Readings without a reference, against their definitions written once more, in NumPy and for single images."""
+"""Readings without a reference equal independent implementations of their definitions in NumPy, for single images."""
 
 import math
 
@@ -21,12 +21,12 @@ from irfuse.metrics.sharpness import sf
 from irfuse.metrics.ssim import mef_ms_ssim, mef_ssim
 from irfuse.ops.filters import gaussian
 
-Grey = NDArray[np.float64]
+Gray = NDArray[np.float64]
 
 
 @pytest.fixture(scope="module")
-def levels() -> tuple[Grey, Grey, Grey]:
-    """The fused image, infrared and visible of a pair that has flat parts, in 0-255."""
+def levels() -> tuple[Gray, Gray, Gray]:
+    """The fused, infrared and visible image of a pair with flat regions, in 0-255."""
     pair = next(pair for pair in samples.pairs() if pair.name == "msrs_00633D")
     ir, vis = images.read(pair.ir).astype(float)[::2, ::2], images.read(pair.vis).astype(float)[::2, ::2]
     vis = np.rint(luma(*np.moveaxis(vis, 2, 0)))
@@ -34,26 +34,26 @@ def levels() -> tuple[Grey, Grey, Grey]:
 
 
 @pytest.fixture(scope="module")
-def unit(levels: tuple[Grey, Grey, Grey]) -> tuple[Tensor, Tensor, Tensor]:
+def unit(levels: tuple[Gray, Gray, Gray]) -> tuple[Tensor, Tensor, Tensor]:
     fused, ir, vis = (torch.from_numpy(image / 255)[None, None] for image in levels)
     return fused, ir, vis
 
 
-def joint(x: Grey, y: Grey) -> Grey:
+def joint(x: Gray, y: Gray) -> Gray:
     counts, _, _ = np.histogram2d(x.ravel(), y.ravel(), bins=256, range=((0, 256), (0, 256)))
     return counts / x.size
 
 
-def entropy(p: Grey) -> float:
+def entropy(p: Gray) -> float:
     return -sum(float(value) * math.log2(value) for value in p.ravel() if value > 0)
 
 
-def information(x: Grey, y: Grey) -> float:
+def information(x: Gray, y: Gray) -> float:
     p = joint(x, y)
     return entropy(p.sum(axis=0)) + entropy(p.sum(axis=1)) - entropy(p)
 
 
-def test_information(levels: tuple[Grey, Grey, Grey], unit: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_information(levels: tuple[Gray, Gray, Gray], unit: tuple[Tensor, Tensor, Tensor]) -> None:
     fused, ir, vis = levels
     h_fused, h_ir, h_vis = (entropy(joint(image, image)) for image in levels)
     m_ir, m_vis = information(fused, ir), information(fused, vis)
@@ -66,15 +66,15 @@ def test_information(levels: tuple[Grey, Grey, Grey], unit: tuple[Tensor, Tensor
     assert qncie(*unit).item() == pytest.approx(1 + sum(share * math.log(share, 256) for share in shares))
 
 
-def test_tsallis_information(levels: tuple[Grey, Grey, Grey], unit: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_tsallis_information(levels: tuple[Gray, Gray, Gray], unit: tuple[Tensor, Tensor, Tensor]) -> None:
     order = 0.43137
 
-    def shared(x: Grey, y: Grey) -> float:
+    def shared(x: Gray, y: Gray) -> float:
         p = joint(x, y)
         product = np.outer(p.sum(axis=1), p.sum(axis=0))
         return float((1 - (p[p > 0] ** order * product[p > 0] ** (1 - order)).sum()) / (1 - order))
 
-    def own(x: Grey) -> float:
+    def own(x: Gray) -> float:
         p = joint(x, x).sum(axis=0)
         return float((1 - (p[p > 0] ** order).sum()) / (order - 1))
 
@@ -83,7 +83,7 @@ def test_tsallis_information(levels: tuple[Grey, Grey, Grey], unit: tuple[Tensor
     assert qte(*unit).item() == pytest.approx(expected)
 
 
-def test_relations(unit: tuple[Tensor, Tensor, Tensor], levels: tuple[Grey, Grey, Grey]) -> None:
+def test_relations(unit: tuple[Tensor, Tensor, Tensor], levels: tuple[Gray, Gray, Gray]) -> None:
     assert rmse(*unit).item() == pytest.approx(math.sqrt(mse(*unit).item()))
     assert qm(*unit).item() == pytest.approx(find("liu").readings["qm"].function(*unit).item() / 3)
     fused = levels[0]
@@ -96,14 +96,17 @@ def test_relations(unit: tuple[Tensor, Tensor, Tensor], levels: tuple[Grey, Grey
     assert mef_ms_ssim(*unit).item() == pytest.approx(np.prod(scales**weights))
 
 
-def windows(image: Grey) -> Grey:
-    """Exact sums over 8x8 windows of an image of whole numbers."""
+def windows(image: Gray) -> Gray:
+    """Compute exact sums over 8x8 windows of an image of integers."""
     table = np.pad(image.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     return table[8:, 8:] - table[:-8, 8:] - table[8:, :-8] + table[:-8, :-8]
 
 
-def index(x: Grey, y: Grey) -> Grey:
-    """Wang and Bovik's, of sums over 64 pixels; 1 where both are black, the luminance alone where both are flat."""
+def index(x: Gray, y: Gray) -> Gray:
+    """Compute the universal quality index from sums over 64 pixels.
+
+    It is 1 where both images are black, and the luminance factor where both are flat.
+    """
     sx, sy = windows(x), windows(y)
     vx, vy, cov = (64 * windows(a * b) - windows(a) * windows(b) for a, b in ((x, x), (y, y), (x, y)))
     with np.errstate(invalid="ignore"):
@@ -111,7 +114,7 @@ def index(x: Grey, y: Grey) -> Grey:
         return luminance * np.where(vx + vy == 0, 1, 2 * cov / (vx + vy))
 
 
-def test_piella(levels: tuple[Grey, Grey, Grey]) -> None:
+def test_piella(levels: tuple[Gray, Gray, Gray]) -> None:
     fused, ir, vis = levels
     v_ir, v_vis = (64 * windows(x * x) - windows(x) ** 2 for x in (ir, vis))
     assert ((v_ir == 0) & (v_vis == 0)).any()
@@ -122,25 +125,25 @@ def test_piella(levels: tuple[Grey, Grey, Grey]) -> None:
     assert scores["qw"] == pytest.approx((quality * saliency).sum() / saliency.sum(), rel=1e-9)
 
 
-def means(image: Grey) -> Grey:
+def means(image: Gray) -> Gray:
     taps = gaussian(7, 1.5)
     return correlate1d(correlate1d(image, taps, axis=0), taps, axis=1)[3:-3, 3:-3]
 
 
-def moments(x: Grey, y: Grey) -> tuple[Grey, Grey, Grey, Grey, Grey]:
-    """Means, variances and covariance in 7x7 windows; exactly 0 where a window is flat."""
+def moments(x: Gray, y: Gray) -> tuple[Gray, Gray, Gray, Gray, Gray]:
+    """Compute means, variances and covariance in 7x7 windows; the latter are exactly 0 where a window is flat."""
     mx, my = means(x), means(y)
     flat_x, flat_y = (np.ptp(np.lib.stride_tricks.sliding_window_view(z, (7, 7)), axis=(2, 3)) == 0 for z in (x, y))
     vx, vy, cov = (means(a * b) - means(a) * means(b) for a, b in ((x, x), (y, y), (x, y)))
     return mx, my, np.where(flat_x, 0, vx), np.where(flat_y, 0, vy), np.where(flat_x | flat_y, 0, cov)
 
 
-def similarity(mx: Grey, my: Grey, vx: Grey, vy: Grey, cov: Grey) -> Grey:
+def similarity(mx: Gray, my: Gray, vx: Gray, vy: Gray, cov: Gray) -> Gray:
     c = 2e-16
     return (2 * mx * my + c) * (2 * cov + c) / ((mx**2 + my**2 + c) * (vx + vy + c))
 
 
-def test_qc_and_qy(levels: tuple[Grey, Grey, Grey]) -> None:
+def test_qc_and_qy(levels: tuple[Gray, Gray, Gray]) -> None:
     fused, ir, vis = (image[:120, :160] / 255 for image in levels)
     by_ir, by_vis, between = moments(fused, ir), moments(fused, vis), moments(ir, vis)
     to_ir, to_vis = similarity(*by_ir), similarity(*by_vis)
@@ -157,7 +160,7 @@ def test_qc_and_qy(levels: tuple[Grey, Grey, Grey]) -> None:
 
 
 def test_three_constants() -> None:
-    """Only the luminance is left to compare, and rounding must not stand in for contrast."""
+    """Only the luminance differs. Rounding errors must not count as contrast."""
     fused, ir, vis = (np.full((32, 32), level, np.uint8) for level in (100, 99, 30))
     expected = np.mean([2 * 100 * level / (100**2 + level**2) for level in (99, 30)])
     scores = Evaluator(["q", "qw", "qc", "qy"])(fused, ir, vis)
@@ -167,7 +170,7 @@ def test_three_constants() -> None:
     assert -1 <= scores["qy"] <= 1
 
 
-def test_ataman(levels: tuple[Grey, Grey, Grey]) -> None:
+def test_ataman(levels: tuple[Gray, Gray, Gray]) -> None:
     fused, ir, vis = (image[:117, :85] for image in levels)
     total = kept = 0.0
     for row in range(0, 112, 8):
@@ -181,7 +184,7 @@ def test_ataman(levels: tuple[Grey, Grey, Grey]) -> None:
     assert scores["qw"] == pytest.approx(kept / total, rel=1e-6)
 
 
-def block_index(x: Grey, y: Grey) -> float:
+def block_index(x: Gray, y: Gray) -> float:
     mx, my, vx, vy = x.mean(), y.mean(), x.var(ddof=1), y.var(ddof=1)
     covariance = ((x - mx) * (y - my)).sum() / 63
     luminance = 2 * mx * my / (mx**2 + my**2) if mx**2 + my**2 > 0 else 1.0
