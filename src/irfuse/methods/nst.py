@@ -25,18 +25,23 @@ Objective = Callable[[Tensor], tuple[Tensor, Tensor]]
 depend on the size of the image."""
 
 _RADIUS = 3
-_CONTRAST = 31
-_AROUND = 7
+"""The radius of the 7x7 kernels."""
+_CONTRAST_WINDOW = 31
+"""The side in pixels of the window whose mean is subtracted from an image to give its contrast."""
+_ENERGY_WINDOW = 7
+"""The side in places of the window over which the energy of a response is averaged."""
 _FLOOR = 50.0
+"""The multiple of an image's variance that is added to its energies."""
 _NOISE = 1e-3
 """The value added to all energies, so that differences far below a gray level, such as rounding, decide nothing."""
-_SHARPNESS = 2
+_ENERGY_POWER = 2
 """The power to which energies are raised before they become shares."""
-_ROUNDING = 1.0
+_ADAM_EPSILON = 1.0
 """The epsilon of Adam. Gradients far below it are rounding errors and move nothing."""
-_KEPT = 0.9
+_DECAY = 0.9
 """The share of the moving average of the iterates that each step keeps."""
 _STEPS_COMPARED = 5
+"""The number of steps over which the decrease of the loss is measured."""
 _PIXELS_AT_ONCE = 1 << 15
 """The number of pixels whose features are computed at once, few enough for the caches of a CPU."""
 _PIXELS_REMEMBERED = 1 << 22
@@ -106,7 +111,7 @@ class NST(IterativeMethod):
         """
         fused = ((ir + vis) / 2).detach()
         pixels, average = fused.clone().requires_grad_(), fused
-        optimizer = torch.optim.Adam([pixels], lr=self.learning_rate, eps=_ROUNDING)
+        optimizer = torch.optim.Adam([pixels], lr=self.learning_rate, eps=_ADAM_EPSILON)
         active = torch.ones(len(ir), dtype=torch.bool, device=ir.device)
         losses: list[Tensor] = []
         with torch.no_grad():
@@ -114,7 +119,7 @@ class NST(IterativeMethod):
             for step in range(1, self.iterations + 1):
                 loss, pixels.grad = objective(pixels)
                 optimizer.step()
-                average = average.lerp(pixels, 1 - _KEPT)
+                average = average.lerp(pixels, 1 - _DECAY)
                 # Images that are done keep their result while the rest of the batch continues.
                 fused = torch.where(active[:, None, None, None], average, fused)
                 losses.append(torch.where(active, loss, torch.nan))
@@ -195,7 +200,7 @@ class _Target:
         if reading != "literal":
             # The local mean is subtracted. Otherwise brightness would count as energy, and the target would jump where
             # the brightness changes.
-            self._contrasts = [image - local_mean(image, box(_CONTRAST), "replicate") for image in (ir, vis)]
+            self._contrasts = [image - local_mean(image, box(_CONTRAST_WINDOW), "replicate") for image in (ir, vis)]
             # Constant over the image. Flat places therefore fall back on the shares of the whole images' contrast.
             self._floors = [
                 _FLOOR * image.var(dim=(1, 2, 3), keepdim=True, correction=0) + _NOISE for image in (ir, vis)
@@ -211,14 +216,14 @@ class _Target:
         if self._reading == "magnitude":
             ir_size, vis_size = (self._features(contrast, rows).abs() for contrast in self._contrasts)
             return (ir_size > vis_size).to(ir_size.dtype)
-        reach = _AROUND // 2
+        reach = _ENERGY_WINDOW // 2
         around = slice(max(0, rows.start - reach), min(rows.stop + reach, self._features.rows(self.like.shape[2])))
         inner = slice(rows.start - around.start, rows.stop - around.start)
         ir_energy, vis_energy = (
-            local_mean(self._features(contrast, around).square(), box(_AROUND), "replicate")[:, :, inner] + floor
+            local_mean(self._features(contrast, around).square(), box(_ENERGY_WINDOW), "replicate")[:, :, inner] + floor
             for contrast, floor in zip(self._contrasts, self._floors, strict=True)
         )
-        return 1 / (1 + (vis_energy / ir_energy) ** _SHARPNESS)
+        return 1 / (1 + (vis_energy / ir_energy) ** _ENERGY_POWER)
 
 
 class _Stepwise:

@@ -21,7 +21,7 @@ from irfuse.ops.filters import box, extend, separable
 Variant = Literal["paper", "code"]
 Norm = Literal["l1", "l2"]
 
-_AROUND = (0.25, 0.5, 0.25)
+_BLUR = (0.25, 0.5, 0.25)
 _MEAN_31 = box(31)
 _IR_SHARE = 0.6
 _PLACES = ("relu1", "layer1.0", "layer2.0", "layer3.0", "layer4.0")
@@ -124,7 +124,7 @@ class ResNet152(Method):
         norms = [self._norm(features) for features in self._features(detail)]
         if self.variant == "code":
             norms = [norm.square() for norm in norms]
-        return [separable(norm, _AROUND, "zero") for norm in norms]
+        return [separable(norm, _BLUR, "zero") for norm in norms]
 
     def _features(self, detail: Tensor) -> list[Tensor]:
         if self.variant == "paper":
