@@ -87,11 +87,11 @@ def test_wilcoxon_and_holm(table: pd.DataFrame) -> None:
 
 def test_wilcoxon_of_two_does_not_depend_on_a_third(table: pd.DataFrame) -> None:
     """This holds also for equal differences, and if the third has a score equal to one of theirs."""
-    alone = ours.wilcoxon(table[["a", "b"]], "higher").loc[0, "p"]
+    pairwise = ours.wilcoxon(table[["a", "b"]], "higher").loc[0, "p"]
     tied = table[["a", "b"]].assign(c=table["b"] + 0.01)
     tied.loc["03", "c"] = tied.loc["03", "a"]
     found = ours.wilcoxon(tied, "higher").set_index(["better", "worse"])
-    assert found.loc[("b", "a"), "p"] == alone
+    assert found.loc[("b", "a"), "p"] == pairwise
     assert found.loc[("c", "b"), "p"] == stats.wilcoxon(tied["c"] - tied["b"]).pvalue
 
 

@@ -102,8 +102,8 @@ def test_many_fused_images_of_one_pair(triple: Triple) -> None:
 @by_protocol
 def test_sharing_changes_nothing(protocol: Protocol, triple: Triple) -> None:
     planes = [torch.from_numpy(image / 255)[None, None] for image in triple]
-    alone = {name: float(reading.function(*planes)) for name, reading in protocol.readings.items()}
-    assert Evaluator(None, protocol.name)(*triple) == alone
+    unshared = {name: float(reading.function(*planes)) for name, reading in protocol.readings.items()}
+    assert Evaluator(None, protocol.name)(*triple) == unshared
 
 
 @by_protocol

@@ -43,8 +43,8 @@ def check_batch_equals_single(method: Method, real: Batch) -> None:
     """Check that a batch gives the results of its single pairs."""
     with torch.no_grad():
         together = method(*real)
-        alone = torch.cat([method(ir[None], vis[None]) for ir, vis in zip(*real, strict=True)])
-    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+        single = torch.cat([method(ir[None], vis[None]) for ir, vis in zip(*real, strict=True)])
+    torch.testing.assert_close(together, single, rtol=0, atol=1e-5)
 
 
 def check_same_image(method: Method, real: Batch) -> None:

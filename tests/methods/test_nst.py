@@ -129,8 +129,8 @@ def test_each_image_stops_by_itself(pair: Batch) -> None:
     steps = (~solution.losses.isnan()).sum(dim=0)
     assert steps[1] < steps[0] < 100
     assert (solution.losses[: steps[1], 1].isfinite()).all()
-    alone = NST(tolerance=0.01).solve(ir[:1], vis[:1])
-    torch.testing.assert_close(solution.fused[:1], alone.fused, rtol=0, atol=1e-4)
+    single = NST(tolerance=0.01).solve(ir[:1], vis[:1])
+    torch.testing.assert_close(solution.fused[:1], single.fused, rtol=0, atol=1e-4)
 
 
 def test_progress_through_the_fuser(pair: Batch) -> None:

@@ -22,8 +22,8 @@ def test_batch_equals_single(metric: MetricInfo, triple: tuple[Tensor, Tensor, T
     together = metric.function(*triple)
     assert together.shape == (2,)
     assert together.dtype == torch.float64
-    alone = torch.cat([metric.function(*(image[i : i + 1] for image in triple)) for i in range(2)])
-    torch.testing.assert_close(together, alone, rtol=1e-9, atol=1e-12)
+    single = torch.cat([metric.function(*(image[i : i + 1] for image in triple)) for i in range(2)])
+    torch.testing.assert_close(together, single, rtol=1e-9, atol=1e-12)
 
 
 @by_metric
