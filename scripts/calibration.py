@@ -137,15 +137,15 @@ def summary(comparisons: Iterable[Comparison]) -> Iterator[str]:
 def page(comparisons: list[Comparison]) -> Iterator[str]:
     yield f"""# Calibration
 
-The toolboxes' own values beside irfuse's, for every reading that has a reference. Made by `python
-scripts/calibration.py`; `python scripts/calibration.py --check` compares all without writing, and the tests compare 25
-triples of VIFB and all 16 of the others. An error is relative to the official value.
+This page compares irfuse's values with those of the toolboxes, for every reading that has a reference. `python
+scripts/calibration.py` writes it. `python scripts/calibration.py --check` compares all values without writing. The
+tests compare 25 triples of VIFB and all 16 of the other protocols. Errors are relative to the toolbox's value.
 
-Of `vifb`, the values are those that the benchmark's MATLAB code wrote, with 5 digits, for 25 methods on 7 pairs, in
-colour. The published files of {" and ".join(OTHER_FILES)} cannot be the images that were measured: all 13 metrics are
-off there, even the entropy, which is exact for the 23 other methods. They stand in the table, and are left out of the
-summary. The values of the other protocols are of the originals, run on three pairs (TNO 01, TNO 08, a crop of TNO 02)
-with up to seven fused images each.
+The values of `vifb` are those that the benchmark's MATLAB code wrote, with 5 digits, for 25 methods on 7 color pairs.
+The published files of {" and ".join(OTHER_FILES)} cannot be the measured images: all 13 metrics differ, even the
+entropy, which is exact for the 23 other methods. The table includes them, but the summary does not. The values of the
+other protocols come from the original code, run on three pairs (TNO 01, TNO 08, a crop of TNO 02) with up to seven
+fused images each.
 
 ## Summary
 """

@@ -39,7 +39,7 @@ def msrs_day() -> Pair:
 
 @pytest.fixture(scope="session")
 def real_batch() -> tuple[torch.Tensor, torch.Tensor]:
-    """Crops of two real grey pairs, as every method takes them: (2, 1, 96, 160) each."""
+    """Crops of two real gray pairs, (2, 1, 96, 160) each, in [0, 1]."""
     pairs = [pair for pair in samples.pairs() if pair.name in ("tno_01", "tno_16")]
 
     def crops(paths: list[Path]) -> torch.Tensor:
@@ -53,7 +53,7 @@ def real_batch() -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder of the larger data, for tests that skip without it."""
+    """The folder of the larger data. Tests skip without it."""
     if "IRFUSE_DATA" not in os.environ:
         pytest.skip("IRFUSE_DATA does not name the folder of the larger data")
     return Path(os.environ["IRFUSE_DATA"])
@@ -61,7 +61,7 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def supplied_weights() -> Path:
-    """The folder of the backbones' weights, for tests that skip without it."""
+    """The folder of the backbones' weights. Tests skip without it."""
     if "IRFUSE_WEIGHTS" not in os.environ:
         pytest.skip("IRFUSE_WEIGHTS does not name the folder of the backbones' weights")
     return Path(os.environ["IRFUSE_WEIGHTS"])
@@ -69,7 +69,7 @@ def supplied_weights() -> Path:
 
 @pytest.fixture(scope="session")
 def gpu() -> torch.device:
-    """The GPU, for tests that skip without one; IRFUSE_GPU_DEVICE=cpu puts the CPU in its place."""
+    """The GPU. Tests skip without one. IRFUSE_GPU_DEVICE=cpu uses the CPU in its place."""
     device = torch.device(os.environ.get("IRFUSE_GPU_DEVICE", "cuda"))
     if device.type == "cuda" and not torch.cuda.is_available():
         pytest.skip("there is no GPU")
@@ -78,7 +78,7 @@ def gpu() -> torch.device:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run `irfuse` with arguments; gives exit status, standard output and standard error."""
+    """Run `irfuse` with arguments. Returns the exit status, the standard output and the standard error."""
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["irfuse", *map(str, arguments)])

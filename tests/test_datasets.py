@@ -19,7 +19,7 @@ def test_named_sets(image_set: datasets.ImageSet, data: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "count"), [("tno21", 21), ("tno20", 20), ("vifb", 21), ("vifb7", 7), ("roadscene", 221), ("msrs55", 55)]
 )
-def test_sets_to_benchmark_on(name: str, count: int, data: Path) -> None:
+def test_benchmark_sets(name: str, count: int, data: Path) -> None:
     pairs = datasets.pairs(name).pairs
     assert len({pair.name for pair in pairs}) == count
     assert all(pair.ir.stem == pair.vis.stem for pair in pairs)
@@ -47,7 +47,7 @@ def test_training_and_test_images_differ(name: str, data: Path) -> None:
 
 
 def test_pairs_for_training_and_validation_differ(data: Path) -> None:
-    """And none is a test pair; the sample pairs of MSRS are not trained on, so that their pictures are honest."""
+    """None of them is a test pair or a sample pair, so that the samples show how methods treat unseen images."""
     training, validation = (datasets.pairs(name).pairs for name in ("pairs272", "pairs44"))
     assert (len(training), len(validation)) == (272, 44)
     files = [file for pair in training for file in (pair.ir, pair.vis)]
@@ -65,7 +65,7 @@ def test_pairs_of_a_folder() -> None:
         datasets.pairs("pairs1")
 
 
-def test_a_set_that_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IRFUSE_DATA", str(tmp_path))
     with pytest.raises(DatasetError, match=r"coco20: .* is missing"):
         datasets.images("coco20")
@@ -80,7 +80,7 @@ def test_a_set_that_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_files_and_folders(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="holds no image"):
+    with pytest.raises(DatasetError, match="has no images"):
         datasets.images(str(tmp_path))
     for name in ("b.png", "a.jpg", "notes.txt"):
         (tmp_path / name).touch()

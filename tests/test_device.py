@@ -18,14 +18,14 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
         ("", False),
     ],
 )
-def test_a_cpu_knows_bfloat16_by_its_flags(flags: str, knows: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_on_a_cpu_depends_on_its_flags(flags: str, knows: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "_cpu_flags", lambda: set(flags.split()))
     assert computes_in(CPU, "bf16") == knows
     assert computes_in(CPU, "fp32")
     assert not computes_in(CPU, "fp16")
 
 
-def test_a_gpu_knows_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_supports_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     for knows in (True, False):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, knows=knows: knows)
         assert computes_in(GPU, "bf16") == knows
@@ -33,7 +33,7 @@ def test_a_gpu_knows_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
         assert computes_in(GPU, "fp32")
 
 
-def test_other_devices_compute_in_float32_alone() -> None:
+def test_other_devices_support_only_float32() -> None:
     assert [computes_in(torch.device("mps"), precision) for precision in ("fp32", "fp16", "bf16")] == [
         True,
         False,
@@ -41,7 +41,7 @@ def test_other_devices_compute_in_float32_alone() -> None:
     ]
 
 
-def test_a_gpu_that_rounds_float32_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_rounds_float32_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
     before = [kind.fp32_precision for kind in kinds]
     monkeypatch.delenv(TF32_OVERRIDE, raising=False)
@@ -61,7 +61,7 @@ def test_a_gpu_that_rounds_float32_is_noticed(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.gpu
-def test_a_gpu_tells_its_memory_and_its_name(gpu: torch.device) -> None:
+def test_memory_and_name_of_a_gpu(gpu: torch.device) -> None:
     free = devices.free_memory(gpu)
     assert free is not None
     held = torch.ones(1 << 24, device=gpu)

@@ -33,7 +33,7 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def test_no_page_describes_what_is_no_metric() -> None:
+def test_pages_describe_exactly_the_metrics() -> None:
     described = [name for page in PAGES.values() for _, name in HEADING.findall(page)]
     assert sorted(described) == sorted(metric.name for metric in METRICS)
 
@@ -58,7 +58,7 @@ def test_tolerances(spec: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES_WITH_LINKS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links(page: Path) -> None:
-    """Every relative link leads to a file, and every anchor to a heading."""
+    """Every relative link names a file, and every anchor a heading."""
     for target, section in LINK.findall(FENCES.sub("", page.read_text(encoding="utf-8"))):
         file = page.parent / target if target else page
         assert file.exists(), target

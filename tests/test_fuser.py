@@ -54,7 +54,7 @@ def test_arrays_and_tensors_agree(rng: np.random.Generator) -> None:
 
 
 def test_luma_is_fused_and_chroma_kept(rng: np.random.Generator) -> None:
-    """Against BT.601 written out; mid-grey values, so that nothing is clipped."""
+    """The result equals BT.601, written out. The values are mid-gray, so that nothing is clipped."""
     vis = rng.integers(110, 140, (*SIZE, 3), dtype=np.uint8)
     ir = rng.integers(110, 140, SIZE, dtype=np.uint8)
     fused = Fuser("average")(ir, vis)
@@ -133,7 +133,7 @@ def test_stream_equals_calls(rng: np.random.Generator) -> None:
             np.testing.assert_array_equal(fused, single)
 
 
-def test_stream_batches_what_is_alike() -> None:
+def test_stream_batches_images_of_one_kind() -> None:
     batches: list[int] = []
 
     class Counting(Average):
@@ -199,13 +199,13 @@ def test_bad_input(ir: object, vis: object, reason: str) -> None:
 
 
 def test_a_bright_image_in_float16_is_finite() -> None:
-    """Though the sum of its values is not."""
+    """The sum of its values overflows."""
     bright = np.full((400, 400), 0.75, np.float16)
     assert bright.sum(dtype=np.float64) > np.finfo(np.float16).max
     np.testing.assert_array_equal(Fuser("average")(bright, bright), bright)
 
 
-def test_rounding_beyond_the_range_is_forgiven() -> None:
+def test_rounding_beyond_the_range_is_accepted() -> None:
     image = np.full(SIZE, 1 + 1e-6, np.float32)
     assert Fuser("average")(image, image).max() == 1
 
@@ -239,7 +239,7 @@ def test_impossible_arguments() -> None:
         Res2NetFuse(strategy="max")
 
 
-def test_alpha_of_the_infrared_does_not_count(rng: np.random.Generator) -> None:
+def test_alpha_of_the_infrared_is_ignored(rng: np.random.Generator) -> None:
     ir = rng.integers(20000, 24000, (*SIZE, 2)).astype(np.uint16)
     ir[..., 1] = 65535
     black = np.zeros(SIZE, np.float32)
@@ -268,7 +268,7 @@ def test_stream_does_not_look_ahead() -> None:
 
 
 @pytest.mark.skipif(not computes_in(torch.device("cpu"), "bf16"), reason="this CPU does not compute in bfloat16")
-def test_half_precision_that_nobody_asked_for_warns_of_16_bits() -> None:
+def test_automatic_half_precision_warns_of_16_bits() -> None:
     ir, vis = np.zeros((32, 32), np.uint8), np.zeros((32, 32), np.uint16)
     with pytest.warns(
         SuspiciousPairWarning,

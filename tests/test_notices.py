@@ -1,4 +1,4 @@
-"""Warnings go to who collects them, in his thread only, and otherwise to Python's own."""
+"""Warnings go to the collector of their thread, or to Python's `warnings` if there is none."""
 
 import warnings
 from threading import Thread
@@ -11,7 +11,7 @@ from irfuse.imaging.levels import Levels
 from irfuse.notices import collected, warn
 
 
-def test_nobody_else_sees_what_is_collected() -> None:
+def test_only_the_innermost_collector_gets_a_warning() -> None:
     filters = list(warnings.filters)
     with collected() as outer:
         warn(SuspiciousPairWarning("first"))
@@ -23,7 +23,7 @@ def test_nobody_else_sees_what_is_collected() -> None:
     assert [str(warning) for warning in inner] == ["second"]
 
 
-def test_other_threads_collect_nothing_of_this_one() -> None:
+def test_collectors_are_per_thread() -> None:
     found: list[Warning] = []
 
     def collect() -> None:

@@ -1,4 +1,4 @@
-"""What is shipped: its size, and what it holds."""
+"""The size and the contents of the package."""
 
 from pathlib import Path
 

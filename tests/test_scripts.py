@@ -1,4 +1,4 @@
-"""Every script and every speed measurement can be imported, which does nothing, and its folder's README names it."""
+"""Every script and speed measurement can be imported without side effects, and the README of its folder names it."""
 
 import importlib.util
 import subprocess
@@ -19,7 +19,7 @@ def test_import_does_nothing(path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
+    # Dataclasses look up their module.
     monkeypatch.setitem(sys.modules, spec.name, module)
     spec.loader.exec_module(module)
     assert module.__doc__

@@ -1,4 +1,4 @@
-"""A Fuser, a Model and an Evaluator are called from eight threads at once, and change nothing of the process."""
+"""A Fuser, a Model and an Evaluator work in eight threads at once, and change no state of the process."""
 
 import warnings
 from collections.abc import Callable
@@ -28,7 +28,7 @@ Call = Callable[[Array, Array], Any]
 
 @pytest.fixture(scope="module")
 def pairs() -> list[tuple[Array, Array]]:
-    """Crops of the sample pairs, of several sizes, one of them of raw counts."""
+    """Crops of the sample pairs in several sizes, one of them with raw counts."""
     read = [(images.read(pair.ir)[:96, :128], images.read(pair.vis)[:96, :128]) for pair in samples.pairs()]
     ir, vis = read[0]
     raw = (ir if ir.ndim == 2 else ir[..., 0]).astype(np.uint16) * 11 + 7000
@@ -36,21 +36,21 @@ def pairs() -> list[tuple[Array, Array]]:
 
 
 def settings() -> tuple[Any, ...]:
-    """What belongs to the whole process."""
+    """Return the state of the whole process."""
     kinds = torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
     return (
         torch.get_num_threads(),
         [kind.fp32_precision for kind in kinds],
         torch.backends.cudnn.enabled,
         torch.is_grad_enabled(),
-        # The exporter of graphs adds one, for one message of PyTorch's.
+        # The exporter of graphs adds a filter for one message of PyTorch.
         [kept for kept in warnings.filters if _FOLDING not in str(kept[1])],
         warnings.showwarning,
     )
 
 
 def in_threads(call: Call, pairs: list[tuple[Array, Array]]) -> list[list[Any]]:
-    """What each thread gets for all pairs; all begin at once, each with another pair."""
+    """Compute the results for all pairs in each thread. The threads start together, each with another pair."""
     start = Barrier(THREADS)
 
     def work(number: int) -> list[Any]:
@@ -69,7 +69,7 @@ def test_fuser(name: EngineName, pairs: list[tuple[Array, Array]]) -> None:
         pytest.skip("it is not installed")
     before = settings()
     fuser = Fuser("encoder-decoder", device="cpu", engine=name, precision="fp32", tile=80)
-    # The engine is made by the threads: all come before it is there.
+    # The threads create the engine. All of them call before it exists.
     results = in_threads(fuser, pairs)
     assert settings() == before
     expected = [fuser(*pair).tobytes() for pair in pairs]

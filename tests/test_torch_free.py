@@ -1,4 +1,4 @@
-"""The ends, and `import irfuse` itself, work on a machine without PyTorch."""
+"""The modules that need no PyTorch, and `import irfuse` itself, work without it."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
 
 
-def test_ends_import_without_torch() -> None:
+def test_modules_import_without_torch() -> None:
     done = python(WITHOUT_TORCH + "; ".join(f"import {module}" for module in MODULES))
     assert done.returncode == 0, done.stderr
 
@@ -82,7 +82,7 @@ def test_command_names_the_missing_package(arguments: tuple[str, ...]) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_info_says_what_can_be_done_without() -> None:
+def test_info_lists_what_works_without_torch() -> None:
     command = "import irfuse.cli; irfuse.cli.main()"
     done = python(WITHOUT_TORCH + command, "info")
     assert done.returncode == 0

@@ -30,7 +30,7 @@ def resnet50(supplied_weights: Path) -> Backbone:
 
 
 def photo(name: str) -> Tensor:
-    """One of scikit-image's photos as ImageNet's are shown to networks: the middle 224x224 of 256 rows."""
+    """Crop one of scikit-image's photos as usual for ImageNet: the central 224x224 pixels after scaling to 256 rows."""
     image = getattr(photos, name)()
     small = resize(image, (256, round(256 * image.shape[1] / image.shape[0])), anti_aliasing=True)
     left = (small.shape[1] - 224) // 2
@@ -38,7 +38,7 @@ def photo(name: str) -> Tensor:
 
 
 def only_file(monkeypatch: pytest.MonkeyPatch, folder: Path, tensors: dict[str, Tensor]) -> Path:
-    """Write tensors as torchvision's file for ResNet-50, and let it be what the manifest means and what is here."""
+    """Write tensors as torchvision's file for ResNet-50, and make the manifest and the lookup accept it."""
     known = fetch.backbone_files()[0]
     path = folder / known.file
     torch.save(tensors, path)
@@ -61,9 +61,9 @@ def test_preprocessing_of_msra() -> None:
 
 
 @pytest.mark.parametrize("preprocessing", [TORCHVISION, MSRA], ids=["torchvision", "msra"])
-def test_grey_is_three_equal_channels(preprocessing: Preprocessing) -> None:
-    grey = torch.rand(2, 1, 4, 5, dtype=torch.float64)
-    assert torch.equal(preprocessing(grey), preprocessing(grey.expand(-1, 3, -1, -1)))
+def test_gray_is_three_equal_channels(preprocessing: Preprocessing) -> None:
+    gray = torch.rand(2, 1, 4, 5, dtype=torch.float64)
+    assert torch.equal(preprocessing(gray), preprocessing(gray.expand(-1, 3, -1, -1)))
 
 
 def test_preprocessing_keeps_the_precision() -> None:
@@ -97,7 +97,7 @@ def test_files_of_torchvision(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     path.unlink()
 
 
-def test_unfit_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_weights_that_do_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     only_file(monkeypatch, tmp_path, {"x": torch.zeros(1)})
     with pytest.raises(WeightsError, match=r"0676ba61\.pth: the weights do not fit resnet50: Missing key") as caught:
         pretrained("resnet50")
@@ -109,7 +109,7 @@ def test_unknown_backbone() -> None:
         pretrained("vgg19")  # type: ignore[arg-type]
 
 
-def test_recognises(resnet50: Backbone) -> None:
+def test_recognizes(resnet50: Backbone) -> None:
     assert (resnet50.layout, resnet50.network.variant, resnet50.preprocessing) == ("msra", "v1", MSRA)
     cat, coffee = resnet50(photo("chelsea")), resnet50(photo("coffee"))
     assert cat.argmax() in CATS
@@ -118,8 +118,8 @@ def test_recognises(resnet50: Backbone) -> None:
     assert resnet50(photo("chelsea").mean(dim=1, keepdim=True)).argmax() in CATS
 
 
-def test_recognises_less_in_the_wrong_layout(resnet50: Backbone) -> None:
-    """Probabilities of espresso: 0.994 as it should be, 0.976 in variant v1.5, 0.61 from RGB without the mean."""
+def test_recognizes_less_in_the_wrong_layout(resnet50: Backbone) -> None:
+    """The probability of espresso is 0.994 when correct, 0.976 in variant v1.5, and 0.61 for RGB without the mean."""
     other = ResNet(50, variant="v1.5", eps=1e-3)
     other.load_state_dict(resnet50.network.state_dict())
     from_rgb = Preprocessing("RGB", 255.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))

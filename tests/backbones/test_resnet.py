@@ -17,7 +17,7 @@ KEYS = re.compile(
 
 @pytest.fixture(scope="module", params=[18, 50])
 def network(request: pytest.FixtureRequest) -> ResNet:
-    """Untrained, but with batch normalisation that changes what it normalises."""
+    """An untrained network whose batch normalization is not the identity."""
     torch.manual_seed(0)
     network = ResNet(request.param).eval()
     for module in network.modules():
@@ -32,7 +32,7 @@ def images() -> Tensor:
     return torch.rand(2, 3, 65, 48, generator=torch.Generator().manual_seed(1))
 
 
-# Keys, parameters, blocks of layer 3 and channels at the end, of torchvision's networks.
+# The keys, parameters, blocks of layer 3, and final channels of torchvision's networks.
 @pytest.mark.parametrize(
     ("depth", "keys", "parameters", "blocks", "channels"),
     [
@@ -78,8 +78,8 @@ def test_variants(variant: Any, strides: tuple[int, int, int]) -> None:
     assert {module.eps for module in network.modules() if isinstance(module, nn.BatchNorm2d)} == {1e-3}
 
 
-def test_features_are_those_on_the_way(network: ResNet, images: Tensor) -> None:
-    """Each place but `relu1` has the name of a module, whose result it is."""
+def test_features_are_results_of_modules(network: ResNet, images: Tensor) -> None:
+    """Each place except `relu1` has the name of the module whose result it is."""
     modules = [name for name in network.places if name != "relu1"]
     on_the_way: dict[str, Tensor] = {}
     hooks = [
@@ -103,7 +103,7 @@ def test_places(network: ResNet) -> None:
     assert others[-1] == ("layer2.1" if network.depth == 18 else "layer2.3")
 
 
-def test_features_come_in_the_order_asked_for(network: ResNet, images: Tensor) -> None:
+def test_features_keep_the_requested_order(network: ResNet, images: Tensor) -> None:
     late, early, again = network.features(images, ["layer2.0", "conv1", "layer2.0"])
     assert torch.equal(late, again)
     assert torch.equal(late, network.features(images, ["layer2.0"])[0])
@@ -123,7 +123,7 @@ def test_features_come_in_the_order_asked_for(network: ResNet, images: Tensor) -
         ([], set(), {"conv1"}),
     ],
 )
-def test_nothing_beyond_is_computed(
+def test_later_layers_are_not_computed(
     network: ResNet, images: Tensor, at: list[str], computed: set[str], not_computed: set[str]
 ) -> None:
     called: set[str] = set()

@@ -13,7 +13,7 @@ METRICS = ["en", "qabf", "mse", "qsf"]
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Crops of the sample pairs, and in `external` their visible images, darkened, but for the first."""
+    """Crops of the sample pairs. `external` has their darkened visible images, except for the first pair."""
     folder = tmp_path_factory.mktemp("pairs")
     for name in ("ir", "vis", "external"):
         (folder / name).mkdir()
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def inverted(ir: Array, vis: Array) -> Array:
-    """A method of one's own that gives floats, and fails on one pair."""
+    """A user's method that returns floats, and fails on one pair."""
     if vis.ndim == 2 and vis[0, 0] == 133:
         raise ValueError("this is TNO 01")
     return np.asarray(1 - vis.astype(np.float64) / 255)
@@ -35,7 +35,7 @@ def inverted(ir: Array, vis: Array) -> Array:
 
 @pytest.fixture(scope="session")
 def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """Two methods of irfuse, a function and external images; the latter two have a failure each."""
+    """The result for two methods of irfuse, a function and external images. The last two have one failure each."""
     with pytest.warns(UserWarning, match="external lacks 1 of 5 images: msrs_00037N"):
         return run(
             folder,

@@ -1,4 +1,4 @@
-"""`irfuse benchmark`, as a user meets it."""
+"""The command `irfuse benchmark`."""
 
 import shutil
 from functools import partial
@@ -13,7 +13,7 @@ from tests.conftest import Run
 
 @pytest.fixture
 def run(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Run `irfuse benchmark`, with a cache of its own."""
+    """Run `irfuse benchmark` with its own cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return partial(run, "benchmark")
 
@@ -45,7 +45,7 @@ def test_folders_of_external_images(folder: Path, tmp_path: Path) -> None:
         plan.external_folders(str(tmp_path / "empty"))
 
 
-def test_wrong_input_is_said_in_one_line(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_wrong_input_is_reported_in_one_line(run: Run, folder: Path, tmp_path: Path) -> None:
     out = ("-o", tmp_path / "r")
     for arguments, message in {
         (folder, *out): "nothing to compare",

@@ -12,7 +12,7 @@ SIDE = 64
 
 
 def needs(megabytes: int) -> Function:
-    """A method that fills so much memory, and multiplies two matrices."""
+    """Return a method that fills some memory, and multiplies two matrices."""
 
     def fuse(ir: Array, vis: Array) -> Array:
         np.ones(megabytes << 20, np.uint8).sum()
@@ -22,8 +22,8 @@ def needs(megabytes: int) -> Function:
     return fuse
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell the peak")
-def test_memory_is_the_methods_own_whatever_came_before() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not report the peak")
+def test_memory_does_not_depend_on_earlier_methods() -> None:
     image = np.zeros((8, 8), np.uint8)
     for megabytes in (200, 60):
         meter = Meter(torch.device("cpu"))
@@ -46,7 +46,7 @@ def test_a_first_call_that_fails_does_not_warm_up() -> None:
 
 @pytest.mark.gpu
 def test_memory_on_a_gpu(gpu: torch.device) -> None:
-    """That of PyTorch's tensors, at its peak; what was there before does not count."""
+    """The memory is the peak of PyTorch's tensors, without those that existed before."""
     kept = torch.ones(1 << 20, device=gpu)
     meter = Meter(gpu)
 

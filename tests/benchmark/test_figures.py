@@ -8,7 +8,7 @@ from irfuse.errors import ParameterError
 
 
 @pytest.mark.parametrize("text", ["1,2,3", "a,b,c,d", "1,2,0,4", "-1,2,3,4", ""])
-def test_no_region(text: str) -> None:
+def test_impossible_regions(text: str) -> None:
     with pytest.raises(ParameterError, match="region cannot be"):
         Region.parse(text)
 
@@ -18,7 +18,7 @@ def test_region_is_moved_into_the_image() -> None:
     assert Region(0, 0, 500, 10).inside(50, 100) == Region(0, 0, 100, 10)
 
 
-def test_telling_region_is_where_images_differ(rng: np.random.Generator) -> None:
+def test_the_chosen_region_is_where_images_differ(rng: np.random.Generator) -> None:
     first = rng.integers(0, 256, (80, 120), np.uint8)
     second = first.copy()
     second[50:70, 60:90] = 255 - second[50:70, 60:90]
@@ -45,7 +45,7 @@ def test_sheet_shows_each_picture_with_its_region(count: int, rng: np.random.Gen
     figure.canvas.draw()
 
 
-def test_critical_difference_says_all() -> None:
+def test_critical_difference_shows_all_methods() -> None:
     comparison = Comparison(pd.Series({"a": 1.2, "b": 1.9, "c$": 2.9}), 12, 0.0004, 0.9)
     figure = figures.critical_difference(comparison)
     assert figure is not None

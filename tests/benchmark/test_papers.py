@@ -49,7 +49,7 @@ def test_numbers_are_as_printed() -> None:
     assert len(base._numbers()) == 464
 
 
-def test_all_tables_of_the_papers_are_there() -> None:
+def test_all_tables_of_the_papers_exist() -> None:
     numbers = base._numbers()
     known = set(numbers[["method", "table", "data"]].itertuples(index=False, name=None))
     videos = {row for row in known if row[:2] == ("attention-ensemble", "Table 1")}
@@ -98,7 +98,7 @@ def test_reproduction(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("gray")
-def test_what_cannot_be_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object, **more: object) -> None:
         raise WeightsError("the file is not on this machine")
 
@@ -124,7 +124,7 @@ def test_pairs_that_fail_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert '- Failed: `average`, for "proposed", 1 of 2 pairs: tno_01: ValueError: this is TNO 01' in text
 
 
-def test_data_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_data_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IRFUSE_DATA", str(tmp_path / "none"))
     paper = Paper("nst", (replace(TABLE, only=()),))
     text = reproduction.reproduce(paper, cache=tmp_path)
@@ -152,7 +152,7 @@ def test_reconstruction(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 def test_external_images_and_tables_without_numbers(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Points of a figure, say: rows of irfuse alone, and of fused images."""
+    """A table without numbers, such as a figure, has only rows of irfuse and of fused images."""
     monkeypatch.setenv("IRFUSE_DATA", str(folder))
     table = PaperTable(
         "The figure",

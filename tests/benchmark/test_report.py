@@ -42,7 +42,7 @@ class Page(HTMLParser):
         self.said += data
 
 
-def test_page_holds_all(written: Path) -> None:
+def test_page_is_complete(written: Path) -> None:
     page = Page(written.read_text(encoding="utf-8"))
     assert page.open == []
     assert len(page.sources) == 5
@@ -84,12 +84,12 @@ def test_marks(result: Result) -> None:
     assert cells[means["mse"].idxmin()]["mse"].mark == "best"
     assert cells[means["mse"].idxmax()]["mse"].mark == "second"
     assert cells[means["qsf"].abs().idxmin()]["qsf"].mark == "best"
-    # Means over fewer pairs do not compare.
+    # Means over fewer pairs are not comparable.
     for method in ("external", "own_<b>"):
         assert {(cell.mark, cell.count) for cell in cells[method].values()} == {("", "(4)")}
 
 
-def test_what_prints_alike_is_marked_alike() -> None:
+def test_equal_printed_means_have_equal_marks() -> None:
     leaders = pd.Series({"a": 0.50001, "b": 0.49999, "c": 0.4, "d": 0.3})
     summary = pd.DataFrame({"mean": [*leaders, 0.5], "deviation": 0.1, "count": [5, 5, 5, 5, 4]}, index=list("abcde"))
     made = grid._cells(summary, leaders, 5)
@@ -98,7 +98,7 @@ def test_what_prints_alike_is_marked_alike() -> None:
 
 
 def test_metrics_that_the_rank_leaves_out_are_named(result: Result) -> None:
-    """One that an method never has, and no other."""
+    """Only a metric that one method never has is named."""
     scores = result.scores.copy()
     scores.loc[(scores["metric"] == "mse") & (scores["method"] == "maximum"), "value"] = math.nan
     made = grid.make(replace(result, scores=scores), "canonical")
@@ -109,8 +109,8 @@ def test_metrics_that_the_rank_leaves_out_are_named(result: Result) -> None:
     assert set(tests.values()) == {"Friedman"}
 
 
-def test_each_test_goes_by_its_name(result: Result) -> None:
-    """Where of three methods one is never scored by a metric, two are left for Wilcoxon's."""
+def test_each_test_has_its_name(result: Result) -> None:
+    """If a metric never scores one of three methods, the other two are compared by Wilcoxon's test."""
     scores = result.scores[result.scores["method"] != "external"].copy()
     scores.loc[(scores["metric"] == "mse") & (scores["method"] == "maximum"), "value"] = math.nan
     three = replace(result, scores=scores, methods=result.methods[:3])
@@ -118,7 +118,7 @@ def test_each_test_goes_by_its_name(result: Result) -> None:
     assert (tests["en"], tests["mse"], tests["all metrics"]) == ("Friedman", "Wilcoxon", "Friedman")
 
 
-def test_nothing_is_left_of_an_earlier_report(result: Result, tmp_path: Path) -> None:
+def test_an_earlier_report_is_removed(result: Result, tmp_path: Path) -> None:
     write(result, tmp_path, shown=["tno_12"])
     (tmp_path / "mine.md").write_text("my notes")
     two = result.scores[result.scores["method"].isin(["average", "maximum"])]
@@ -178,7 +178,7 @@ def test_trained_methods_are_marked(result: Result, tmp_path: Path) -> None:
     assert "| `maximum` † |" in grid.to_markdown(made)
     assert r"maximum$^\dagger$" in grid.to_latex(made)
     page = write(knowing, tmp_path, shown=[]).read_text(encoding="utf-8")
-    # The table, its note, and one score a metric.
+    # The table, its note, and one score per metric.
     assert page.count("†") == 2 + 4
 
 
@@ -224,7 +224,7 @@ def test_methods_and_metrics_without_any_score(result: Result, tmp_path: Path) -
     assert cells["average"][0].mean == "-"
     assert cells["average"][2].mean == "inf"
     assert r"$\infty$" in grid.to_latex(made)
-    # The others are compared all the same.
+    # The others are still compared.
     ranks = {row.method: row.rank for row in made.rows}
     assert ranks["external"] == "-"
     assert sum(float(ranks[name]) for name in ("average", "maximum", "own_<b>")) == pytest.approx(6, abs=0.011)

@@ -65,7 +65,7 @@ def test_operations_and_parameters_of_a_network(folder: Path, tmp_path: Path) ->
     found = benchmark.run(folder, ["res2netfuse"], metrics=["en"], cache=tmp_path)
     row = found.costs.iloc[0]
     assert row["parameters"] == 101217
-    # Two multiplications and additions a weight, pixel and encoded source at least.
+    # At least two multiplications and additions per weight, pixel and encoded source.
     assert row["operations"] > 2 * 101217 * 64 * 80
     assert row["size"] == "80x64"
 
@@ -86,7 +86,7 @@ def test_what_is_installed_changes_nothing(folder: Path, tmp_path: Path, monkeyp
     np.testing.assert_array_equal(images.read(found.fused["encoder-decoder", pair.name]), expected)
 
 
-def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+def test_earlier_results_are_reused(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
     first = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(running, "Fuser", None)
@@ -104,7 +104,7 @@ def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path, monkeypatc
     assert not stretched.scores.equals(first.scores)
 
 
-def test_damaged_images_are_made_anew(folder: Path, tmp_path: Path) -> None:
+def test_damaged_images_are_recomputed(folder: Path, tmp_path: Path) -> None:
     first = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
     damaged = first.fused["average", "tno_01"]
     damaged.write_bytes(damaged.read_bytes()[:100])
@@ -138,7 +138,7 @@ print(result.shares.fused_again, len(result.scores))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs signals")
-def test_a_killed_run_goes_on(folder: Path, tmp_path: Path) -> None:
+def test_a_killed_run_resumes(folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", SLOW, str(folder), str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -147,7 +147,7 @@ def test_a_killed_run_goes_on(folder: Path, tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     found = benchmark.run(folder, ["average", "maximum"], metrics=["en"], cache=tmp_path)
-    # Three are whole for sure; the fourth was being made.
+    # Three are certainly complete. The fourth was being computed.
     assert found.shares.fused_again in (3, 4)
     assert (len(found.scores), found.failures) == (10, ())
 
@@ -206,13 +206,15 @@ def test_pairs_that_weights_know_are_marked(folder: Path, tmp_path: Path, monkey
         f"{spec} was validated on 1 of the 5 pairs: tno_12",
     ]
     assert found.trained() == {(spec, "tno_01")}
-    # Switches of a network may stand there, too.
+    # Headers can also contain switches of a network.
     header["switch"] = True
     with pytest.warns(BenchmarkWarning):
         assert benchmark.run(folder, [spec], metrics=["en"], cache=tmp_path).shares.fused_again == 0
 
 
-def test_what_changes_an_image_changes_its_key(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+def test_the_key_depends_on_everything_that_changes_an_image(
+    folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
     def used_again(**settings: Any) -> int:
         found = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path, **settings)
         return found.shares.fused_again
@@ -226,7 +228,7 @@ def test_what_changes_an_image_changes_its_key(folder: Path, tmp_path: Path, mon
     assert used_again() == 0
 
 
-def test_functions_of_one_name_do_not_change_each_others_images(folder: Path, tmp_path: Path) -> None:
+def test_functions_with_one_name_do_not_share_images(folder: Path, tmp_path: Path) -> None:
     first, second = (
         benchmark.run(
             folder, functions={"mine": lambda ir, vis, g=gray: np.full_like(ir, g)}, metrics=["en"], cache=tmp_path
@@ -265,7 +267,7 @@ def test_a_metric_that_fails_in_an_unforeseen_way_is_a_failure(
     assert len(found.scores) == 5
 
 
-def test_a_method_that_cannot_be_made_are_failures(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+def test_a_method_that_cannot_be_built_is_a_failure(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
     def fail(*arguments: object, **more: object) -> None:
         raise RuntimeError("out of memory")
 
@@ -276,7 +278,7 @@ def test_a_method_that_cannot_be_made_are_failures(folder: Path, tmp_path: Path,
     assert len(found.scores) == 5
 
 
-def test_nothing_starts_with_something_wrong(folder: Path, tmp_path: Path, rng: np.random.Generator) -> None:
+def test_wrong_input_prevents_the_start(folder: Path, tmp_path: Path, rng: np.random.Generator) -> None:
     def refused(error: type[Exception], message: str, *arguments: object, **more: object) -> None:
         with pytest.raises(error, match=message):
             benchmark.run(*arguments, cache=tmp_path / "cache", **({"metrics": ["en"]} | more))  # type: ignore
@@ -312,7 +314,7 @@ def test_nothing_starts_with_something_wrong(folder: Path, tmp_path: Path, rng: 
     assert not (tmp_path / "cache").exists()
 
 
-def test_missing_partners_are_said_first(folder: Path, tmp_path: Path) -> None:
+def test_missing_partners_are_reported_first(folder: Path, tmp_path: Path) -> None:
     for role in ("ir", "vis"):
         (tmp_path / role).mkdir()
         for name in ("tno_01", "tno_12")[: 1 if role == "ir" else 2]:
@@ -324,14 +326,14 @@ def test_missing_partners_are_said_first(folder: Path, tmp_path: Path) -> None:
     assert math.isnan(found.costs.loc[0, "seconds"])
 
 
-def test_undefined_scores_are_remarked(folder: Path, tmp_path: Path) -> None:
+def test_undefined_scores_are_reported(folder: Path, tmp_path: Path) -> None:
     for _ in range(2):
         found = benchmark.run(folder, functions={"vis": lambda ir, vis: vis}, metrics=["scd"], cache=tmp_path)
         assert len(found.scores) == 5
         assert found.scores["value"].isna().all()
         assert len(found.remarks) == 5
         assert "vis: tno_01: scd: undefined: the fused image equals the visible image" in found.remarks[2]
-    # Not where it is not asked for.
+    # There is no warning if the metric is not requested.
     assert benchmark.run(folder, functions={"vis": lambda ir, vis: vis}, metrics=["en"], cache=tmp_path).remarks == ()
 
 
@@ -358,7 +360,7 @@ def test_a_full_disk_stops_the_run(folder: Path, tmp_path: Path, monkeypatch: Mo
         benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
 
 
-def test_named_sets_say_whom_to_cite() -> None:
+def test_named_sets_have_citations() -> None:
     assert "A. Toet" in running._citation("tno20")
     assert "free for research with citation" in running._citation("tno20")
     assert running._citation("somewhere/else") == ""

@@ -40,7 +40,7 @@ def test_critical_difference_needs_something_to_compare() -> None:
 
 
 def test_friedman_by_its_formula(table: pd.DataFrame) -> None:
-    """Without ties: 12 n / (k (k + 1)) (sum of R^2 - k (k + 1)^2 / 4), chi-squared with k - 1 degrees of freedom."""
+    """12 n / (k (k + 1)) (sum of R^2 - k (k + 1)^2 / 4) without ties, chi-squared with k - 1 degrees of freedom."""
     found = ours.compare(ours.ranks(table, "higher"))
     pairs, methods = table.shape
     square = 12 * pairs / (methods * (methods + 1))
@@ -86,12 +86,12 @@ def test_wilcoxon_and_holm(table: pd.DataFrame) -> None:
 
 
 def test_wilcoxon_of_two_does_not_depend_on_a_third(table: pd.DataFrame) -> None:
-    """Neither when the third has a score equal to one of theirs, nor when differences are equal."""
-    alone = ours.wilcoxon(table[["a", "b"]], "higher").loc[0, "p"]
+    """This holds also for equal differences, and if the third has a score equal to one of theirs."""
+    pairwise = ours.wilcoxon(table[["a", "b"]], "higher").loc[0, "p"]
     tied = table[["a", "b"]].assign(c=table["b"] + 0.01)
     tied.loc["03", "c"] = tied.loc["03", "a"]
     found = ours.wilcoxon(tied, "higher").set_index(["better", "worse"])
-    assert found.loc[("b", "a"), "p"] == alone
+    assert found.loc[("b", "a"), "p"] == pairwise
     assert found.loc[("c", "b"), "p"] == stats.wilcoxon(tied["c"] - tied["b"]).pvalue
 
 

@@ -1,4 +1,4 @@
-"""An exported file is the method: of any size, with the facts about itself, or it is not written."""
+"""An exported file equals the method at any size and describes itself, or it is not written."""
 
 import os
 import sys
@@ -29,9 +29,7 @@ FLOAT32 = 1e-5
 
 
 @pytest.mark.parametrize("spec", [*SPECS, "resnet152:backbone=resnet50"])
-def test_file_gives_what_the_fuser_gives(
-    spec: str, tmp_path: Path, real_batch: tuple[torch.Tensor, torch.Tensor]
-) -> None:
+def test_file_equals_the_fuser(spec: str, tmp_path: Path, real_batch: tuple[torch.Tensor, torch.Tensor]) -> None:
     if "backbone" in spec and "IRFUSE_WEIGHTS" not in os.environ:
         pytest.skip("IRFUSE_WEIGHTS does not name the folder of the backbones' weights")
     path = tmp_path / "fuse.onnx"
@@ -39,7 +37,7 @@ def test_file_gives_what_the_fuser_gives(
     assert done.difference < FLOAT32
     assert [file.name for file in tmp_path.iterdir()] == ["fuse.onnx"]
     run, fuser = Graph(path), Fuser(build(spec), device="cpu")
-    # Any size, alone and as a batch; the Fuser pads and crops outside the method.
+    # Every size works, as single pairs and as a batch. The Fuser pads and crops outside the method.
     for height, width in SIZES:
         for batch in (1, 3):
             images = [np.random.default_rng(0).random((batch, 1, height, width), np.float32) for _ in range(2)]
@@ -65,7 +63,7 @@ def test_half_precision(spec: str, tmp_path: Path) -> None:
     assert model.graph.output[0].type.tensor_type.shape.dim[1].dim_value == 1
 
 
-def test_file_says_what_it_is(tmp_path: Path) -> None:
+def test_file_describes_itself(tmp_path: Path) -> None:
     export("res2netfuse:weights=many", tmp_path / "fuse.onnx")
     entry = next(entry for entry in manifest() if entry.file == "res2netfuse-many-v1.safetensors")
     facts = Graph(tmp_path / "fuse.onnx").metadata
@@ -81,7 +79,7 @@ def test_file_says_what_it_is(tmp_path: Path) -> None:
         assert (batch.dim_param, height.dim_value, width.dim_value) == ("batch", 0, 0)
 
 
-def test_weights_of_ones_own(tmp_path: Path) -> None:
+def test_weights_of_the_user(tmp_path: Path) -> None:
     path = next(entry for entry in manifest() if entry.file == "res2netfuse-many-v1.safetensors").path
     mine = tmp_path / "mine.safetensors"
     mine.write_bytes(path.read_bytes())
@@ -117,7 +115,7 @@ def test_unknown_method_and_precision(tmp_path: Path) -> None:
 def test_wrong_results_are_not_written(
     precision: exporting.Precision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of other weights than those that are checked against: close, and wrong."""
+    """The file has other weights than the method that it is checked against, so it is close but wrong."""
     other = build("res2netfuse:weights=many").eval()
     monkeypatch.setattr(exporting, "graph", lambda method, precision: graph(other, precision))
     with pytest.raises(ExportError, match=r"differs from PyTorch in float32 by up to .* nothing was written"):
@@ -127,7 +125,7 @@ def test_wrong_results_are_not_written(
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_nan_is_not_written(precision: exporting.Precision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As half precision gives it where sums overflow; here in one pixel of one pair."""
+    """Half precision gives NaN where sums overflow, here in one pixel of one pair."""
     run = Graph.__call__
     calls = []
 
@@ -144,9 +142,9 @@ def test_nan_is_not_written(precision: exporting.Precision, tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_a_network_in_colour(precision: exporting.Precision, tmp_path: Path, msrs_day: Pair) -> None:
+def test_a_color_network(precision: exporting.Precision, tmp_path: Path, msrs_day: Pair) -> None:
     torch.manual_seed(0)
-    weights = tmp_path / "colour.safetensors"
+    weights = tmp_path / "color.safetensors"
     network = Network(4, 3)
     for parameter in network.parameters():
         parameter.data *= 2
@@ -160,7 +158,7 @@ def test_a_network_in_colour(precision: exporting.Precision, tmp_path: Path, msr
     assert len(np.unique(fused[..., 0].astype(int) - fused[..., 2])) > 10
 
 
-def test_the_method_stays_as_it_is() -> None:
+def test_the_method_is_unchanged() -> None:
     method = build("encoder-decoder").to(memory_format=torch.channels_last).eval()
     before = {name: (tensor.dtype, tensor.stride()) for name, tensor in method.state_dict().items()}
     graph(method, "fp16")

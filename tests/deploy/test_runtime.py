@@ -1,4 +1,4 @@
-"""An exported file on arrays gives what the Fuser gives, without PyTorch."""
+"""An exported file on arrays equals the Fuser, without PyTorch."""
 
 import sys
 from pathlib import Path
@@ -46,7 +46,7 @@ def fuser(**options: Any) -> Fuser:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("shape", [SIZE, (*SIZE, 1), (*SIZE, 2), (*SIZE, 3), (*SIZE, 4)])
 @pytest.mark.parametrize("options", [{}, {"color": "gray"}, {"stretch": True}, {"tile": 32}])
-def test_as_the_fuser(
+def test_equals_the_fuser(
     dtype: type, shape: tuple[int, ...], options: dict[str, Any], file: Path, rng: np.random.Generator
 ) -> None:
     top = 1 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
@@ -54,7 +54,7 @@ def test_as_the_fuser(
     before = ir.copy(), vis.copy()
     fused, expected = Model(file, **options)(ir, vis), fuser(**options)(ir, vis)
     assert (fused.shape, fused.dtype) == (expected.shape, expected.dtype)
-    # In whole values, where a result lies between two of them, one step.
+    # Integers may differ by one, where a result lies between two of them.
     step = FLOAT32 if np.dtype(dtype).kind == "f" else max(1, FLOAT32 * top)
     np.testing.assert_allclose(fused.astype(float), expected.astype(float), rtol=0, atol=step)
     np.testing.assert_array_equal(ir, before[0])
@@ -88,7 +88,7 @@ def test_tiles_have_no_seams(spec: str, tmp_path: Path, real_batch: tuple[torch.
 
 
 def test_without_torch(file: Path, tmp_path: Path) -> None:
-    """In a process that cannot import PyTorch: the same images as this one's Fuser makes."""
+    """A process that cannot import PyTorch fuses the same images as the Fuser of this one."""
     pair = samples.pairs()[0]
     command = WITHOUT_TORCH + "import irfuse.cli; irfuse.cli.main()"
     done = python(command, "fuse", "--model", str(file), str(pair.ir), str(pair.vis), "-o", str(tmp_path / "f.png"))
@@ -130,7 +130,7 @@ def test_swapped_pair_is_noticed(file: Path, msrs_day: Pair) -> None:
         Model(file)(images.read(msrs_day.vis), images.read(msrs_day.ir))
 
 
-def test_files_that_are_no_models(tmp_path: Path) -> None:
+def test_files_that_are_not_models(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"none\.onnx: no such file; make one with irfuse export"):
         Model(tmp_path / "none.onnx")
     (tmp_path / "text.onnx").write_text("no model")

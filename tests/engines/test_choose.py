@@ -1,4 +1,4 @@
-"""What computes a method: what is asked for, or the fastest that is here and near enough; the reason is told."""
+"""The choice of an engine: the requested one, or the fastest available one that is accurate enough; with the reason."""
 
 import re
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Machine = Callable[..., None]
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Make this machine one that has these packages and computes in these precisions."""
+    """Make this machine appear to have some packages and compute in some precisions."""
 
     def machine(packages: frozenset[str] = ALL, precisions: tuple[str, ...] = ("fp32", "bf16", "fp16")) -> None:
         def find_spec(name: str) -> ModuleSpec | None:
@@ -70,14 +70,14 @@ def test_auto_takes_the_fastest_and_reports_what_it_falls_back_from(spec: str, m
     assert way(choose(method, spec, GPU)) == ("torch", "fp16")
 
 
-def test_the_reason_is_of_what_was_asked_for(machine: Machine) -> None:
+def test_the_reason_names_the_requested_engine(machine: Machine) -> None:
     machine()
     choice = choose(Res2NetFuse, "res2netfuse", CPU, engine="onnx")
     assert str(choice) == "onnx, fp32: the fastest of engine onnx that keeps 50 dB"
     assert way(choose(Res2NetFuse, "res2netfuse", GPU, engine="compile")) == ("compile", "fp16")
 
 
-def test_openvino_has_bfloat16_on_x86_alone(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openvino_has_bfloat16_only_on_x86(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine()
     monkeypatch.setattr(choosing.platform, "machine", lambda: "aarch64")
     assert way(choose(Res2NetFuse, "res2netfuse", CPU)) == ("openvino", "fp32")
@@ -90,11 +90,11 @@ def test_auto_keeps_50_decibels(machine: Machine, monkeypatch: pytest.MonkeyPatc
     assert way(choice) == ("openvino", "fp32")
     assert "openvino in bf16 keeps only 49.9 dB" in choice.reason
     assert way(choose(Res2NetFuse, "res2netfuse", CPU, engine="torch")) == ("torch", "fp32")
-    # What is asked for is given, however far it is from float32.
+    # A requested precision is used, however much it differs from float32.
     assert way(choose(Res2NetFuse, "res2netfuse", CPU, precision="bf16")) == ("openvino", "bf16")
 
 
-def test_of_other_weights_and_objects_nothing_is_known(machine: Machine) -> None:
+def test_other_weights_and_objects_are_not_measured(machine: Machine) -> None:
     machine()
     choice = choose(Res2NetFuse, "res2netfuse:weights=mine.safetensors", CPU)
     assert way(choice) == ("openvino", "fp32")
@@ -102,7 +102,7 @@ def test_of_other_weights_and_objects_nothing_is_known(machine: Machine) -> None
     choice = choose(Res2NetFuse(), None, CPU)
     assert way(choice) == ("torch", "fp32")
     assert way(choose(Res2NetFuse(), None, CPU, engine="openvino")) == ("openvino", "fp32")
-    # Parameters that are what they would be anyway change nothing.
+    # Naming a default changes nothing.
     for same in ("strategy=l1-norm", "weights=single-v1"):
         assert way(choose(Res2NetFuse, f"res2netfuse:{same}", CPU)) == ("openvino", "bf16")
 
@@ -126,7 +126,7 @@ def test_methods_without_a_graph_stay_with_torch(spec: str, reason: str, machine
             choose(method, spec, CPU, **asked)
 
 
-def test_whole_images_stay_with_torch_which_knows_their_memory(machine: Machine) -> None:
+def test_methods_for_whole_images_stay_with_torch(machine: Machine) -> None:
     machine()
     method = find("resnet152")
     assert way(choose(method, "resnet152", CPU)) == ("torch", "fp32")
@@ -147,7 +147,7 @@ def test_whole_images_stay_with_torch_which_knows_their_memory(machine: Machine)
         ({"precision": "int8"}, CPU, ParameterError, "precision cannot be 'int8'; choose one of auto, fp32"),
     ],
 )
-def test_what_cannot_be_had(
+def test_impossible_choices(
     asked: dict[str, str], device: torch.device, error: type[Exception], reason: str, machine: Machine
 ) -> None:
     machine(packages=frozenset(), precisions=("fp32",))
@@ -160,7 +160,7 @@ def test_an_engine_without_the_precision(machine: Machine) -> None:
     for engine, precision, lacking, others in (
         ("onnx", "bf16", "engine onnx", "fp32"),
         ("onnx", "fp16", "engine onnx", "fp32"),
-        # On a GPU it does.
+        # The same engine has the precision on a GPU.
         ("torch", "fp16", "this cpu", "bf16 or fp32"),
     ):
         said = f"{lacking} does not compute in {precision}; choose precision auto or {others}"
@@ -175,15 +175,15 @@ def test_no_compiler(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         choose(Res2NetFuse, "res2netfuse", CPU, engine="compile")
 
 
-def test_fuser_tells_its_choice() -> None:
+def test_fuser_reports_its_choice() -> None:
     assert way(Fuser(Res2NetFuse(), device="cpu").choice) == ("torch", "fp32")
     fuser = Fuser("res2netfuse", device="cpu", engine="torch", precision="fp32")
     assert str(fuser.choice) == "torch, fp32: as asked for"
 
 
 @pytest.mark.parametrize("spec", sorted({tolerance.spec for tolerance in tolerances()}))
-def test_tolerances_are_of_the_weights_that_ship(spec: str) -> None:
-    """New weights want new measurements: scripts/measure_tolerances.py."""
+def test_tolerances_are_for_the_weights_that_ship(spec: str) -> None:
+    """If this fails, measure new weights with scripts/measure_tolerances.py."""
     ships = facts(build(spec), spec)["weights_sha256"]
     assert {tolerance.weights_sha256 for tolerance in tolerances() if tolerance.spec == spec} == {ships}
 

@@ -1,4 +1,4 @@
-"""Every engine gives what float32 PyTorch gives, on real pairs and at any size, as near as its precision allows."""
+"""Every engine equals float32 PyTorch on real pairs and at any size, as closely as its precision allows."""
 
 import math
 from typing import Any
@@ -25,9 +25,9 @@ from irfuse.methods.base import Method
 CPU = torch.device("cpu")
 SPECS = ("res2netfuse", "encoder-decoder", "attention-ensemble")
 FLOAT32 = 1e-5
-"""What engines in float32 may differ by, in [0, 1]: they add up in another order."""
-IN_EARNEST = 90.0
-"""Decibels that half precision cannot reach: whoever does computes in float32."""
+"""The tolerance of engines in float32, in [0, 1]. They add in another order."""
+FLOAT32_PSNR = 90.0
+"""The PSNR in decibels that only float32 reaches. A higher value means that half precision was not used."""
 
 Batch = tuple[Tensor, Tensor]
 
@@ -40,7 +40,7 @@ def make(name: EngineName, precision: Precision, method: Method) -> Engine:
 
 
 def fuse(engine: Engine, ir: Tensor, vis: Tensor) -> Tensor:
-    """Tensors from tensors, also where the engine takes arrays."""
+    """Fuse tensors, also with engines that take arrays."""
     if isinstance(engine, OnnxRuntime | OpenVINO):
         fused = engine(ir.numpy(), vis.numpy())
         assert isinstance(fused, np.ndarray)
@@ -71,25 +71,25 @@ def test_bfloat16_on_real_pairs(name: EngineName, method: Method, real_batch: Ba
     assert fused.dtype == torch.float32
     stated = tolerances.psnr(method.info.name, name, "bf16")
     assert stated is not None
-    # The figure is of whole pairs, and this one of parts of two.
-    assert stated - 2 < psnr(fused, method(*real_batch)) < IN_EARNEST
+    # The limit was measured on whole pairs, while these are crops of two.
+    assert stated - 2 < psnr(fused, method(*real_batch)) < FLOAT32_PSNR
 
 
 def test_float16_on_real_pairs(method: Method, real_batch: Batch) -> None:
-    """On the CPU, which is slow in it and for which it is not offered, since there may be no GPU."""
+    """The CPU computes it, because there may be no GPU. It is slow there, so `choose` does not offer it."""
     pair = [image[:1, :, :64, :96] for image in real_batch]
     fused = make("torch", "fp16", method)(*pair)
     assert fused.dtype == torch.float32
-    assert LEAST <= psnr(fused, method(*pair)) < IN_EARNEST
+    assert LEAST <= psnr(fused, method(*pair)) < FLOAT32_PSNR
 
 
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
 def test_any_size_one_after_the_other(name: EngineName, method: Method, real_batch: Batch) -> None:
-    """More sizes and batches than are compiled for each alone; what was given out before stays as it is."""
+    """More sizes and batches than are compiled separately work, and earlier results stay unchanged."""
     engine = make(name, "fp32", method)
     given = []
     for batch, height, width in ((1, 32, 32), (2, 32, 32), (1, 64, 96), (1, 96, 64), (2, 96, 160), (1, 96, 128)):
-        # Parts of a batch, as the Fuser's tiles are: not contiguous.
+        # Parts of a batch are not contiguous, like the Fuser's tiles.
         ir, vis = (image[:batch, :, :height, :width] for image in real_batch)
         given.append((fuse(engine, ir, vis), method(ir, vis)))
     for fused, expected in given:
@@ -99,7 +99,7 @@ def test_any_size_one_after_the_other(name: EngineName, method: Method, real_bat
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_rewritten_layers_compute_the_same(precision: Precision, method: Method, real_batch: Batch) -> None:
     before = {name: tensor.clone() for name, tensor in method.state_dict().items()}
-    # A width that is no multiple of what a layer is computed in, where the method allows it.
+    # The width is not a multiple of the layers' block, if the method allows this.
     ir, vis = (image[..., : 160 if method.info.multiple > 1 else 155] for image in real_batch)
     rewritten = for_openvino(method, precision)
     assert any(isinstance(layer, InBlocks) for layer in rewritten.modules())
@@ -115,7 +115,7 @@ def test_a_layer_in_blocks_is_the_same_at_any_size(height: int, width: int) -> N
         torch.testing.assert_close(InBlocks(layer)(features), layer(features), rtol=0, atol=FLOAT32)
 
 
-def test_openvino_compiles_for_few_sizes_alone() -> None:
+def test_openvino_compiles_separately_for_few_sizes() -> None:
     engine = make("openvino", "fp32", build("encoder-decoder").eval())
     assert isinstance(engine, OpenVINO)
     for columns in range(1, 2 * _SIZES + 1):
@@ -135,7 +135,7 @@ def test_openvino_does_not_keep_the_memory_of_many_large_sizes(monkeypatch: pyte
 
 
 def test_openvino_computes_biases_and_relus_within_convolutions() -> None:
-    """In an encoder that both images go through, too."""
+    """This also holds in an encoder that both images pass through."""
     engine = make("openvino", "fp32", build("res2netfuse").eval())
     assert isinstance(engine, OpenVINO)
     fuse(engine, torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32))
@@ -147,7 +147,7 @@ def test_openvino_computes_biases_and_relus_within_convolutions() -> None:
 
 
 class OneLayer(Average):
-    """A method that the compiler is done with soon."""
+    """A method that compiles quickly."""
 
     has_graph = True
 
@@ -159,7 +159,7 @@ class OneLayer(Average):
         return self.layer(torch.cat([ir, vis], dim=1)).sigmoid()
 
 
-# PyTorch's compiler uses what PyTorch calls deprecated.
+# PyTorch's compiler uses deprecated functions of PyTorch.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_one_layer_compiled(real_batch: Batch) -> None:
     method = OneLayer().eval().requires_grad_(False)
@@ -193,7 +193,7 @@ def test_fuser_pads_and_tiles_for_every_engine(spec: str, name: EngineName, real
 
 
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
-def test_making_an_engine_draws_no_random_numbers(name: EngineName) -> None:
+def test_creating_an_engine_draws_no_random_numbers(name: EngineName) -> None:
     method = build("encoder-decoder").eval()
     before = torch.get_rng_state()
     make(name, "fp32", method)
@@ -201,7 +201,7 @@ def test_making_an_engine_draws_no_random_numbers(name: EngineName) -> None:
 
 
 class Spy:
-    """An engine that notes what it is given."""
+    """An engine that records the types of its inputs."""
 
     def __init__(self) -> None:
         self.seen: list[type] = []
@@ -212,10 +212,10 @@ class Spy:
 
 
 @pytest.mark.parametrize(("name", "kind"), [("onnx", np.ndarray), ("openvino", np.ndarray), ("torch", Tensor)])
-def test_engines_with_threads_of_their_own_get_arrays(
+def test_engines_with_their_own_threads_get_arrays(
     name: EngineName, kind: type, monkeypatch: pytest.MonkeyPatch, real_batch: Batch
 ) -> None:
-    """So that no thread of PyTorch runs beside theirs; they are given as many, and PyTorch keeps its own number."""
+    """No thread of PyTorch runs beside theirs. They get as many threads, and PyTorch's number stays unchanged."""
     if why_missing(name, CPU) is not None:
         pytest.skip("it is not installed")
     engine, given = Spy(), []
@@ -232,16 +232,16 @@ def test_engines_with_threads_of_their_own_get_arrays(
     assert (given, engine.seen) == ([3], [kind])
 
 
-# PyTorch's compiler uses what PyTorch calls deprecated.
+# PyTorch's compiler uses deprecated functions of PyTorch.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", ["torch", "compile"])
 def test_every_precision_of_a_gpu(name: EngineName, real_batch: Batch, gpu: torch.device) -> None:
-    """In tiles and batches, a GPU gives what float32 on the CPU gives, as nearly as `choose` asks of its precision."""
+    """In tiles and batches, a GPU equals float32 on the CPU as closely as `choose` requires of its precision."""
     spec = "encoder-decoder" if name == "compile" else "attention-ensemble"
     expected = Fuser(spec, device="cpu", engine="torch", precision="fp32")(*real_batch)
     precisions = [kind for engine, kind in ways(gpu) if engine == name]
-    # The compiler takes long for each.
+    # The compiler takes a long time for each.
     for precision in precisions[:1] if name == "compile" else precisions:
         fused = Fuser(spec, device=str(gpu), engine=name, precision=precision, tile=64)(*real_batch)
         assert fused.device.type == gpu.type

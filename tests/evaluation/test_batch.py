@@ -78,7 +78,7 @@ def test_evaluate_takes_paths_arrays_and_tensors() -> None:
     assert api.evaluate_batch(np.stack([vis, ir]), np.stack([ir, ir]), np.stack([vis, vis]), METRICS)[0] == expected
 
 
-def test_evaluate_names_what_fails(tmp_path: Path) -> None:
+def test_errors_name_the_image(tmp_path: Path) -> None:
     pair = samples.pairs()[3]
     with pytest.raises(PairError, match=rf"{pair.vis.name}.*the sizes differ: infrared \d+x\d+, fused 3x3"):
         api.evaluate(np.zeros((3, 3), np.uint8), pair.ir, pair.vis, ["en"])

@@ -45,7 +45,7 @@ def color_triple(msrs_day: Pair) -> Triple:
     return np.maximum(ir[..., None] // 2, vis), ir, vis
 
 
-def test_what_is_not_of_8_bits_is_rounded_to_it(triple: Triple) -> None:
+def test_images_are_rounded_to_8_bits(triple: Triple) -> None:
     evaluate = Evaluator(CHEAP)
     expected = evaluate(*triple)
     assert evaluate(*(image.astype(np.uint16) * 257 + 60 for image in triple)) == expected
@@ -76,11 +76,11 @@ def test_color_by_luma_or_by_planes(color_triple: Triple) -> None:
     assert Evaluator(names, "vifb")(*color_triple) == pytest.approx(means)
 
 
-def test_one_image_in_color_makes_all_of_it(color_triple: Triple) -> None:
+def test_one_color_image_makes_the_triple_color(color_triple: Triple) -> None:
     fused, ir, vis = color_triple
-    grey = np.ascontiguousarray(vis[..., 1])
-    expected = np.mean([Evaluator(["ag"], "vifb")(fused[..., k], ir, grey)["ag"] for k in range(3)])
-    assert Evaluator(["ag"], "vifb")(fused, ir, grey)["ag"] == pytest.approx(expected)
+    gray = np.ascontiguousarray(vis[..., 1])
+    expected = np.mean([Evaluator(["ag"], "vifb")(fused[..., k], ir, gray)["ag"] for k in range(3)])
+    assert Evaluator(["ag"], "vifb")(fused, ir, gray)["ag"] == pytest.approx(expected)
 
 
 def test_planes_together(color_triple: Triple) -> None:
@@ -102,8 +102,8 @@ def test_many_fused_images_of_one_pair(triple: Triple) -> None:
 @by_protocol
 def test_sharing_changes_nothing(protocol: Protocol, triple: Triple) -> None:
     planes = [torch.from_numpy(image / 255)[None, None] for image in triple]
-    alone = {name: float(reading.function(*planes)) for name, reading in protocol.readings.items()}
-    assert Evaluator(None, protocol.name)(*triple) == alone
+    unshared = {name: float(reading.function(*planes)) for name, reading in protocol.readings.items()}
+    assert Evaluator(None, protocol.name)(*triple) == unshared
 
 
 @by_protocol
@@ -183,13 +183,13 @@ def test_bad_input(change: object, error: type[IrfuseError], message: str, tripl
         ("en", "li", r"a list of names is needed, such as \['en'\]"),
     ],
 )
-def test_what_is_not_there(metrics: list[str], protocol: str, message: str) -> None:
+def test_unknown_metrics_and_protocols(metrics: list[str], protocol: str, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         Evaluator(metrics, protocol)
 
 
 class StandIn(types.ModuleType):
-    """pyiqa as far as the bridge needs it: one metric without a reference, and one with."""
+    """A substitute for pyiqa with two metrics, one without a reference and one with."""
 
     @staticmethod
     def create_metric(name: str, device: torch.device) -> object:
@@ -235,5 +235,5 @@ def test_no_reference_metrics_without_pyiqa(monkeypatch: pytest.MonkeyPatch) -> 
 def test_on_a_gpu(protocol: Protocol, triple: Triple, gpu: torch.device) -> None:
     on_cpu, on_gpu = Evaluator(None, protocol.name)(*triple), Evaluator(None, protocol.name, device=str(gpu))(*triple)
     for name, score in on_cpu.items():
-        # What hangs on rounding may differ by what the reading allows.
+        # Scores that depend on rounding may differ by the tolerance of the reading.
         assert on_gpu[name] == pytest.approx(score, rel=protocol.readings[name].tolerance, abs=1e-9), name

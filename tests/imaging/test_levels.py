@@ -17,7 +17,7 @@ def test_levels_clip() -> None:
 
 
 @pytest.mark.parametrize("values", [np.array([5.0, 9.0]), torch.tensor([21.0, 30.0])])
-def test_a_range_that_no_value_lies_in(values: "np.ndarray | torch.Tensor") -> None:
+def test_a_range_without_values(values: "np.ndarray | torch.Tensor") -> None:
     with pytest.warns(SuspiciousPairWarning, match=r"go from .* and none lies within the thermal range 10 20"):
         Levels(10, 20).apply(values)
 

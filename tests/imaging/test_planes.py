@@ -1,4 +1,4 @@
-"""Pixels come in and go out alike for arrays and tensors, and invalid ones take no part."""
+"""Arrays and tensors are read and written in the same way, and invalid pixels are ignored."""
 
 from dataclasses import replace
 
@@ -61,7 +61,7 @@ def test_a_fused_visible_image_is_the_visible_image(channels: int, dtype: str, r
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 1), (4, 5, 3), (2, 4, 5, 3), (1, 4, 5, 1)])
-def test_images_go_back_to_the_form_that_they_came_in(shape: tuple[int, ...], rng: np.random.Generator) -> None:
+def test_images_keep_their_form(shape: tuple[int, ...], rng: np.random.Generator) -> None:
     given = rng.random(shape)
     native = planes.from_array(given, "visible")
     assert native.values.shape[2:] == (4, 5)
@@ -70,13 +70,13 @@ def test_images_go_back_to_the_form_that_they_came_in(shape: tuple[int, ...], rn
     assert torch.equal(planes.from_tensor(tensor, "visible").restore_tensor(torch.from_numpy(native.values)), tensor)
 
 
-def test_luma_is_that_of_bt_601() -> None:
+def test_luma_is_bt_601() -> None:
     rgb = np.array([1.0, 0.5, 0.25]).reshape(1, 3, 1, 1)
     assert gray(rgb).item() == pytest.approx(0.299 + 0.587 / 2 + 0.114 / 4)
     assert luma(*rgb[0]).item() == gray(rgb).item()
 
 
-def test_each_image_of_a_batch_has_levels_of_its_own(rng: np.random.Generator) -> None:
+def test_each_image_of_a_batch_has_its_own_levels(rng: np.random.Generator) -> None:
     counts = np.stack([rng.integers(low, low + 500, SIZE) for low in (7000, 30000)])[..., None].astype(np.uint16)
     together = planes.from_array(counts, "infrared").thermal_luma(Percentiles(1, 99))
     apart = [planes.from_array(one, "infrared").thermal_luma(Percentiles(1, 99)) for one in counts]
@@ -112,7 +112,7 @@ def test_invalid_pixels_show_the_visible_image(taken: int, rng: np.random.Genera
         assert (fused[~invalid[0, 0]] != given[~invalid[0, 0]]).any()
 
 
-def test_scores_see_eight_bits(rng: np.random.Generator) -> None:
+def test_scores_use_eight_bits(rng: np.random.Generator) -> None:
     given = image(rng, 4, "uint16")
     rounded = planes.eight_bits(planes.from_array(given, "visible"))
     np.testing.assert_array_equal(rounded, np.rint(np.moveaxis(given[..., :3], 2, 0) / 65535 * 255) / 255)

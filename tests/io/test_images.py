@@ -17,7 +17,7 @@ Array = NDArray[np.uint8]
 
 @pytest.fixture
 def rgb(rng: np.random.Generator) -> Array:
-    # Smooth, so that lossy formats come close; larger than a block, so that they are tested at all.
+    # Smooth, so that lossy formats are accurate. Larger than a block, so that compression has an effect.
     return cv2.resize(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), (40, 30), interpolation=cv2.INTER_CUBIC)
 
 
@@ -29,13 +29,13 @@ def encoded(image: Image.Image, form: str, **options: object) -> bytes:
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "WEBP", "JPEG", "PPM"])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_grey_and_color(form: str, mode: str, rgb: Array) -> None:
+def test_gray_and_color(form: str, mode: str, rgb: Array) -> None:
     if (form, mode) == ("PPM", "RGB"):
-        pytest.skip("PGM is grey")
+        pytest.skip("PGM is gray")
     image = Image.fromarray(rgb).convert(mode)
     options = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}.get(form, {})
     decoded = images.decode(encoded(image, form, **options), "x")
-    # WebP knows no grey.
+    # WebP has no gray images.
     expected = np.asarray(image.convert("RGB") if form == "WEBP" else image)
     assert decoded.dtype == np.uint8
     assert decoded.shape == expected.shape
@@ -51,12 +51,12 @@ def test_color_with_alpha(form: str, rgb: Array) -> None:
         encoded(Image.fromarray(image), form, **({"lossless": True} if form == "WEBP" else {})), "x"
     )
     assert decoded.shape == (30, 40, 4)
-    # OpenCV multiplies a TIFF's colour by its alpha; undoing that loses one bit under an alpha of one half.
+    # OpenCV multiplies the color of a TIFF by its alpha. Reversing this loses one bit at an alpha of one half.
     np.testing.assert_allclose(decoded.astype(int), image, atol=2 if form == "TIFF" else 0)
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_grey_with_alpha(depth: int, rng: np.random.Generator) -> None:
+def test_gray_with_alpha(depth: int, rng: np.random.Generator) -> None:
     if depth == 8:
         image = rng.integers(0, 256, (9, 7, 2), dtype=np.uint8)
         decoded = images.decode(encoded(Image.fromarray(image, mode="LA"), "PNG"), "x")
@@ -67,7 +67,7 @@ def test_grey_with_alpha(depth: int, rng: np.random.Generator) -> None:
         np.testing.assert_array_equal(decoded, image[..., [0, 0, 0, 1]])
 
 
-def test_grey_tiff_with_alpha() -> None:
+def test_gray_tiff_with_alpha() -> None:
     for dtype in (np.uint8, np.uint16):
         image = np.full((4, 5, 2), 200, dtype)
         buffer = io.BytesIO()
@@ -107,7 +107,7 @@ def test_exif_orientation(orientation: int, form: str, alpha: bool, rgb: Array) 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_16_bits_survive(extension: str, channels: int, rng: np.random.Generator, tmp_path: Path) -> None:
     if extension == ".pgm" and channels > 1:
-        pytest.skip("PGM is grey")
+        pytest.skip("PGM is gray")
     image = rng.integers(0, 65536, (5, 6, channels)).astype(np.uint16)
     image = image[..., 0] if channels == 1 else image
     images.write(tmp_path / f"x{extension}", image)
@@ -123,7 +123,7 @@ def test_16_bit_png_agrees_with_pillow(rng: np.random.Generator) -> None:
 def test_written_color_is_read_by_pillow(extension: str, rgb: Array, tmp_path: Path) -> None:
     images.write(tmp_path / f"x{extension}", rgb)
     seen = np.asarray(Image.open(tmp_path / f"x{extension}").convert("RGB"))
-    # JPEG halves the resolution of colour, and this picture is all colour.
+    # JPEG halves the resolution of the chroma, which carries most of this image.
     assert np.abs(seen.astype(int) - rgb).mean() <= (6 if extension in (".jpg", ".jpeg") else 0)
 
 
@@ -135,7 +135,7 @@ def test_description(extension: str, description: str, rgb: Array, capfd: pytest
     found = Image.open(io.BytesIO(data)).getexif().get(270, "")
     holds = extension in (".png", ".jpg", ".jpeg", ".webp")
     assert found.rstrip("\0") == (description.replace("ü", "?") if holds else "")
-    # It changes no pixel, and OpenCV says nothing.
+    # The description changes no pixel, and OpenCV prints nothing.
     plain = images.encode(image, extension)
     np.testing.assert_array_equal(images.decode(data, "x"), images.decode(plain, "x"))
     assert (data == plain) == (not holds)
@@ -151,7 +151,7 @@ def test_description_of_16_bits_and_alpha(channels: int, rng: np.random.Generato
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM"])
-def test_cut_short(form: str, rng: np.random.Generator, capfd: pytest.CaptureFixture[str]) -> None:
+def test_truncated_files(form: str, rng: np.random.Generator, capfd: pytest.CaptureFixture[str]) -> None:
     data = encoded(Image.fromarray(rng.integers(0, 256, (80, 90), dtype=np.uint8)), form)
     with pytest.raises(ImageError, match=r"^x\.img: not a readable image"):
         images.decode(data[: len(data) * 2 // 3], "x.img")
@@ -213,7 +213,7 @@ def tiff(image: NDArray[np.generic], **options: object) -> bytes:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_tiff_with_inverted_grey(dtype: type, rng: np.random.Generator) -> None:
+def test_tiff_with_inverted_gray(dtype: type, rng: np.random.Generator) -> None:
     image = rng.integers(0, np.iinfo(dtype).max, (5, 6)).astype(dtype)
     np.testing.assert_array_equal(
         images.decode(tiff(np.iinfo(dtype).max - image, photometric="miniswhite"), "x"), image

@@ -40,7 +40,7 @@ def test_partners(ir: str, vis: str, name: str, tmp_path: Path) -> None:
     assert pairing.unpaired == ()
 
 
-def test_strangers_are_listed(tmp_path: Path) -> None:
+def test_files_without_a_partner_are_listed(tmp_path: Path) -> None:
     ir, vis = folders(
         tmp_path, ["1.png", "2.png", "iris.png", "notes.txt", ".hidden.png"], ["1.png", "3.png", "vista.png"]
     )
@@ -139,7 +139,7 @@ def test_fused_images(name: str, tmp_path: Path) -> None:
 
 
 def test_fused_images_of_offset_frames(tmp_path: Path) -> None:
-    """Where the infrared image of one pair has the name of another pair."""
+    """The infrared image of one pair has the name of another pair."""
     found = tuple(pairs.Pair(f"{k + 1}", Path(f"ir/{k}.png"), Path(f"vis/{k + 1}.png")) for k in (1, 2, 3))
     for k in (2, 3, 4):
         (tmp_path / f"{k}.png").touch()
@@ -155,8 +155,8 @@ def touch(*files: Path) -> None:
         file.touch()
 
 
-def test_data_sets_in_folders_below(tmp_path: Path) -> None:
-    """KAIST numbers its frames anew in each sequence."""
+def test_data_sets_in_subfolders(tmp_path: Path) -> None:
+    """KAIST restarts its frame numbers in each sequence."""
     for sequence in ("set00/V000", "set00/V001", "set01/V000"):
         touch(tmp_path / sequence / "lwir" / "I00000.jpg", tmp_path / sequence / "visible" / "I00000.jpg")
     touch(tmp_path / "set01" / "V000" / "visible" / "I00001.jpg")

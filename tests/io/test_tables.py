@@ -17,7 +17,7 @@ TABLE = Table(
 ONE = Table("li", COLUMNS[:1], {"a": {"qcb": 0.25}})
 
 
-def test_statistics_leave_out_what_is_undefined() -> None:
+def test_statistics_leave_out_undefined_scores() -> None:
     assert TABLE.mean("qcb") == 0.375
     assert TABLE.deviation("qcb") == pytest.approx(math.sqrt(2) / 8)
     assert TABLE.mean("qsf") == -0.125

@@ -1,4 +1,4 @@
-"""What every method promises; each check fails when the promise is broken (see test_contract_breaks.py)."""
+"""The contract of every method. test_contract_breaks.py tests that each check fails when the contract is broken."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ SIZES = ((1, 1), (1, 7), (7, 1), (2, 2), (33, 97))
 
 
 def check_shape_and_range(method: Method, real: Batch) -> None:
-    """Same shape, dtype float32, [0, 1], finite; also for extreme inputs."""
+    """Check that the result has the same shape, is float32, finite and in [0, 1], also for extreme inputs."""
     zeros, ones = torch.zeros_like(real[0]), torch.ones_like(real[0])
     for ir, vis in (real, (zeros, zeros), (ones, ones), (zeros, ones), (ones, zeros)):
         with torch.no_grad():
@@ -30,7 +30,7 @@ def check_shape_and_range(method: Method, real: Batch) -> None:
 
 
 def check_any_size(method: Method) -> None:
-    """The Fuser takes images of every size, and pads as the method's size rule demands."""
+    """Check that the Fuser accepts images of every size, padded to the size rule of the method."""
     generator = torch.Generator().manual_seed(0)
     for size in SIZES:
         ir, vis = (torch.rand(1, 1, *size, generator=generator) for _ in range(2))
@@ -40,14 +40,15 @@ def check_any_size(method: Method) -> None:
 
 
 def check_batch_equals_single(method: Method, real: Batch) -> None:
+    """Check that a batch gives the results of its single pairs."""
     with torch.no_grad():
         together = method(*real)
-        alone = torch.cat([method(ir[None], vis[None]) for ir, vis in zip(*real, strict=True)])
-    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+        single = torch.cat([method(ir[None], vis[None]) for ir, vis in zip(*real, strict=True)])
+    torch.testing.assert_close(together, single, rtol=0, atol=1e-5)
 
 
 def check_same_image(method: Method, real: Batch) -> None:
-    """An image fused with itself stays what it is, up to what a trained network loses (30 dB)."""
+    """Check that fusing an image with itself returns it to 30 dB, since networks lose something."""
     for image in real:
         with torch.no_grad():
             error = ((method(image, image) - image) ** 2).mean()
@@ -55,7 +56,7 @@ def check_same_image(method: Method, real: Batch) -> None:
 
 
 def check_depends_on_both(method: Method, real: Batch) -> None:
-    """Neither source is ignored."""
+    """Check that neither source is ignored."""
     ir, vis = real
     with torch.no_grad():
         fused = method(ir, vis)
@@ -64,10 +65,10 @@ def check_depends_on_both(method: Method, real: Batch) -> None:
 
 
 def check_tiled_equals_whole(method: Method, real: Batch) -> None:
-    """Cut into tiles, an image comes out as it does whole, seams included."""
+    """Check that tiles give the result of the whole image, also at the seams."""
     if method.info.tiling == "whole":
         return
-    # Brightened from one end to the other, so that a statistic of one tile is none of the whole image's.
+    # The brightness increases along the rows, so that the statistics of a tile differ from those of the whole image.
     ir, vis = (image * torch.linspace(0.2, 1, image.shape[3]) for image in real)
     for height in (96, 91):
         pair = ir[..., :height, :], vis[..., :height, :]
@@ -77,7 +78,7 @@ def check_tiled_equals_whole(method: Method, real: Batch) -> None:
 
 
 def check_receptive_field(method: Method, real: Batch) -> None:
-    """No output pixel depends on an input pixel beyond the halo, however weakly."""
+    """Check that no output pixel depends on an input pixel beyond the halo, however weakly."""
     info = method.info
     if info.tiling == "whole":
         return
@@ -113,7 +114,7 @@ def check_inputs_untouched(method: Method, real: Batch) -> None:
 
 
 def check_spec_round_trip(spec: str, parse: Callable[[str], Spec] = Spec.parse, build: Build = build) -> None:
-    """A spec survives its parsing, and the method that it builds has the parameters that it names."""
+    """Check that a spec is unchanged by parsing, and that the built method has its parameters."""
     parsed = parse(spec)
     assert str(parsed) == spec
     method = build(spec)
@@ -124,7 +125,7 @@ def check_spec_round_trip(spec: str, parse: Callable[[str], Spec] = Spec.parse, 
 
 
 def check_devices(method: Method, real: Batch, gpu: torch.device) -> None:
-    """A GPU gives what the CPU gives, to 1e-4."""
+    """Check that a GPU gives the result of the CPU to 1e-4."""
     on_cpu = Fuser(method, device="cpu")(*real)
     on_gpu = Fuser(method, device=str(gpu))(*real)
     torch.testing.assert_close(on_gpu, on_cpu, rtol=0, atol=1e-4)

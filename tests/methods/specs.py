@@ -1,4 +1,4 @@
-"""The specs of all methods, with every choice of each parameter that is a list, one parameter at a time."""
+"""The specs of all methods, with every choice of each parameter that has choices, one parameter at a time."""
 
 import os
 
@@ -9,13 +9,13 @@ from irfuse.methods.base import File
 from irfuse.weights import manifest
 
 SUPPLIED = "resnet50"
-"""The backbone that IRFUSE_WEIGHTS supplies where it is set; others do not run here."""
+"""The backbone that IRFUSE_WEIGHTS supplies if it is set. Other backbones are not tested."""
 SLOW = ("nst:reading=literal",)
-"""Specs that take several times as long as all others together: `nst` with this reading does all its iterations."""
+"""Specs that take longer than all others together. `nst` with this reading runs all its iterations."""
 
 
 def every_spec() -> list[str]:
-    """Every choice by its name, defaults included."""
+    """List a spec for every choice, defaults included."""
     specs = []
     for method in METHODS:
         name = method.info.name
@@ -35,10 +35,10 @@ def every_spec() -> list[str]:
 
 
 def distinct_specs() -> list[str]:
-    """Every choice once: a default that is named builds what the spec without it builds."""
+    """List a spec for every distinct choice. Naming a default builds the same method as leaving it out."""
     return list(dict.fromkeys(shortest(spec) for spec in every_spec()))
 
 
 def marks(spec: str) -> list[pytest.MarkDecorator]:
-    """The marks of a test of this spec."""
+    """Return the marks for a test of this spec."""
     return [pytest.mark.slow] if spec in SLOW else []

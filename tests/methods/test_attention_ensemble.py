@@ -16,16 +16,16 @@ from irfuse.methods.attention_ensemble import Attention, AttentionEnsemble, Extr
 
 
 def real_pair() -> tuple[torch.Tensor, torch.Tensor]:
-    """A part of a sample, both (1, 1, 96, 128) in [0, 1]."""
+    """Crop a sample pair, (1, 1, 96, 128) each, in [0, 1]."""
     pair = next(iter(samples.pairs()))
     planes = [images.read(path).astype(np.float32) / 255 for path in (pair.ir, pair.vis)]
-    grey = [luma(*np.moveaxis(plane, 2, 0)) if plane.ndim == 3 else plane for plane in planes]
-    ir, vis = (torch.from_numpy(plane[100:196, 100:228].copy())[None, None] for plane in grey)
+    gray = [luma(*np.moveaxis(plane, 2, 0)) if plane.ndim == 3 else plane for plane in planes]
+    ir, vis = (torch.from_numpy(plane[100:196, 100:228].copy())[None, None] for plane in gray)
     return ir, vis
 
 
 def test_number_of_parameters() -> None:
-    """By hand, from the widths: a stem, three dense paths, four layers of the decoder, three of the attention."""
+    """The number follows from the widths: a stem, three dense paths, four decoder layers and three attention layers."""
 
     def convolution(inputs: int, outputs: int) -> int:
         return 9 * inputs * outputs + outputs
@@ -38,8 +38,8 @@ def test_number_of_parameters() -> None:
     assert count == convolution(1, 16) + 3 * path + decoder + attention == 111_553
 
 
-def test_the_paths_see_more_and_more() -> None:
-    """3x3, 5x5 and 7x7 pixels at their start, and the ablation 3x3 in each."""
+def test_receptive_fields_of_the_paths() -> None:
+    """The first layers of the paths see 3x3, 5x5 and 7x7 pixels. In the ablation, all see 3x3."""
     for dilated, sides in ((True, [3, 5, 7]), (False, [3, 3, 3])):
         for path, side in zip(Extractor(dilated).paths, sides, strict=True):
             assert isinstance(path, torch.nn.ModuleList)
@@ -51,7 +51,7 @@ def test_the_paths_see_more_and_more() -> None:
 
 
 def test_the_paths_are_dense() -> None:
-    """Each layer sees all before it: with the second switched off, the third still depends on the first."""
+    """Each layer sees all earlier ones: with the second switched off, the third still depends on the first."""
     for dilated in (True, False):
         extractor = Extractor(dilated)
         image = torch.rand(1, 1, 16, 16)
@@ -66,8 +66,8 @@ def test_the_paths_are_dense() -> None:
         assert torch.equal(extractor(image)[:, 32:], third) is not dilated
 
 
-def test_edges_by_hand() -> None:
-    """Equations 1 and 2 written once more, on a real image."""
+def test_edges_by_definition() -> None:
+    """The edges of a real image equal a second implementation of equations 1 and 2."""
     image = real_pair()[1]
     pixels = image[0, 0].numpy().astype(np.float64)
     right, below = np.zeros_like(pixels), np.zeros_like(pixels)
@@ -78,8 +78,8 @@ def test_edges_by_hand() -> None:
 
 
 @pytest.mark.parametrize("normalization", ["sources", "channels"])
-def test_the_weights_by_hand(normalization: Any) -> None:
-    """A softmax over both sources, or over the 64 channels, of what the convolutions say of a real pair."""
+def test_weights_by_definition(normalization: Any) -> None:
+    """The weights are the softmax of the last convolution's results over both sources, or over the 64 channels."""
     attention = Attention(normalization)
     with torch.no_grad():
         attention.layers[-1].weight *= 100
@@ -97,8 +97,8 @@ def test_the_weights_by_hand(normalization: Any) -> None:
 
 
 @pytest.mark.parametrize("skip_attention", [0.0, 0.5, 1.0])
-def test_the_fusion_by_hand(skip_attention: float) -> None:
-    """Weighted features go into the decoder, and into its skip connections as far as the attention reaches them."""
+def test_fusion_by_definition(skip_attention: float) -> None:
+    """The decoder gets the weighted features, and its skip connections mix them with the mean by `skip_attention`."""
     network = Network(skip_attention=skip_attention)
     assert network.attention is not None
     ir, vis = real_pair()
@@ -112,8 +112,8 @@ def test_the_fusion_by_hand(skip_attention: float) -> None:
         torch.testing.assert_close(network(ir, vis), image[..., 12:-12, 12:-12])
 
 
-def test_one_image_twice_is_rebuilt() -> None:
-    """Whatever the weights, which add up to one; and so well that one does not see it, at the border too."""
+def test_an_image_fused_with_itself_is_reconstructed() -> None:
+    """The weights add up to one. The error is invisible, also at the border."""
     network = AttentionEnsemble().network
     ir, vis = real_pair()
     with torch.no_grad():
@@ -125,7 +125,7 @@ def test_one_image_twice_is_rebuilt() -> None:
                 assert side.square().mean().sqrt() < 0.01
 
 
-def test_the_sources_are_equals() -> None:
+def test_swapped_sources_give_the_same() -> None:
     method = AttentionEnsemble()
     ir, vis = real_pair()
     with torch.no_grad():
@@ -144,7 +144,7 @@ def test_skips_and_attention_can_be_left_out() -> None:
     assert others[1].attention is None
 
 
-def test_the_header_says_what_network_it_is_for(tmp_path: Path) -> None:
+def test_the_header_describes_the_network(tmp_path: Path) -> None:
     header = {"method": "attention-ensemble", "dilated": False, "attention": False, "skips": False}
     network = Network(dilated=False, attention=False, skips=False)
     weights.save(network, header, tmp_path / "a.safetensors")
@@ -157,7 +157,7 @@ def test_the_header_says_what_network_it_is_for(tmp_path: Path) -> None:
     assert (loaded.attention.normalization, loaded.skip_attention) == ("channels", 1)
     text = {"irfuse": json.dumps({"method": "attention-ensemble", "dilated": 1})}
     save_file({"x": torch.zeros(1)}, tmp_path / "b.safetensors", text)
-    with pytest.raises(WeightsError, match="header does not say"):
+    with pytest.raises(WeightsError, match="header does not describe"):
         AttentionEnsemble(weights=str(tmp_path / "b.safetensors"))
 
 

@@ -1,4 +1,4 @@
-"""Every method, with every choice, keeps every promise of the contract."""
+"""Every method with every choice keeps the contract."""
 
 import pytest
 import torch
@@ -63,8 +63,8 @@ def test_spec_round_trip(spec: str) -> None:
 
 
 @pytest.mark.parametrize("spec", [spec for spec in every_spec() if spec != shortest(spec)])
-def test_a_default_that_is_named_changes_nothing(spec: str) -> None:
-    """So that the other tests need not repeat what they check."""
+def test_naming_a_default_changes_nothing(spec: str) -> None:
+    """Other tests therefore cover only distinct specs."""
     named, left_out = build(spec), build(shortest(spec))
     for name in parameters(type(named)).keys() - {"weights"}:
         assert getattr(named, name) == getattr(left_out, name)
@@ -79,7 +79,7 @@ def test_info(method: type[Method]) -> None:
     assert info.name == info.name.lower()
     assert info.multiple >= 1
     assert info.minimum >= 1
-    # What is not known of a paper is left empty rather than guessed.
+    # Unknown facts about a paper stay empty.
     assert info.authors or not (info.year or info.doi or info.arxiv)
 
 

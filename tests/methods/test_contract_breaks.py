@@ -1,4 +1,4 @@
-"""Each check of the contract fails when what it checks is broken."""
+"""Each check of the contract fails for a method that breaks it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -69,7 +69,7 @@ class NoHalo(Res2NetFuse):
 
 
 class MeasuresTiles(Res2NetFuse):
-    """Takes each tile's own statistics for those of the whole image."""
+    """Uses the statistics of each tile in place of those of the whole image."""
 
     def __init__(self) -> None:
         super().__init__(strategy="mean")
@@ -77,14 +77,14 @@ class MeasuresTiles(Res2NetFuse):
 
 
 class MeasuresHalo(Res2NetFuse):
-    """Counts pixels that the edge of the tile has spoilt, and that are another tile's."""
+    """Includes the halo in the statistics, with pixels that the edge of the tile has changed."""
 
     def __init__(self) -> None:
         super().__init__(strategy="mean")
 
     def measure(self, ir: Tensor, vis: Tensor, core: Core) -> Tensor:
-        spoilt = (F.pad(image, (8, 8, 8, 8)) for image in (ir, vis))
-        return super().measure(*spoilt, (slice(None), slice(None)))
+        padded = (F.pad(image, (8, 8, 8, 8)) for image in (ir, vis))
+        return super().measure(*padded, (slice(None), slice(None)))
 
 
 class MergesLast(Res2NetFuse):

@@ -27,7 +27,7 @@ def in_color(tmp_path: Path) -> EncoderDecoder:
 
 @pytest.mark.parametrize(("width", "millions"), [(16, 1.07), (64, 15.8)])
 def test_number_of_parameters(width: int, millions: float) -> None:
-    """The counts of the paper's network and of the published code's."""
+    """In millions: the network of the paper, and that of the published code."""
     count = sum(parameter.numel() for parameter in Network(width).parameters())
     assert count / 1e6 == pytest.approx(millions, abs=0.05)
 
@@ -38,7 +38,7 @@ def test_only_the_fusion_has_biases() -> None:
 
 
 def test_every_level_reaches_the_result() -> None:
-    """Through its skip connection: with the deeper ones switched off, the picture still depends on it."""
+    """Switching off the fused features of any level changes the result."""
     network = Network(4)
     image = torch.rand(1, 1, 64, 64)
     whole = network(image, image)
@@ -56,19 +56,19 @@ def test_the_encoders_share_nothing() -> None:
     assert all(ir[name].data_ptr() != vis[name].data_ptr() for name in ir)
 
 
-def test_the_header_says_what_network_it_is_for(tmp_path: Path) -> None:
+def test_the_header_describes_the_network(tmp_path: Path) -> None:
     torch.manual_seed(0)
     method = EncoderDecoder(weights=str(saved(Network(4), tmp_path / "a.safetensors")))
     assert (method.network.width, method.vis_channels) == (4, 1)
     header = {"irfuse": json.dumps({"method": "encoder-decoder", "width": "wide"})}
     save_file({"x": torch.zeros(1)}, tmp_path / "b.safetensors", header)
-    with pytest.raises(WeightsError, match="header does not say"):
+    with pytest.raises(WeightsError, match="header does not describe"):
         EncoderDecoder(weights=str(tmp_path / "b.safetensors"))
 
 
 @pytest.mark.parametrize(("ir", "vis"), [(0.9, 0.9), (0.1, 0.9), (0.9, 0.1), (0.5, 0.5)])
 def test_no_grid_along_the_border(ir: float, vis: float) -> None:
-    """Neighbours in flat images differ hardly more there than within; without a frame, by ten to sixty levels more."""
+    """In flat images, neighbors at the border differ little more than elsewhere, but much more without the frame."""
     sources = [torch.full((1, 1, 160, 160), value) for value in (ir, vis)]
     method = EncoderDecoder().eval()
     with torch.no_grad():
@@ -79,7 +79,7 @@ def test_no_grid_along_the_border(ir: float, vis: float) -> None:
         assert bare.diff(dim=axis).abs().max() > within + 8
 
 
-def test_a_network_in_colour_gives_its_own_colours(in_color: EncoderDecoder) -> None:
+def test_a_color_network_fuses_the_colors(in_color: EncoderDecoder) -> None:
     pair = next(pair for pair in samples.pairs() if pair.name.startswith("msrs"))
     ir, vis = images.read(pair.ir), images.read(pair.vis)
     fused = Fuser(in_color, device="cpu")(ir, vis)
@@ -89,8 +89,8 @@ def test_a_network_in_colour_gives_its_own_colours(in_color: EncoderDecoder) -> 
     np.testing.assert_allclose(fused, expected.numpy() * 255, atol=0.51)
 
 
-def test_a_network_in_colour_takes_what_others_take(in_color: EncoderDecoder) -> None:
-    """Gray, grey with alpha, colour with alpha, and grey results on request, stretched or not."""
+def test_a_color_network_takes_all_kinds_of_images(in_color: EncoderDecoder) -> None:
+    """The visible image may be gray or color, with or without alpha. The result is gray and stretched on request."""
     generator = np.random.default_rng(0)
     ir = generator.integers(0, 256, (40, 50), dtype=np.uint8)
     for channels in (1, 2, 3, 4):
@@ -105,7 +105,7 @@ def test_a_network_in_colour_takes_what_others_take(in_color: EncoderDecoder) ->
 
 
 def test_tiles_of_a_large_image_agree_with_the_whole() -> None:
-    """Of one that is larger than the receptive field, so that tiles have an inside."""
+    """The image is larger than the receptive field, so that tiles have an interior."""
     pair = next(pair for pair in samples.pairs() if pair.name.startswith("msrs"))
     ir, vis = (images.read(path).astype(np.float32) / 255 for path in (pair.ir, pair.vis))
     whole = Fuser("encoder-decoder", device="cpu", engine="torch", precision="fp32", tile=1024)(ir, vis)

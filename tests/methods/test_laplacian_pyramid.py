@@ -6,7 +6,7 @@ from irfuse.methods.laplacian_pyramid import LaplacianPyramid
 
 
 def opencv_pyramid(ir: np.ndarray, vis: np.ndarray, levels: int) -> np.ndarray:
-    """The same fusion by OpenCV's pyrDown and pyrUp."""
+    """Fuse with OpenCV's pyrDown and pyrUp."""
     details = []
     for _ in range(levels):
         halves = [cv2.pyrDown(image, borderType=cv2.BORDER_REPLICATE) for image in (ir, vis)]
@@ -19,8 +19,8 @@ def opencv_pyramid(ir: np.ndarray, vis: np.ndarray, levels: int) -> np.ndarray:
     return fused.clip(0, 1)
 
 
-def test_equals_opencv_inside(real_batch: tuple[torch.Tensor, torch.Tensor]) -> None:
-    """OpenCV's pyrUp treats the border in its own way, so the border is left out."""
+def test_equals_opencv_inside_the_border(real_batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+    """The border is left out because OpenCV's pyrUp treats it differently."""
     ir, vis = (torch.cat([image, image], dim=2)[:1, :, :160, :128] for image in real_batch)
     fused = LaplacianPyramid()(ir, vis)[0, 0].numpy()
     expected = opencv_pyramid(ir[0, 0].numpy(), vis[0, 0].numpy(), levels=4)

@@ -27,15 +27,15 @@ def shares(method: NST, ir: Tensor, vis: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("reading", ["energy", "magnitude"])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_loss_and_gradient_are_those_through_the_network(reading: Interpretation, stride: Stride, pair: Batch) -> None:
-    """With the images' mean beyond their border, the network's bias and all of its three channels."""
+def test_loss_and_gradient_equal_those_of_the_network(reading: Interpretation, stride: Stride, pair: Batch) -> None:
+    """The network includes padding with the mean, the bias, and all three channels."""
     method, block = NST(reading=reading, stride=stride), first_block()
     assert block.conv.bias is not None
 
     def responses(image: Tensor) -> Tensor:
         margin = 6 if stride == 1 else 3
-        centred = F.pad(image - block.mean, (margin,) * 4)
-        return F.conv2d(centred, block.conv.weight, block.conv.bias, stride=stride)
+        centered = F.pad(image - block.mean, (margin,) * 4)
+        return F.conv2d(centered, block.conv.weight, block.conv.bias, stride=stride)
 
     target = responses(pair[1]).lerp(responses(pair[0]), shares(method, *pair))
     pixels = torch.rand_like(pair[0]).requires_grad_()
@@ -76,7 +76,7 @@ def test_features_are_the_networks(pair: Batch) -> None:
 
 
 def test_energy_target_by_definition(pair: Batch) -> None:
-    """Each response weighted by the squared energy of its source's contrast in 7x7 places around, and in the whole."""
+    """The weight of a response is the squared energy of the source's contrast, in 7x7 places and in the whole image."""
     kernels = first_block().conv.weight.sum(dim=1, keepdim=True)
     energies = []
     for image in pair:
@@ -100,7 +100,7 @@ def test_magnitude_takes_the_response_that_contrast_makes_stronger(pair: Batch) 
 
 
 @pytest.mark.parametrize("height", [60, 61, 200])
-def test_flat_images_give_their_mean(height: int) -> None:
+def test_flat_images_are_averaged(height: int) -> None:
     ir, vis = torch.full((1, 1, height, 80), 30 / 255), torch.full((1, 1, height, 80), 200 / 255)
     torch.testing.assert_close(NST().solve(ir, vis).fused, (ir + vis) / 2, rtol=0, atol=0.5 / 255)
 
@@ -129,8 +129,8 @@ def test_each_image_stops_by_itself(pair: Batch) -> None:
     steps = (~solution.losses.isnan()).sum(dim=0)
     assert steps[1] < steps[0] < 100
     assert (solution.losses[: steps[1], 1].isfinite()).all()
-    alone = NST(tolerance=0.01).solve(ir[:1], vis[:1])
-    torch.testing.assert_close(solution.fused[:1], alone.fused, rtol=0, atol=1e-4)
+    single = NST(tolerance=0.01).solve(ir[:1], vis[:1])
+    torch.testing.assert_close(solution.fused[:1], single.fused, rtol=0, atol=1e-4)
 
 
 def test_progress_through_the_fuser(pair: Batch) -> None:

@@ -33,7 +33,7 @@ def test_parameter_count() -> None:
 
 
 def convolve(x: Array, layer: nn.Conv2d) -> Array:
-    """A convolution of (C, H, W) with zeros beyond the border, written out."""
+    """Convolve (C, H, W) with zeros beyond the border, in NumPy."""
     kernel, bias = layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy()
     radius = kernel.shape[2] // 2
     padded = np.pad(x, ((0, 0), (radius, radius), (radius, radius)), mode="constant")

@@ -27,7 +27,7 @@ DETAIL_SCALES = {"torchvision": 1 / np.array([0.229, 0.224, 0.225]), "msra": np.
 
 @cache
 def random_backbone(layout: str) -> Backbone:
-    """A ResNet-50 of random weights, those of its batch normalisation too, of which no layer dies."""
+    """A ResNet-50 with random weights, also in its batch normalization, in which no layer is dead."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = ResNet(50, variant="v1") if layout == "msra" else ResNet(50)
@@ -54,14 +54,14 @@ def base(image: NDArray[np.float64], variant: Variant) -> NDArray[np.float64]:
     if variant == "paper":
         return uniform_filter(image, 31, mode="nearest")
     padded = np.pad(image, 16, mode="symmetric")
-    # (1 + 5 D'D) x = image, D the forward differences, solved in the Fourier domain.
+    # (1 + 5 D'D) x = image, where D is the forward differences, solved in the Fourier domain.
     kernel = np.zeros(padded.shape)
     kernel[0, 0], kernel[0, 1], kernel[1, 0], kernel[0, -1], kernel[-1, 0] = 1 + 5 * 4, -5, -5, -5, -5
     return np.fft.ifft2(np.fft.fft2(padded) / np.fft.fft2(kernel)).real[16:-16, 16:-16]
 
 
 def features(method: ResNet152, detail: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """What the network makes of a detail in the variant's layers, (C, h, w) each, module by module."""
+    """Compute the features of a detail in the variant's layers, (C, h, w) each, module by module."""
     network, paper = method.network.network, method.variant == "paper"
     scales = DETAIL_SCALES[method.network.layout] if paper else np.ones(3)
     fed = torch.from_numpy(detail * scales[:, None, None]).float()[None]
@@ -86,7 +86,7 @@ def activity(method: ResNet152, of: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def test_fusion_rule_by_definition(method: ResNet152, real_batch: Batch) -> None:
-    """Against NumPy and SciPy, but for the network's modules."""
+    """The rule equals an implementation in NumPy and SciPy, which uses only the modules of the network."""
     ir, vis = (image[0, 0].double().numpy() for image in real_batch)
     bases = [base(image, method.variant) for image in (ir, vis)]
     details = [image - low for image, low in zip((ir, vis), bases, strict=True)]
@@ -137,7 +137,7 @@ def test_sources_in_turn_equal_one_batch(method: ResNet152, real_batch: Batch, m
 def test_too_large_for_the_memory(
     method: ResNet152, at_once: int, needed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A batch counts as a whole, and twice where both sources run together."""
+    """The whole batch counts, and counts twice if both sources run together."""
     batch = torch.rand(4, 1, 64, 64)
     monkeypatch.setattr(resnet152, "_PIXELS_IN_ONE_BATCH", at_once)
     monkeypatch.setattr(resnet152, "free_memory", lambda device: needed)
@@ -150,7 +150,7 @@ def test_too_large_for_the_memory(
 
 
 def test_the_authors_own_results(data: Path, supplied_weights: Path) -> None:
-    """Their code's results on TNO, by ResNet-152, are those of the variant with ResNet-50 to 60 dB."""
+    """The results of the authors' code on TNO, with ResNet-152, match the variant with ResNet-50 to 60 dB."""
     fuser = Fuser("resnet152:variant=code,backbone=resnet50", device="cpu")
     if fuser.method.network.layout != "msra":
         pytest.skip("IRFUSE_WEIGHTS has torchvision's ResNet-50, which comes first")

@@ -1,7 +1,7 @@
-"""Every method on two real pairs against values stored when its pictures were looked at and found right.
+"""Every method on two real pairs equals stored values of images that were inspected and found correct.
 
-On a build whose results were stored, each pixel is the same bit for bit; on any other, the means of 8x8 blocks agree
-to 1e-5, those of iterative methods to 5e-4. Store a new build, or new values where results were meant to change, with
+On a build whose results are stored, every pixel is equal bit for bit. On other builds, the means of 8x8 blocks agree to
+1e-5, and to 5e-4 for iterative methods. To store a new build, or new values after an intended change, run
 
     python -m tests.methods.test_stored_values
 """
@@ -31,15 +31,15 @@ STORED = Path(__file__).with_name("stored_values.json")
 PAIRS = ("tno_01", "msrs_00037N")
 BLOCKS = 8
 TOLERANCE = 1e-5
-"""Of the means, in [0, 1]: another build adds up in another order."""
+"""The tolerance of the means, in [0, 1]. Other builds add in another order."""
 ITERATIVE_TOLERANCE = 5e-4
-"""The same for methods that iterate, which multiplies the differences."""
+"""The tolerance for iterative methods, which amplify the differences."""
 
 Grid = list[list[float]]
 
 
 def build() -> str:
-    """What the bits of a result depend on: PyTorch, and the processor, by which its libraries choose their code."""
+    """Describe what the bits of a result depend on: PyTorch, and the CPU, for which its libraries choose their code."""
     try:
         first = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
     except OSError:
@@ -52,7 +52,7 @@ def build() -> str:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """How a sum is shared among threads decides the order that it is added up in."""
+    """Use one thread, because the number of threads decides the order of additions."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -62,7 +62,7 @@ def one_thread() -> Iterator[None]:
 
 
 def fused(spec: str, name: str) -> NDArray[np.float32]:
-    """The fused luma of a part of a sample pair, (160, 208) in [0, 1]."""
+    """Fuse the luma of a crop of a sample pair, (160, 208) in [0, 1]."""
     pair = next(pair for pair in samples.pairs() if pair.name == name)
     ir, vis = (images.read(path)[60:220, 40:248].astype(np.float32) / np.float32(255) for path in (pair.ir, pair.vis))
     with one_thread():
@@ -100,7 +100,7 @@ def test_stored_values(spec: str, name: str, stored: Any) -> None:
 
 
 def main() -> None:
-    """Add the digests of this build; where a mean changed, store all anew, and forget the other builds."""
+    """Store the digests of this build. If a mean has changed, store all values anew and drop the other builds."""
     results = {spec: {name: fused(spec, name) for name in PAIRS} for spec in distinct_specs()}
     means = {spec: {name: block_means(image) for name, image in of.items()} for spec, of in results.items()}
     digests = {spec: {name: digest(image) for name, image in of.items()} for spec, of in results.items()}

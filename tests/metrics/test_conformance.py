@@ -1,7 +1,7 @@
-"""Every reading that has a reference equals the toolbox's own code.
+"""Every reading with a reference equals the toolbox's code, up to the tolerance of the reading.
 
-`references.csv` ties each reading to the rows of the reference values, and holds those of TNO 01 for two fused images
-that can be made here; with IRFUSE_DATA, all 16 triples are compared. The tolerance is the reading's own.
+`references.csv` assigns reference values to each reading, and contains those of TNO 01 for two fused images that the
+tests compute. With IRFUSE_DATA, all 16 triples are compared.
 """
 
 import csv
@@ -80,20 +80,20 @@ def test_readings_are_metrics(protocol: Protocol) -> None:
 
 
 REFERENCED = {(row["protocol"], row["metric"]) for row in REFERENCES}
-# Canonical readings without a reference of their own, whose function is that of one that has one.
+# Canonical readings without a reference that have the function of a reading with one.
 SAME = {
     "en": "vifb", "ce": "vifb", "ei": "vifb", "sd": "vifb", "ssim": "vifb", "qcb": "vifb", "qcv": "vifb",
     "qg": "liu", "qsf": "liu", "qp": "liu",
     "fmi_dct": "li", "fmi_wavelet": "li", "fmi_edge": "li", "cc": "tang", "scd": "li", "mse": "tang",
 }  # fmt: skip
-# Readings without a reference, and where they are checked instead.
+# Readings without a reference, and the tests that check them instead.
 REASONS = {
     "canonical": {
         "nmi": "test_definitions.py",
-        "qmi": "liu's, on images that are not stretched; test_definitions.py",
-        "qncie": "liu's, on images that are not stretched; test_definitions.py",
+        "qmi": "liu's without stretching; test_definitions.py",
+        "qncie": "liu's without stretching; test_definitions.py",
         "qte": "test_definitions.py",
-        "sf": "vifb's on a grey image; test_definitions.py",
+        "sf": "vifb's for a gray image; test_definitions.py",
         "qm": "a third of liu's; test_definitions.py",
         "mef_ssim": "one scale of li's ms_ssim; test_definitions.py",
         "ms_ssim": "pytorch-msssim; test_independent.py",
@@ -104,7 +104,7 @@ REASONS = {
         "psnr": "scikit-image; test_independent.py",
     },
     "cddfuse": dict.fromkeys(find("cddfuse").readings, "test_independent.py"),
-    "ataman": {"qw": "test_definitions.py; the paper's 21 images are not at hand"},
+    "ataman": {"qw": "test_definitions.py; the paper's 21 images are not available"},
 }
 
 
@@ -120,7 +120,7 @@ def test_every_reading_has_a_reference_or_a_reason(protocol: Protocol) -> None:
 
 
 def parts(function: Callable[..., Tensor]) -> tuple[object, ...]:
-    """What a function, or a partial of one, is made of."""
+    """Split a function, or a partial of one, into its function and its arguments."""
     if isinstance(function, partial):
         return function.func, function.args, tuple(function.keywords.items())
     return function, (), ()

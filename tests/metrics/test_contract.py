@@ -1,4 +1,4 @@
-"""What every metric promises."""
+"""The contract of every metric."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ by_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric
 
 @pytest.fixture(scope="module")
 def triple(real_batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """A batch of two real triples, (2, 1, 176, 144), float64 levels over 255."""
+    """A batch of two real triples, (2, 1, 176, 144) in [0, 1], float64 multiples of 1 / 255."""
     ir, vis = (torch.cat([image, image[..., :80, :].flip(2)], dim=2).repeat(1, 1, 1, 2) for image in real_batch)
     fused = ((ir + vis) / 2 * 255).round() / 255
     return fused.double(), ir.double(), vis.double()
@@ -22,8 +22,8 @@ def test_batch_equals_single(metric: MetricInfo, triple: tuple[Tensor, Tensor, T
     together = metric.function(*triple)
     assert together.shape == (2,)
     assert together.dtype == torch.float64
-    alone = torch.cat([metric.function(*(image[i : i + 1] for image in triple)) for i in range(2)])
-    torch.testing.assert_close(together, alone, rtol=1e-9, atol=1e-12)
+    single = torch.cat([metric.function(*(image[i : i + 1] for image in triple)) for i in range(2)])
+    torch.testing.assert_close(together, single, rtol=1e-9, atol=1e-12)
 
 
 @by_metric
@@ -41,7 +41,7 @@ def test_symmetric_and_in_range(metric: MetricInfo, triple: tuple[Tensor, Tensor
 def test_float32_is_near_float64(metric: MetricInfo, triple: tuple[Tensor, Tensor, Tensor]) -> None:
     single = metric.function(*(image.float() for image in triple))
     assert single.dtype == torch.float32
-    # Features that hang on rounding, such as flat windows and ties between edges, may differ by a thousandth or so.
+    # Features that depend on rounding, such as flat windows and tied edges, may differ by about a thousandth.
     torch.testing.assert_close(single.double(), metric.function(*triple), rtol=1e-2, atol=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""Readings without a reference, against their definitions written once more, in NumPy and for single images."""
+"""Readings without a reference equal independent implementations of their definitions in NumPy, for single images."""
 
 import math
 
@@ -26,7 +26,7 @@ Gray = NDArray[np.float64]
 
 @pytest.fixture(scope="module")
 def levels() -> tuple[Gray, Gray, Gray]:
-    """The fused image, infrared and visible of a pair that has flat parts, in 0-255."""
+    """The fused, infrared and visible image of a pair with flat regions, in 0-255."""
     pair = next(pair for pair in samples.pairs() if pair.name == "msrs_00633D")
     ir, vis = images.read(pair.ir).astype(float)[::2, ::2], images.read(pair.vis).astype(float)[::2, ::2]
     vis = np.rint(luma(*np.moveaxis(vis, 2, 0)))
@@ -97,13 +97,16 @@ def test_relations(unit: tuple[Tensor, Tensor, Tensor], levels: tuple[Gray, Gray
 
 
 def windows(image: Gray) -> Gray:
-    """Exact sums over 8x8 windows of an image of whole numbers."""
+    """Compute exact sums over 8x8 windows of an image of integers."""
     table = np.pad(image.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     return table[8:, 8:] - table[:-8, 8:] - table[8:, :-8] + table[:-8, :-8]
 
 
 def index(x: Gray, y: Gray) -> Gray:
-    """Wang and Bovik's, of sums over 64 pixels; 1 where both are black, the luminance alone where both are flat."""
+    """Compute the universal quality index from sums over 64 pixels.
+
+    It is 1 where both images are black, and the luminance factor where both are flat.
+    """
     sx, sy = windows(x), windows(y)
     vx, vy, cov = (64 * windows(a * b) - windows(a) * windows(b) for a, b in ((x, x), (y, y), (x, y)))
     with np.errstate(invalid="ignore"):
@@ -128,7 +131,7 @@ def means(image: Gray) -> Gray:
 
 
 def moments(x: Gray, y: Gray) -> tuple[Gray, Gray, Gray, Gray, Gray]:
-    """Means, variances and covariance in 7x7 windows; exactly 0 where a window is flat."""
+    """Compute means, variances and covariance in 7x7 windows; the latter are exactly 0 where a window is flat."""
     mx, my = means(x), means(y)
     flat_x, flat_y = (np.ptp(np.lib.stride_tricks.sliding_window_view(z, (7, 7)), axis=(2, 3)) == 0 for z in (x, y))
     vx, vy, cov = (means(a * b) - means(a) * means(b) for a, b in ((x, x), (y, y), (x, y)))
@@ -157,7 +160,7 @@ def test_qc_and_qy(levels: tuple[Gray, Gray, Gray]) -> None:
 
 
 def test_three_constants() -> None:
-    """Only the luminance is left to compare, and rounding must not stand in for contrast."""
+    """Only the luminance differs. Rounding errors must not count as contrast."""
     fused, ir, vis = (np.full((32, 32), level, np.uint8) for level in (100, 99, 30))
     expected = np.mean([2 * 100 * level / (100**2 + level**2) for level in (99, 30)])
     scores = Evaluator(["q", "qw", "qc", "qy"])(fused, ir, vis)

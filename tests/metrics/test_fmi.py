@@ -34,7 +34,7 @@ def load(path: Path) -> Tensor:
 
 
 def crops(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """(2, 1, 48, 64) in float64, the fused image an average in 8 bits."""
+    """Crop sources, (2, 1, 48, 64) in float64, and fuse them to their average in 8 bits."""
     ir, vis = (image[:, :, :48, :64].double() for image in batch)
     ir, vis = ((image * 255).round() / 255 for image in (ir, vis))
     return ((ir + vis) * 127.5).floor() / 255, ir, vis
@@ -72,7 +72,7 @@ def test_identical_images(real_batch: tuple[Tensor, Tensor], metric: Metric) -> 
 
 
 @each_metric
-def test_the_sources_are_alike(real_batch: tuple[Tensor, Tensor], metric: Metric) -> None:
+def test_swapped_sources_give_the_same(real_batch: tuple[Tensor, Tensor], metric: Metric) -> None:
     fused, ir, vis = crops(real_batch)
     torch.testing.assert_close(metric(fused, vis, ir), metric(fused, ir, vis), rtol=0, atol=1e-9)
 
@@ -85,7 +85,9 @@ def test_a_batch_equals_single_images(real_batch: tuple[Tensor, Tensor], metric:
 
 
 @each_metric
-def test_chunks_do_not_show(real_batch: tuple[Tensor, Tensor], metric: Metric, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_change_nothing(
+    real_batch: tuple[Tensor, Tensor], metric: Metric, monkeypatch: pytest.MonkeyPatch
+) -> None:
     triple = crops(real_batch)
     whole = metric(*triple)
     monkeypatch.setattr("irfuse.metrics.fmi._CHUNK", {"cpu": 100})
@@ -97,12 +99,12 @@ def test_float32_is_near_float64(real_batch: tuple[Tensor, Tensor], metric: Metr
     triple = crops(real_batch)
     single = metric(*(image.float() for image in triple))
     assert single.dtype == torch.float32
-    # Windows that are flat but for rounding, and ties between edges, fall either way.
+    # Rounding decides whether some windows are flat, and which of two tied edges wins.
     torch.testing.assert_close(single.double(), metric(*triple), rtol=0, atol=5e-3)
 
 
 @each_metric
-def test_constant_images_are_alike(metric: Metric) -> None:
+def test_constant_images_count_as_equal(metric: Metric) -> None:
     dark, bright = torch.zeros(1, 1, 9, 12), torch.ones(1, 1, 9, 12)
     value = metric(dark, bright, dark).item()
     if metric in (fmi_pixel, fmi_gradient, fmi_edge):
@@ -124,7 +126,7 @@ def test_too_small_images(metric: Metric) -> None:
 
 
 def test_single_points_share_nothing() -> None:
-    # Neither window has an entropy, and the ratio would be 0 / 0.
+    # The entropies of both windows are zero, so the ratio would be 0 / 0.
     image, other = torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 3, 3)
     image[0, 0, 0, 0] = other[0, 0, 2, 2] = 1
     assert fmi_pixel(image, other, image).item() == 0.5

@@ -1,4 +1,4 @@
-"""Metrics that a well-kept library has as well: both give the same on real pairs."""
+"""Metrics equal those of maintained libraries on real pairs."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ Arrays = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 @pytest.fixture(scope="module", params=["tno_01", "tno_16"])
 def arrays(request: pytest.FixtureRequest) -> Arrays:
     pair = next(pair for pair in samples.pairs() if pair.name == request.param)
-    # Multiples of 16, since libraries treat the last row of an odd scale each in its own way.
+    # Multiples of 16, because libraries differ in how they treat the last row of a scale with an odd size.
     ir, vis = (images.read(path)[:256, :352] for path in (pair.ir, pair.vis))
     assert ir.shape == (256, 352)
     return ((ir.astype(int) + vis + 1) // 2).astype(np.uint8), ir, vis
@@ -55,14 +55,14 @@ def test_pixels(arrays: Arrays, tensors: tuple[Tensor, Tensor, Tensor]) -> None:
 def test_structural_similarity(tensors: tuple[Tensor, Tensor, Tensor]) -> None:
     fused, *sources = tensors
     expected = [pytorch_msssim.ssim(fused, source, data_range=1).item() for source in sources]
-    # Its Gaussian is of single precision.
+    # The Gaussian of pytorch-msssim has single precision.
     assert ssim_a(*tensors).item() == pytest.approx(np.mean(expected), rel=1e-5)
     expected = [pytorch_msssim.ms_ssim(fused, source, data_range=1).item() for source in sources]
     assert ms_ssim(*tensors).item() == pytest.approx(np.mean(expected), rel=1e-5)
 
 
 def test_cddfuse(arrays: Arrays, tensors: tuple[Tensor, Tensor, Tensor]) -> None:
-    """As its Evaluator.py defines them, by other libraries."""
+    """The definitions of `Evaluator.py`, computed by other libraries."""
     fused, ir, vis = (image.astype(float) for image in arrays)
     error = np.mean([skimage.metrics.mean_squared_error(fused, source) for source in (ir, vis)])
     rows, columns = (np.square(np.diff(fused, axis=axis)) for axis in (0, 1))

@@ -53,7 +53,7 @@ def test_float32_is_near_float64(real_batch: tuple[Tensor, Tensor]) -> None:
     torch.testing.assert_close(single.double(), double, rtol=0, atol=1e-4)
 
 
-def test_the_sources_are_treated_alike(real_batch: tuple[Tensor, Tensor]) -> None:
+def test_swapped_sources_give_the_same(real_batch: tuple[Tensor, Tensor]) -> None:
     ir, vis = (image.double() for image in real_batch)
     torch.testing.assert_close(qp(ir, ir, vis), qp(ir, vis, ir), rtol=0, atol=1e-12)
 

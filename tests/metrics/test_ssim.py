@@ -7,7 +7,7 @@ from irfuse.metrics.ssim import similarity, ssim_a
 
 
 def reference(x: Tensor, y: Tensor, dynamic_range: float) -> float:
-    """scikit-image's, over the places where the window fits."""
+    """Compute the mean SSIM by scikit-image over the positions where the window fits."""
     _, image = structural_similarity(
         x[0].numpy(),
         y[0].numpy(),

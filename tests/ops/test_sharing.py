@@ -17,21 +17,21 @@ def twice(images: Tensor, name: str) -> tuple[Tensor, Tensor]:
     return images, images * 2
 
 
-def test_what_hangs_on_lasting_tensors_is_kept() -> None:
+def test_results_that_depend_on_lasting_tensors_are_kept() -> None:
     calls.clear()
     ir, fused = torch.ones(1), torch.ones(1)
     memory = Memory(ir)
     with sharing(memory):
         for _ in range(2):
             for _ in range(2):
-                # The result for a lasting tensor lasts as well, and so does what is computed from it.
+                # The result for a lasting tensor also lasts, as do the results computed from it.
                 twice(twice(ir, "ir")[1], "from ir")
                 twice(fused, "fused")
             memory.forget()
     assert calls == ["ir", "from ir", "fused", "fused"]
 
 
-def test_other_arguments_tell_results_apart() -> None:
+def test_results_differ_by_their_other_arguments() -> None:
     calls.clear()
     image = torch.ones(1)
     with sharing(Memory()):
@@ -40,7 +40,7 @@ def test_other_arguments_tell_results_apart() -> None:
     assert calls == ["a", "b"]
 
 
-def test_nothing_is_kept_elsewhere() -> None:
+def test_nothing_is_kept_outside_a_block() -> None:
     image = torch.ones(1)
     with sharing(Memory(image)):
         twice(image, "inside")
@@ -48,7 +48,7 @@ def test_nothing_is_kept_elsewhere() -> None:
     assert twice(image, "outside")[1].item() == 4
 
 
-# PyTorch's own compiler does so.
+# PyTorch's compiler causes this warning.
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @pytest.mark.parametrize("metric", [ssim, qw_edge], ids=["ssim", "qw_edge"])
 def test_shared_functions_compile(metric: Callable[..., Tensor]) -> None:

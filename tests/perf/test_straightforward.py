@@ -1,4 +1,4 @@
-"""What the speed of irfuse is compared with computes the same images."""
+"""The straightforward implementation, which speeds are compared with, computes the same images."""
 
 import importlib.util
 from pathlib import Path
@@ -15,9 +15,9 @@ from irfuse.methods import build
 
 PATH = Path(__file__).parents[2] / "perf" / "straightforward.py"
 TOLERANCE = 1e-5
-"""Of pixels in [0, 1]: the sums are the same, in another order."""
+"""The tolerance of pixels in [0, 1]. The sums are the same, but in another order."""
 FRAMES = {"encoder-decoder": 16}
-"""How far a method continues the image where the straightforward network, which is older, does not."""
+"""The pixels of padding that a method adds and the straightforward network does not."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def straightforward() -> ModuleType:
 
 
 @pytest.mark.parametrize("name", ["res2netfuse", "encoder-decoder", "attention-ensemble"])
-def test_gives_what_irfuse_gives(straightforward: ModuleType, name: str, tno_01: Pair) -> None:
+def test_equals_irfuse(straightforward: ModuleType, name: str, tno_01: Pair) -> None:
     ir, vis = (torch.from_numpy(images.read(path)[None, None] / 255).float() for path in (tno_01.ir, tno_01.vis))
     expected = Fuser(build(name), device="cpu")(ir, vis)
     frame = FRAMES.get(name, 0)

@@ -1,4 +1,4 @@
-"""The speed tables of perf/README.md can be made: at a tiny size, without writing them."""
+"""The speed tables of perf/README.md can be computed, here at a tiny size and without writing them."""
 
 import importlib
 import sys

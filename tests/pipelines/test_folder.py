@@ -68,7 +68,7 @@ def test_failed_writes_are_reported(pairs: tuple[Pair, ...], tmp_path: Path) -> 
     assert "it is a folder" in report.failures[0][1]
 
 
-def test_resume_skips_what_is_whole(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+def test_resume_skips_complete_results(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     out = tmp_path / "out"
     folder.run(pairs, out, mean)
     (out / "01.png").unlink()
@@ -98,7 +98,7 @@ def test_inputs_are_never_replaced(pairs: tuple[Pair, ...], tmp_path: Path) -> N
 
 
 def test_memory_stays_bounded(pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the writing, only a few pairs are in the pipeline at once."""
+    """Only a few pairs are in the pipeline at once, however slow the writing is."""
     alive, most, lock = 0, 0, threading.Lock()
     read, write = images.read, images.write
 
@@ -125,7 +125,7 @@ def test_memory_stays_bounded(pairs: tuple[Pair, ...], tmp_path: Path, monkeypat
 def test_decoding_fusing_and_encoding_overlap(
     pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a pair is fused the next ones are decoded, and while it is written the next one is fused."""
+    """While a pair is fused, the next ones are decoded. While it is written, the next one is fused."""
     read, write = images.read, images.write
     decoded, begun = [[threading.Event() for _ in pairs] for _ in range(2)]
     order = iter(range(len(pairs)))
@@ -151,7 +151,7 @@ def test_decoding_fusing_and_encoding_overlap(
 
 
 def test_killed_and_resumed(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
-    """Kill -9 in the middle of a run, then resume: every result is there, whole, and nothing else."""
+    """After a run that is killed halfway and resumed, every result is complete, and nothing else remains."""
     out = tmp_path / "out"
     command = [sys.executable, "-m", "irfuse", "fuse", str(tmp_path / "ir"), str(tmp_path / "vis"), "-o", str(out)]
     command += ["-m", "laplacian-pyramid"]
@@ -167,7 +167,7 @@ def test_killed_and_resumed(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
         assert images.read(out / f"{pair.name}.png").shape == images.read(pair.vis).shape
 
 
-def test_what_is_wrong_with_the_machine_is_not_wrong_with_a_pair(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+def test_errors_of_the_machine_stop_the_run(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     def fuse(ir: Array, vis: Array) -> Array:
         raise MissingDependencyError("no engine")
 
@@ -189,7 +189,7 @@ def test_a_generator_of_pairs(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     assert (len(again.skipped), again.fused) == (12, [])
 
 
-def test_pairs_of_a_generator_come_when_they_are_needed(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+def test_a_generator_is_read_as_needed(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     taken, fused = 0, 0
 
     def waiting() -> Iterator[Pair]:
@@ -207,7 +207,7 @@ def test_pairs_of_a_generator_come_when_they_are_needed(pairs: tuple[Pair, ...],
     assert folder.run(waiting(), tmp_path / "out", fuse).failures == []
 
 
-def test_a_generator_that_raises_keeps_what_was_done(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+def test_results_before_an_error_of_a_generator_are_kept(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     def broken() -> Iterator[Pair]:
         yield from pairs[:7]
         raise RuntimeError("the camera is gone")

@@ -1,4 +1,4 @@
-"""Fetching, against a server on this machine."""
+"""Fetching from a local server."""
 
 import hashlib
 import os
@@ -40,7 +40,7 @@ class Server(ThreadingHTTPServer):
         self.asked: list[str] = []
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of clients that leave early."""
+        """Ignore clients that leave early."""
 
     @property
     def url(self) -> str:
@@ -74,10 +74,10 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> fetch.BackboneFile:
-    """A machine without weights, a manifest whose files hold `BODY`, and from it the file that can be fetched."""
+    """The file that can be fetched, on a machine without weights, with a manifest whose files contain `BODY`."""
     for name in ("IRFUSE_WEIGHTS", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    # Both, so that not even broken code comes near the real cache.
+    # Both variables are set, so that not even broken code touches the real cache.
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     digest = hashlib.sha256(BODY).hexdigest()
@@ -88,7 +88,7 @@ def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> fetch.BackboneFile
 
 @pytest.fixture
 def official(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """The server, as the manifest's own place of every file."""
+    """The server, to which the URLs in the manifest point."""
     files = tuple(replace(file, url=file.url and f"{server.url}{file.file}") for file in fetch.backbone_files())
     monkeypatch.setattr(fetch, "backbone_files", lambda: files)
     return server
@@ -116,13 +116,13 @@ def test_good_transfer(server: Server) -> None:
     assert left_in_the_cache() == [found.path]
 
 
-def test_what_is_here_is_not_fetched_again(server: Server) -> None:
+def test_present_files_are_not_fetched_again(server: Server) -> None:
     first = fetch.fetch("resnet50", base=server.url)
     assert fetch.fetch("resnet50", base=server.url) == first == fetch.find("resnet50")
     assert len(server.asked) == 1
 
 
-def test_a_server_that_does_not_say_the_length(server: Server) -> None:
+def test_a_server_that_omits_the_length(server: Server) -> None:
     server.headers = {}
     assert fetch.fetch("resnet50", base=server.url).path.read_bytes() == BODY
 
@@ -221,7 +221,7 @@ def test_supplied_files_come_first(server: Server, supplied: Path) -> None:
     assert len(server.asked) == 1
 
 
-def test_the_msra_file_is_for_resnet50_alone_and_only_supplied(server: Server, supplied: Path) -> None:
+def test_the_msra_file_is_only_for_resnet50_and_only_supplied(server: Server, supplied: Path) -> None:
     fetch.cache_folder().mkdir(parents=True)
     (fetch.cache_folder() / MSRA).write_bytes(BODY)
     assert fetch.places("resnet50") == []
@@ -229,7 +229,7 @@ def test_the_msra_file_is_for_resnet50_alone_and_only_supplied(server: Server, s
     assert fetch.fetch("resnet152", base=server.url).path.parent == fetch.cache_folder()
 
 
-def test_damaged_files_here(supplied: Path) -> None:
+def test_damaged_files(supplied: Path) -> None:
     (supplied / MSRA).write_bytes(b"x")
     with pytest.raises(
         WeightsError, match=r"msra_bgr255.*wrong SHA-256 \w{16}\.\.\., expected \w{16}\.\.\.: delete it"
@@ -240,7 +240,7 @@ def test_damaged_files_here(supplied: Path) -> None:
         fetch.find("resnet50")
 
 
-def test_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_files(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WeightsError, match=r"is not on this machine: on a machine with a network, fetch http.*smaller"):
         fetch.find("resnet101")
     with pytest.raises(WeightsError, match=r"IRFUSE_WEIGHTS names$"):
@@ -329,7 +329,7 @@ class Evil:
         return os.mkdir, (str(self.folder),)
 
 
-def test_reading_what_is_not_tensors(tmp_path: Path) -> None:
+def test_files_that_hold_other_objects(tmp_path: Path) -> None:
     torch.save(Evil(tmp_path / "made"), tmp_path / "evil.pth")
     (tmp_path / "cut.pth").write_bytes((tmp_path / "evil.pth").read_bytes()[:100])
     (tmp_path / "cut.safetensors").write_bytes(b"xyz")

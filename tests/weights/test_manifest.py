@@ -14,7 +14,7 @@ SHIPPED = weights.find("res2netfuse", "single-v1")
 
 
 @pytest.mark.parametrize("shipped", weights.manifest(), ids=lambda shipped: shipped.file)
-def test_manifest_is_true(shipped: weights.ShippedWeights) -> None:
+def test_manifest_matches_the_files(shipped: weights.ShippedWeights) -> None:
     weights.verify(shipped)
     assert shipped.license
     assert weights.find(shipped.method, shipped.versioned_name) == shipped.path
@@ -64,7 +64,7 @@ def test_save_and_load(tmp_path: Path) -> None:
     assert torch.equal(again.encoder[0].weight, network.encoder[0].weight)
 
 
-def test_unfit_files(tmp_path: Path) -> None:
+def test_files_that_do_not_fit(tmp_path: Path) -> None:
     cut, foreign, other, narrow = (tmp_path / f"{name}.safetensors" for name in ("cut", "foreign", "other", "narrow"))
     for i, text in enumerate(("no json", "{}", "[1]")):
         save_file({"x": torch.zeros(1)}, tmp_path / f"header{i}.safetensors", {"irfuse": text})

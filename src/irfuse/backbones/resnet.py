@@ -40,7 +40,7 @@ class BasicBlock(nn.Module):
         self.downsample = _projection(inputs, width, stride, eps)
 
     def shortcut(self, x: Tensor) -> Tensor:
-        """The block's input, projected to the shape of its result if necessary."""
+        """Project the block's input to the shape of its result if necessary."""
         return _shortcut(self.downsample, x)
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ class Bottleneck(nn.Module):
         self.downsample = _projection(inputs, 4 * width, stride, eps)
 
     def shortcut(self, x: Tensor) -> Tensor:
-        """The block's input, projected to the shape of its result if necessary."""
+        """Project the block's input to the shape of its result if necessary."""
         return _shortcut(self.downsample, x)
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:

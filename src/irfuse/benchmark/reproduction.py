@@ -79,8 +79,8 @@ def reproduce(
         Markdown: the paper's rows, irfuse's rows, the differences, and what the paper leaves open.
 
     Raises:
-        IrfuseError: what :func:`irfuse.benchmark.run` raises. Missing data and weights are no error; the text says so
-            in place of the rows.
+        IrfuseError: what :func:`irfuse.benchmark.run` raises. Missing data and weights are not an error; the text
+            names them in place of the rows.
     """
     folder = default_folder() if cache is None else Path(cache)
     how = _How(device, jobs, folder, on_fetch, on_fuse, on_score)
@@ -235,7 +235,7 @@ def _counted(count: int, pairs: int) -> str:
 
 
 def _pairs(table: PaperTable, folder: Path) -> list[Pair]:
-    """Find the pairs of a table, and scale them if the table says so."""
+    """Find the pairs of a table, and scale them to the size that the table gives, if any."""
     pairs = [pair for pair in datasets.pairs(table.pairs).pairs if not table.only or pair.name in table.only]
     if len(pairs) < len(table.only):
         raise PairError(f"{table.pairs} lacks some of the pairs {', '.join(table.only)}")

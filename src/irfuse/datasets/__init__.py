@@ -1,7 +1,7 @@
-"""Named sets: committed lists of files with their SHA-256, found under the folder that ``IRFUSE_DATA`` names.
+"""Named sets: committed lists of files with their SHA-256, in the folder that ``IRFUSE_DATA`` names.
 
-Each list is a text file beside this one, in the format of ``sha256sum``. In those of pairs, the infrared and the
-visible image of a pair follow one another.
+Each list is a text file in this package, in the format of ``sha256sum``. In the lists of pairs, the infrared image of
+each pair is followed by its visible image.
 """
 
 import os
@@ -40,10 +40,10 @@ class ImageSet:
     """A named set of natural images, or of pairs.
 
     Attributes:
-        name: of the set, and of its list.
-        title: what is in it.
-        citation: whom to cite.
-        license: the license as the sources state it.
+        name: the name of the set and of its list.
+        title: the contents.
+        citation: the works to cite.
+        license: the license that the sources state.
     """
 
     name: str
@@ -52,10 +52,10 @@ class ImageSet:
     license: str
 
     def files(self) -> list[Path]:
-        """The set's files, each checked against the list.
+        """Find the files of the set, and check each against the list.
 
         Raises:
-            DatasetError: ``IRFUSE_DATA`` is not set, or a file is missing or is another one.
+            DatasetError: ``IRFUSE_DATA`` is not set, or a file is missing or has another SHA-256.
         """
         root = folder(self.name)
         lines = (_FOLDER / f"{self.name}.txt").read_text(encoding="utf-8").splitlines()
@@ -64,14 +64,14 @@ class ImageSet:
             if not (root / name).is_file():
                 raise DatasetError(f"{self.name}: {root / name} is missing")
             if sha256(root / name) != digest:
-                raise DatasetError(f"{self.name}: {root / name} is not the file that the list means (wrong SHA-256)")
+                raise DatasetError(f"{self.name}: {root / name} is not the file in the list (wrong SHA-256)")
         return [root / name for _, name in listed]
 
     def pairs(self) -> list[Pair]:
-        """The set's files as pairs.
+        """Find the pairs of the set.
 
         Raises:
-            DatasetError: as :meth:`files` does.
+            DatasetError: as for :meth:`files`.
         """
         files = self.files()
         return [Pair(vis.stem, ir, vis) for ir, vis in zip(files[::2], files[1::2], strict=True)]
@@ -86,7 +86,7 @@ IMAGE_SETS = (
     ),
     ImageSet(
         "natural602",
-        "natural330, and the visible images of pairs272: for training on many natural images of several kinds",
+        "natural330, and the visible images of pairs272: for training on many kinds of natural images",
         f"{_BSDS}; {_COCO}; {_ROADSCENE}; {_MSRS}; {_M3SVD}",
         "BSDS500: research, with citation; COCO: Flickr terms; MSRS: MIT; RoadScene and M3SVD: none stated",
     ),
@@ -109,26 +109,26 @@ PAIR_SETS = (
 )
 
 BENCHMARK_SETS = (
-    ImageSet("tno21", "21 pairs of TNO in grey, as used by Li and Wu", _TNO, "free for research with citation"),
+    ImageSet("tno21", "21 gray pairs of TNO, as used by Li and Wu", _TNO, "free for research with citation"),
     ImageSet(
         "tno20",
-        "Those of them from 01 to 20, as used by the papers of ResNet-152 and Res2NetFuse",
+        "Pairs 01 to 20 of tno21, as used by the papers of ResNet-152 and Res2NetFuse",
         _TNO,
         "free for research with citation",
     ),
-    ImageSet("vifb", "The 21 pairs of VIFB, most in colour", _VIFB, "none stated"),
-    ImageSet("vifb7", "The seven of them that results of 25 published methods are at hand for", _VIFB, "none stated"),
-    ImageSet("roadscene", "The 221 pairs of RoadScene, in colour", _ROADSCENE, "none stated"),
-    ImageSet("msrs55", "55 pairs of MSRS by day and night, in colour", _MSRS, "MIT"),
+    ImageSet("vifb", "The 21 pairs of VIFB, most in color", _VIFB, "none stated"),
+    ImageSet("vifb7", "The seven pairs of vifb with results of 25 published methods", _VIFB, "none stated"),
+    ImageSet("roadscene", "The 221 pairs of RoadScene, in color", _ROADSCENE, "none stated"),
+    ImageSet("msrs55", "55 pairs of MSRS by day and night, in color", _MSRS, "MIT"),
 )
-"""Pairs to compare methods on."""
+"""The sets of pairs for benchmarks."""
 
 
 def folder(name: str) -> Path:
-    """The folder that holds the data of named sets.
+    """Find the folder with the data of named sets.
 
     Args:
-        name: what is needed of it.
+        name: the name of the set or file, for the error message.
 
     Raises:
         DatasetError: ``IRFUSE_DATA`` is not set.
@@ -139,10 +139,16 @@ def folder(name: str) -> Path:
 
 
 def images(source: str) -> list[Path]:
-    """The image files that `source` means: a named set, one file, or all images of a folder, sorted.
+    """Find images.
+
+    Args:
+        source: a named set, one file, or a folder.
+
+    Returns:
+        The image files. Those of a folder are sorted.
 
     Raises:
-        DatasetError: there is no such set, file or folder, the folder holds no image, or the set is not whole.
+        DatasetError: there is no such set, file or folder, the folder has no images, or the set is incomplete.
     """
     for image_set in IMAGE_SETS:
         if image_set.name == source:
@@ -158,16 +164,19 @@ def images(source: str) -> list[Path]:
     except OSError as error:
         raise DatasetError(f"{source}: the folder cannot be read: {error.strerror or error}") from error
     if not found:
-        raise DatasetError(f"{source}: the folder holds no image")
+        raise DatasetError(f"{source}: the folder has no images")
     return found
 
 
 def pairs(source: str) -> Pairing:
-    """The pairs that `source` means: a named set, a folder of pairs, or a CSV manifest.
+    """Find pairs.
+
+    Args:
+        source: a named set, a folder of pairs, or a CSV manifest.
 
     Raises:
-        DatasetError: the named set is not whole, or there is no such set, folder or manifest.
-        PairError: it holds no pair.
+        DatasetError: there is no such set, folder or manifest, or the set is incomplete.
+        PairError: the folder or manifest has no pairs.
     """
     for pair_set in (*PAIR_SETS, *BENCHMARK_SETS):
         if pair_set.name == source:

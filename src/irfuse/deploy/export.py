@@ -47,7 +47,7 @@ _MOST_DIFFERENCE = 1e-4
 """The largest difference between a float32 file and PyTorch, in [0, 1]."""
 _LEAST_PSNR = 50.0
 """The smallest PSNR between an fp16 file and PyTorch in float32, in decibels."""
-_LUMA = "BT.601: 0.299 R + 0.587 G + 0.114 B is fused; a colour image becomes rgb + (fused - luma), clipped to [0, 1]"
+_LUMA = "BT.601: 0.299 R + 0.587 G + 0.114 B is fused; a color image becomes rgb + (fused - luma), clipped to [0, 1]"
 
 
 @dataclass(frozen=True)

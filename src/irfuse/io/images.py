@@ -33,7 +33,7 @@ _HOLDS = {
 _TIFF_MAGIC = (b"II*\0", b"MM\0*")
 _BIGTIFF_MAGIC = (b"II+\0", b"MM\0+")
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-_PNG_GREY_ALPHA = 4
+_PNG_GRAY_ALPHA = 4
 # Tags of a TIFF directory, which is also what EXIF data is.
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _ORIENTATION, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 258, 262, 274, 277, 338
 _DESCRIPTION, _TEXT = 270, 2
@@ -108,7 +108,7 @@ def decode(data: bytes, name: str) -> Array:
         # OpenCV has already turned it upright.
         image = _repair_tiff(image, _tiff_tags(data), name)
     else:
-        if data.startswith(_PNG_MAGIC) and data[25] == _PNG_GREY_ALPHA:
+        if data.startswith(_PNG_MAGIC) and data[25] == _PNG_GRAY_ALPHA:
             image = image[..., [0, 3]]
         exif = [np.asarray(block).tobytes() for kind, block in zip(kinds, blocks, strict=True) if kind == _EXIF]
         image = _upright(image, _tiff_tags(exif[0]).get(_ORIENTATION, 1) if exif else 1)

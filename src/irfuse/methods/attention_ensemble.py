@@ -1,7 +1,7 @@
-"""Dense, dilated features of several scales, fused by attention that edges guide, in an adversarial auto-encoder.
+"""An auto-encoder with dense, dilated, multi-scale features, which edge-guided attention fuses.
 
 "Learning attention guided deep multi-scale feature ensemble for infrared and visible image fusion". The code and the
-weights here are irfuse's own; how the paper is read stands in docs/methods/attention-ensemble.md.
+weights are irfuse's own. docs/methods/attention-ensemble.md explains how irfuse interprets the paper.
 """
 
 import itertools
@@ -18,20 +18,22 @@ from irfuse.methods.base import Method, MethodInfo, Weights
 Normalization = Literal["sources", "channels"]
 
 _WIDTHS = (16, 16, 32)
-"""Channels of the three layers of each path; together those of the ensemble."""
+"""The channels of the three layers of each path. The ensemble has their sum."""
 _STEM = 16
 _DILATIONS = (1, 2, 3)
-# The radius of the receptive field: two pixels of the edges, three convolutions of dilation 2 in the attention, which
-# reach farther than the extractor's, and four convolutions in the decoder.
+# The radius of the receptive field: 2 pixels for the edges, 6 for the attention (three convolutions with dilation 2,
+# which reach farther than the extractor), and 4 for the decoder.
 _FRAME = 12
 
 
 class Extractor(nn.Module):
-    """A 3x3 convolution, and three paths of three 3x3 convolutions that see 3x3, 5x5 and 7x7 pixels at their start.
+    """A 3x3 convolution, followed by three parallel paths of three 3x3 convolutions with dilations 1, 2 and 3.
+
+    Only the first convolution of a path is dilated. It sees 3x3, 5x5 or 7x7 pixels.
 
     Args:
-        dilated: whether the paths differ in dilation and are connected densely, each layer to those before it; without,
-            all start with dilation 1 and each layer sees the one before it alone (the paper's ablation D).
+        dilated: whether the paths differ in dilation and are densely connected, each layer to all earlier ones. If not,
+            no path is dilated and each layer sees only the one before it (the paper's ablation D).
     """
 
     def __init__(self, dilated: bool = True) -> None:
@@ -41,7 +43,11 @@ class Extractor(nn.Module):
         self.paths = nn.ModuleList(_path(dilation if dilated else 1, dense=dilated) for dilation in _DILATIONS)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 1, H, W) to the ensemble, (B, 64, H, W): layer by layer, each summed over the paths."""
+        """Compute the ensemble of images, (B, 1, H, W).
+
+        Returns:
+            (B, 64, H, W): the features of the three layers one after the other, each summed over the paths.
+        """
         stem = self.stem(images).relu()
         layers = [self._run(path, stem) for path in self.paths]
         return torch.cat([first + second + third for first, second, third in zip(*layers, strict=True)], dim=1)
@@ -56,7 +62,7 @@ class Extractor(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Four 3x3 convolutions back to an image, with skip connections from the three layers of the extractor.
+    """Four 3x3 convolutions from features to an image, with skip connections from the three layers of the extractor.
 
     Args:
         skips: whether there are skip connections (the paper's ablation S).
@@ -69,7 +75,15 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(_conv(before, after) for before, after in itertools.pairwise(channels))
 
     def forward(self, features: Tensor, skipped: Tensor) -> Tensor:
-        """The ensemble, and what the skip connections add of it, both (B, 64, H, W), to the image, (B, 1, H, W)."""
+        """Reconstruct an image.
+
+        Args:
+            features: (B, 64, H, W), the ensemble.
+            skipped: (B, 64, H, W), the ensemble that the skip connections add.
+
+        Returns:
+            (B, 1, H, W).
+        """
         image: Tensor = self.layers[0](features)
         skips = reversed(skipped.split(list(_WIDTHS), dim=1))  # type: ignore[no-untyped-call]
         for layer, skip in zip(list(self.layers)[1:], skips, strict=True):
@@ -79,11 +93,13 @@ class Decoder(nn.Module):
 
 
 class Attention(nn.Module):
-    """From two images and their edges, the weights of their features, which for each pixel are one half on average.
+    """Weights for the features of two images, computed from the images and their edges.
+
+    At each pixel, the weights are one half on average.
 
     Args:
-        normalization: what the softmax of equation 3 is taken over: both ``sources`` for each channel, or the
-            ``channels`` for each source.
+        normalization: the dimension of the softmax in equation 3: both ``sources`` for each channel, or the
+            ``channels`` of each source.
     """
 
     def __init__(self, normalization: Normalization = "sources") -> None:
@@ -93,13 +109,13 @@ class Attention(nn.Module):
         self.layers = nn.ModuleList(_conv(before, after, 2) for before, after in itertools.pairwise(channels))
 
     def forward(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 1, H, W) each to (B, 64, H, W) each."""
+        """Compute the weights of ir and vis, (B, 64, H, W) each, from images (B, 1, H, W)."""
         ir_features, vis_features = self._features(ir), self._features(vis)
         *_, last = self.layers
         assert isinstance(last, nn.Conv2d)
         if self.normalization == "sources":
-            # The softmax over two values needs their difference alone. The last layer is linear, so that it is applied
-            # once, to the difference of what it would see, and its bias falls away.
+            # The softmax over two values depends only on their difference. The last layer is linear, so it is applied
+            # once, to the difference of its inputs, and its bias cancels.
             difference = F.conv2d(ir_features - vis_features, last.weight, padding=last.padding, dilation=last.dilation)
             ir_weights = torch.sigmoid(difference)
             return ir_weights, 1 - ir_weights
@@ -107,7 +123,7 @@ class Attention(nn.Module):
         return last(ir_features).softmax(dim=1) * half, last(vis_features).softmax(dim=1) * half
 
     def _features(self, images: Tensor) -> Tensor:
-        """What the last convolution sees of an image."""
+        """Compute the input of the last convolution."""
         features = torch.cat([images, edges(images)], dim=1)
         for layer in list(self.layers)[:-1]:
             features = layer(features).relu()
@@ -115,18 +131,18 @@ class Attention(nn.Module):
 
 
 class Network(nn.Module):
-    """The whole: an auto-encoder, and the attention that fuses the features of two images in between.
+    """The whole network: an auto-encoder, with attention that fuses the features of two images.
 
-    The image is mirrored beyond its border by the radius of the receptive field, once, and cut off at the end, so that
-    the border is treated as any other place.
+    Each image is mirrored once beyond its border, by the radius of the receptive field. This frame is cut off at the
+    end, so the border is treated like any other place.
 
     Args:
         dilated: see :class:`Extractor`.
-        attention: whether attention weighs the sources; without, both count one half (the paper's ablation A).
+        attention: whether attention weights the sources. If not, both weights are one half (the paper's ablation A).
         skips: see :class:`Decoder`.
         normalization: see :class:`Attention`.
-        skip_attention: how far the attention weighs what the skip connections add; at 0 both sources count one half
-            there (equation 4), at 1 they count as in the ensemble.
+        skip_attention: the share of the attention's weights in the skip connections. At 0, both sources have the weight
+            one half there (equation 4). At 1, the weights are those of the ensemble.
     """
 
     def __init__(
@@ -145,12 +161,12 @@ class Network(nn.Module):
         self.skip_attention = skip_attention
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """One image back from its features, which is what the auto-encoder is trained for; (B, 1, H, W)."""
+        """Reconstruct images, (B, 1, H, W), from their features. The auto-encoder is trained to do this."""
         features = self.extractor(_framed(images))
         return _without_frame(self.decoder(features, features))
 
     def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """Fuse (B, 1, H, W) in [0, 1], sides at least 13; not clipped."""
+        """Fuse images, (B, 1, H, W) in [0, 1], H and W at least 13. The result is not clipped."""
         ir, vis = _framed(ir), _framed(vis)
         ir_features, vis_features = self.extractor(ir), self.extractor(vis)
         halves = (ir_features + vis_features) / 2
@@ -162,14 +178,14 @@ class Network(nn.Module):
 
 
 class AttentionEnsemble(Method):
-    """Fuse the features of a trained auto-encoder by attention that the edges of both sources guide.
+    """Fuse the features of a trained auto-encoder by edge-guided attention.
 
     Args:
-        weights: the name of shipped weights, or a weights file; its header says which of the paper's ablations the
-            network is, if any.
+        weights: the name of weights that ship, or a weights file. Its header names the paper's ablations that the
+            network has.
 
     Raises:
-        WeightsError: the weights are missing, damaged or another network's.
+        WeightsError: the weights are missing, damaged, or for another network.
 
     >>> method = AttentionEnsemble()
     >>> method(torch.rand(1, 1, 32, 64), torch.rand(1, 1, 32, 64)).shape
@@ -189,7 +205,7 @@ class AttentionEnsemble(Method):
         super().__init__()
         path = weight_files.find(self.info.name, weights)
         header = weight_files.header_for(self.info.name, path)
-        # Some headers have the British spelling.
+        # Older headers have the British spelling.
         match header | {"normalization": header.get("normalization", header.get("normalisation"))}:
             case {"dilated": bool(dilated), "attention": False, "skips": bool(skips)}:
                 self.network = Network(dilated=dilated, attention=False, skips=skips)
@@ -204,7 +220,7 @@ class AttentionEnsemble(Method):
                     dilated=dilated, skips=skips, normalization=normalization, skip_attention=skip_attention
                 )
             case _:
-                raise WeightsError(f"{path}: the header does not say what network of {self.info.name} it is for")
+                raise WeightsError(f"{path}: the header does not describe a network of {self.info.name}")
         weight_files.load(self.network, self.info.name, str(path))
 
     def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
@@ -213,7 +229,7 @@ class AttentionEnsemble(Method):
 
 
 def edges(images: Tensor) -> Tensor:
-    """The gradient's magnitude by first differences, then the largest of 2x2 neighbours (equations 1 and 2).
+    """Compute the gradient magnitude from first differences, then its maximum over 2x2 neighbors (equations 1 and 2).
 
     Args:
         images: (B, 1, H, W).

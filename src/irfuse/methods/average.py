@@ -7,7 +7,7 @@ from irfuse.methods.base import Method, MethodInfo
 
 
 class Average(Method):
-    """Half of each source.
+    """Average the sources.
 
     >>> Average()(torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)).unique()
     tensor([0.5000])

@@ -1,7 +1,7 @@
-"""A convolution-only network of two encoders and a decoder, trained on the quality of the fusion itself.
+"""A convolutional network with two encoders and one decoder, trained on the quality of the fused image.
 
 F. C. Ataman, G. Bozdagi Akar: "Visible and infrared image fusion using encoder-decoder network", ICIP 2021. The code
-and the weights here are irfuse's own.
+and the weights are irfuse's own.
 """
 
 import itertools
@@ -16,15 +16,15 @@ from irfuse.methods.base import Channels, Method, MethodInfo, Weights
 
 _LEVELS = 5
 _FRAME = 2 ** (_LEVELS - 1)
-"""Pixels that an image is continued by at each side: half of what its sides must be a multiple of."""
+"""The number of pixels added on each side of an image. With both sides, it keeps H and W multiples of 32."""
 
 
 class Encoder(nn.Module):
-    """Five levels, each a 3x3 convolution and 2x2 average pooling, with channels doubling from level to level.
+    """Five levels of a 3x3 convolution and 2x2 average pooling. The number of channels doubles from level to level.
 
     Args:
-        inputs: channels of the image.
-        width: channels of the first level.
+        inputs: the number of channels of the image.
+        width: the number of channels of the first level.
     """
 
     def __init__(self, inputs: int, width: int) -> None:
@@ -35,7 +35,11 @@ class Encoder(nn.Module):
         )
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """(B, inputs, H, W) to the features of each level, (B, width * 2^k, H / 2^(k + 1), W / 2^(k + 1))."""
+        """Compute the features of images, (B, inputs, H, W).
+
+        Returns:
+            (B, width * 2^k, H / 2^(k + 1), W / 2^(k + 1)) for each level k, from 0.
+        """
         features = []
         for convolution in self.levels:
             images = F.avg_pool2d(convolution(images).relu(), 2)
@@ -44,14 +48,15 @@ class Encoder(nn.Module):
 
 
 class Network(nn.Module):
-    """Two encoders of one design, a 1x1 convolution at each level that fuses both, and a decoder.
+    """Two encoders of the same design, a 1x1 convolution that fuses them at each level, and a decoder.
 
-    The decoder's transposed convolutions have half as many groups as the network is wide; each gives its result
-    together with the fused features of its level to the next.
+    The decoder's transposed convolutions have `width` / 2 groups. The input of each one after the first is the previous
+    result, concatenated with the fused features of that level.
 
     Args:
-        width: channels of the first level, even; 16 has 1.07 million parameters, 64, as the published code, 15.8.
-        channels: of the visible and of the fused image.
+        width: the number of channels of the first level, even. 16 gives 1.07 million parameters. 64, the width of the
+            published code, gives 15.8 million.
+        channels: the number of channels of the visible and of the fused image.
     """
 
     def __init__(self, width: int = 16, channels: Channels = 1) -> None:
@@ -69,7 +74,15 @@ class Network(nn.Module):
         self.output = nn.Conv2d(width, channels, 3, padding=1, bias=False)
 
     def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
-        """(B, 1, H, W) and (B, channels, H, W) in [-1, 1] to (B, channels, H, W) in [-1, 1]; sides multiples of 32."""
+        """Fuse images in [-1, 1].
+
+        Args:
+            ir: (B, 1, H, W), H and W multiples of 32.
+            vis: (B, channels, H, W).
+
+        Returns:
+            (B, channels, H, W) in [-1, 1].
+        """
         both = zip(self.ir_encoder(ir), self.vis_encoder(vis), strict=True)
         fused = [fusion(torch.cat(pair, dim=1)).relu() for fusion, pair in zip(self.fusion, both, strict=True)]
         image = fused.pop()
@@ -83,11 +96,11 @@ class EncoderDecoder(Method):
     """Fuse with a trained network of two encoders and a decoder.
 
     Args:
-        weights: the name of shipped weights, or a weights file; its header says how wide the network is, and whether
-            it takes the visible image as luma or in color.
+        weights: the name of weights that ship, or a weights file. Its header gives the width of the network, and
+            whether the visible image is luma or color.
 
     Raises:
-        WeightsError: the weights are missing, damaged or another network's.
+        WeightsError: the weights are missing, damaged, or for another network.
 
     >>> method = EncoderDecoder()
     >>> method(torch.rand(1, 1, 32, 64), torch.rand(1, 1, 32, 64)).shape
@@ -113,7 +126,7 @@ class EncoderDecoder(Method):
             case {"width": int(width), "channels": 1 | 3 as channels}:
                 self.network = Network(width, channels)
             case _:
-                raise WeightsError(f"{path}: the header does not say what network of {self.info.name} it is for")
+                raise WeightsError(f"{path}: the header does not describe a network of {self.info.name}")
         weight_files.load(self.network, self.info.name, str(path))
         self.vis_channels = channels
 
@@ -122,13 +135,16 @@ class EncoderDecoder(Method):
 
 
 def fuse(network: Network, ir: Tensor, vis: Tensor, frame: int = _FRAME) -> Tensor:
-    """What a network makes of images in [0, 1], in [0, 1].
+    """Fuse images in [0, 1] with a network.
 
     Args:
-        network: of one width and one number of channels.
-        ir, vis: as `Method.forward` has them.
-        frame: how far the outermost pixels are repeated around the images; what comes of them is cut off. Without, the
-            zeros that convolutions see beyond an image draw a grid along its border, about twelve pixels wide.
+        network: the network.
+        ir, vis: images as `Method.forward` takes them.
+        frame: the number of border pixels added by replication on each side and cut off at the end. Without a frame,
+            the zero padding of the convolutions draws a grid about 12 pixels wide along the border.
+
+    Returns:
+        (B, C, H, W) in [0, 1], where C is the number of channels of the network.
     """
     ir, vis = (F.pad(image, (frame, frame, frame, frame), mode="replicate") for image in (ir, vis))
     fused: Tensor = (network(2 * ir - 1, 2 * vis - 1) + 1) / 2

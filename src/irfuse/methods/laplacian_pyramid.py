@@ -1,4 +1,4 @@
-"""Fusion in a Laplacian pyramid: the stronger detail of both sources on their mean base.
+"""Fusion in a Laplacian pyramid: the stronger detail of both sources, added to their mean base.
 
 P. J. Burt, E. H. Adelson: "The Laplacian pyramid as a compact image code", IEEE Transactions on Communications 31(4),
 1983, doi:10.1109/TCOM.1983.1095851.
@@ -14,7 +14,7 @@ _LEVELS = 4
 
 
 class LaplacianPyramid(Method):
-    """Decompose both sources into four bands of detail and a base, keep the stronger detail, average the base.
+    """Decompose both sources into four bands of detail and a base, keep the stronger detail, and average the bases.
 
     The filter is Burt and Adelson's with a = 3/8: 1 4 6 4 1 over 16 along each axis.
 
@@ -30,8 +30,8 @@ class LaplacianPyramid(Method):
         doi="10.1109/TCOM.1983.1095851",
         multiple=2**_LEVELS,
         tiling="halo",
-        # A pixel of level l is 2^l wide. On the way down level l reaches 2 of its pixels further, l = 0 to 3; on the
-        # way up it reaches 1 further, l = 4 to 1. Either way makes 2 + 4 + 8 + 16.
+        # A pixel of level l is 2^l wide. On the way down, levels 0 to 3 each reach 2 of their pixels farther. On the
+        # way up, levels 4 to 1 each reach 1 of their pixels farther. Either sum is 2 + 4 + 8 + 16.
         halo=2 * (2 ** (_LEVELS + 1) - 2),
     )
 
@@ -46,18 +46,18 @@ class LaplacianPyramid(Method):
         return fused.clamp(0, 1)
 
 
-# The filters are written as sums of shifted images. A library's convolution adds up in an order that depends on the
-# image's size; where the details of both sources are equally strong, that alone would change which of them is kept.
+# The filters are sums of shifted images. A library's convolution adds in an order that depends on the size of the
+# image. Where the details of both sources are equally strong, the rounding would decide which of them is kept.
 
 
 def _split(images: Tensor) -> tuple[Tensor, Tensor]:
-    """The next level, of half the size, and the detail that it lacks."""
+    """Compute the next level, which has half the size, and the detail that it lacks."""
     smaller = _halve(_halve(images, dim=2), dim=3)
     return smaller, images - _double(_double(smaller, dim=2), dim=3)
 
 
 def _halve(images: Tensor, dim: int) -> Tensor:
-    """Weight by 1 4 6 4 1 and keep every second pixel."""
+    """Filter with 1 4 6 4 1 and keep every second pixel."""
     length = images.shape[dim]
     padded = _extend(images, 2, dim)
     a, b, c, d, e = (padded.narrow(dim, start, length - 1).unfold(dim, 1, 2).squeeze(-1) for start in range(5))
@@ -65,7 +65,7 @@ def _halve(images: Tensor, dim: int) -> Tensor:
 
 
 def _double(images: Tensor, dim: int) -> Tensor:
-    """Put zeros between the pixels and weight by 1 4 6 4 1, twice over: even places see 1 6 1, odd ones 4 4."""
+    """Insert zeros between the pixels and filter with twice 1 4 6 4 1: even places see 1 6 1, odd ones 4 4."""
     length = images.shape[dim]
     padded = _extend(images, 1, dim)
     before, here, after = (padded.narrow(dim, start, length) for start in range(3))

@@ -1,4 +1,4 @@
-"""The brighter of both sources at each pixel."""
+"""The larger value of both sources at each pixel."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from irfuse.methods.base import Method, MethodInfo
 
 
 class Maximum(Method):
-    """The larger value at each pixel.
+    """Take the larger value at each pixel.
 
     >>> Maximum()(torch.full((1, 1, 2, 2), 0.25), torch.full((1, 1, 2, 2), 0.75)).unique()
     tensor([0.7500])

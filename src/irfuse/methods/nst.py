@@ -1,7 +1,7 @@
-"""Neural style transfer: optimize the pixels of the mean image until their features are those of both sources.
+"""Neural style transfer: optimize the pixels of the mean image until their features match those of both sources.
 
-Kumar, Aishwarya, Ashwin: "Neural style transfer based infrared-visible fusion". The features are those of ResNet-50's
-first block. How the paper is read, and why, stands in docs/methods/nst.md.
+Kumar, Aishwarya, Ashwin: "Neural style transfer based infrared-visible fusion". The features are those of the first
+block of ResNet-50. docs/methods/nst.md explains how irfuse interprets the paper.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,44 +21,52 @@ from irfuse.progress import Progress, silent
 Interpretation = Literal["energy", "magnitude", "literal"]
 Stride = Literal[1, 2]
 Objective = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""From pixels, (B, 1, H, W), the loss, (B,), and a gradient, (B, 1, H, W), whose scale does not depend on the size."""
+"""A function from pixels, (B, 1, H, W), to the loss, (B,), and a gradient, (B, 1, H, W). The gradient's scale does not
+depend on the size of the image."""
 
 _RADIUS = 3
-_CONTRAST = 31
-_AROUND = 7
+"""The radius of the 7x7 kernels."""
+_CONTRAST_WINDOW = 31
+"""The side in pixels of the window whose mean is subtracted from an image to give its contrast."""
+_ENERGY_WINDOW = 7
+"""The side in places of the window over which the energy of a response is averaged."""
 _FLOOR = 50.0
+"""The multiple of an image's variance that is added to its energies."""
 _NOISE = 1e-3
-"""Added to all energies: what is far below a gray level, such as rounding, decides nothing."""
-_SHARPNESS = 2
+"""The value added to all energies, so that differences far below a gray level, such as rounding, decide nothing."""
+_ENERGY_POWER = 2
 """The power to which energies are raised before they become shares."""
-_ROUNDING = 1.0
-"""Adam's epsilon: gradients far below it are rounding errors, and move nothing."""
-_KEPT = 0.9
-"""How much of the moving average of the iterates each step keeps."""
+_ADAM_EPSILON = 1.0
+"""The epsilon of Adam. Gradients far below it are rounding errors and move nothing."""
+_DECAY = 0.9
+"""The share of the moving average of the iterates that each step keeps."""
 _STEPS_COMPARED = 5
+"""The number of steps over which the decrease of the loss is measured."""
 _PIXELS_AT_ONCE = 1 << 15
-"""Whose features are computed at once, few enough for the caches of a CPU."""
+"""The number of pixels whose features are computed at once, few enough for the caches of a CPU."""
 _PIXELS_REMEMBERED = 1 << 22
-"""Of a batch whose targets, at most 64 bytes a pixel, are kept."""
+"""The most pixels of a batch whose target is kept in memory."""
 _LEAST_ROWS = 16
-"""Of features at once, since each strip also needs the rows around it."""
+"""The fewest rows of features computed at once, because each strip also needs the rows around it."""
 
 
 class NST(IterativeMethod):
-    """Fuse by optimizing pixels with Adam, from the mean of both sources.
+    """Fuse by optimizing pixels with Adam, starting from the mean of both sources.
 
     Args:
-        reading: of the paper's target, which is made of the 64 responses of each source. ``energy`` is the mean of
-            both, each response weighted by the squared energy of its source's contrast around that place; ``magnitude``
-            takes the one that contrast makes stronger; ``literal`` adds them up after a ReLU and takes the larger sum,
-            as the paper has it, which fills the picture with ringing.
-        stride: of the first block: 1, or 2 as in the network, which leaves the finest pattern of pixels undetermined.
-        learning_rate: Adam's; 1 is the image's full range.
-        iterations: the most steps.
-        tolerance: an image is done when five steps have not lowered its loss by this share.
+        reading: the target, which is computed from the 64 responses of each source. ``energy`` averages the sources,
+            with each response weighted by the squared energy of the source's contrast around that place.
+            ``magnitude`` takes the response of the source whose contrast has the stronger response. ``literal`` adds
+            the 64 responses after a ReLU and takes the larger sum, as the paper does, which fills the image with
+            ringing.
+        stride: the stride of the first block: 1, or 2 as in the network. 2 leaves the finest pattern of pixels
+            undetermined.
+        learning_rate: the learning rate of Adam, as a share of the full range of the image.
+        iterations: the maximum number of steps.
+        tolerance: the least relative decrease of the loss over five steps. An image with a smaller decrease is done.
 
     Raises:
-        ParameterError: an argument is impossible.
+        ParameterError: an argument is not one of its choices or is out of range.
     """
 
     info = MethodInfo(
@@ -92,9 +100,10 @@ class NST(IterativeMethod):
         self.block = first_block()
 
     def solve(self, ir: Tensor, vis: Tensor, on_step: Progress = silent) -> Solution:
-        """Fuse a batch; see :class:`irfuse.methods.base.IterativeMethod`.
+        """Fuse a batch; see :meth:`irfuse.methods.base.IterativeMethod.solve`.
 
-        The losses are the mean squared errors of the iterates' features; the result is the iterates' moving average.
+        The losses are the mean squared errors of the features of the iterates. The result is the moving average of the
+        iterates.
 
         >>> solution = NST(iterations=3).solve(*torch.rand(2, 1, 1, 32, 32))
         >>> solution.fused.shape
@@ -102,7 +111,7 @@ class NST(IterativeMethod):
         """
         fused = ((ir + vis) / 2).detach()
         pixels, average = fused.clone().requires_grad_(), fused
-        optimizer = torch.optim.Adam([pixels], lr=self.learning_rate, eps=_ROUNDING)
+        optimizer = torch.optim.Adam([pixels], lr=self.learning_rate, eps=_ADAM_EPSILON)
         active = torch.ones(len(ir), dtype=torch.bool, device=ir.device)
         losses: list[Tensor] = []
         with torch.no_grad():
@@ -110,8 +119,8 @@ class NST(IterativeMethod):
             for step in range(1, self.iterations + 1):
                 loss, pixels.grad = objective(pixels)
                 optimizer.step()
-                average = average.lerp(pixels, 1 - _KEPT)
-                # Those that are done keep what they have; the others of the batch go on.
+                average = average.lerp(pixels, 1 - _DECAY)
+                # Images that are done keep their result while the rest of the batch continues.
                 fused = torch.where(active[:, None, None, None], average, fused)
                 losses.append(torch.where(active, loss, torch.nan))
                 if step > _STEPS_COMPARED:
@@ -122,7 +131,7 @@ class NST(IterativeMethod):
         return Solution(fused.clamp(0, 1), torch.stack(losses))
 
     def objective(self, ir: Tensor, vis: Tensor) -> Objective:
-        """What is minimised for a batch: in closed form where the features are linear and everywhere the same."""
+        """Return the objective of a batch. It has a closed form if the features are linear and have a stride of 1."""
         features = _Features(self.block, self.reading, self.stride)
         target = _Target(features, self.reading, ir, vis)
         quadratic = self.reading != "literal" and self.stride == 1
@@ -130,15 +139,15 @@ class NST(IterativeMethod):
 
 
 class _Features:
-    """The features of gray images, in strips of rows.
+    """The features of gray images, computed in strips of rows.
 
-    They are the 64 responses without what the network adds to each, by its bias and its mean, since it falls out of the
-    difference between two images. Only the literal reading has it, before its ReLU.
+    The features are the 64 responses without the constants from the network's bias and mean, which cancel in the
+    difference between two images. Only the literal reading, which has a ReLU, includes them.
 
     Attributes:
-        kernels: for gray images, (64, 1, 7, 7).
-        margin: pixels beyond the border. At stride 1, places beyond it that still see the image have features as well,
-            so that every pixel has its part in as many of them.
+        kernels: the kernels for gray images, (64, 1, 7, 7).
+        margin: the number of pixels of padding on each side. At stride 1, places beyond the border that still see the
+            image also have features, so that every pixel takes part in the same number of features.
     """
 
     def __init__(self, block: FirstBlock, reading: Interpretation, stride: Stride) -> None:
@@ -149,19 +158,19 @@ class _Features:
         self.margin = 2 * _RADIUS if stride == 1 else _RADIUS
 
     def __call__(self, images: Tensor, rows: slice) -> Tensor:
-        """Some rows of the features of (B, 1, H, W): (B, 64, h, w), or (B, 1, h, w) of the literal reading."""
+        """Compute some rows of the features of (B, 1, H, W): (B, 64, h, w), or (B, 1, h, w) for the literal reading."""
         if not self._literal:
             return self._correlate(images, self.kernels, rows)
-        # Beyond its border the image is as the mean, which is 0 after the subtraction, as in the network.
+        # As in the network, the image is padded with its mean, which is 0 after the subtraction.
         responses = self._correlate(images - self._mean, self._weight, rows) + self._bias
         return responses.relu().sum(dim=1, keepdim=True)
 
     def rows(self, height: int) -> int:
-        """How many rows of features an image has."""
+        """Return the number of rows of features for an image of some height."""
         return (height + 2 * (self.margin - _RADIUS) - 1) // self._stride + 1
 
     def strips(self, images: Tensor) -> Iterator[slice]:
-        """The rows of features, in parts that are computed at once."""
+        """Yield the rows of features in strips that are each computed at once."""
         batch, _, height, width = images.shape
         at_once = max(_LEAST_ROWS, _PIXELS_AT_ONCE // (batch * width * self._stride))
         count = self.rows(height)
@@ -169,7 +178,7 @@ class _Features:
             yield slice(start, min(start + at_once, count))
 
     def _correlate(self, images: Tensor, kernels: Tensor, rows: slice) -> Tensor:
-        """Some rows of the correlation with kernels, of images that are 0 beyond their border."""
+        """Compute some rows of the correlation of zero-padded images with kernels."""
         top = rows.start * self._stride - self.margin
         bottom = (rows.stop - 1) * self._stride - self.margin + 2 * _RADIUS + 1
         height = images.shape[2]
@@ -179,45 +188,46 @@ class _Features:
 
 
 class _Target:
-    """What the features of the fused image should be, made of those of both sources.
+    """The target of the fused image's features, computed from the features of both sources.
 
     Attributes:
-        like: an image of the batch's shape.
+        like: an image with the shape of the batch.
     """
 
     def __init__(self, features: _Features, reading: Interpretation, ir: Tensor, vis: Tensor) -> None:
         self._features, self._reading = features, reading
         self._ir, self._vis, self.like = ir, vis, ir
         if reading != "literal":
-            # Without its local mean: otherwise brightness is energy, and where it changes the target jumps.
-            self._contrasts = [image - local_mean(image, box(_CONTRAST), "replicate") for image in (ir, vis)]
-            # The same everywhere: on the share of both images' contrast flat places fall back.
+            # The local mean is subtracted. Otherwise brightness would count as energy, and the target would jump where
+            # the brightness changes.
+            self._contrasts = [image - local_mean(image, box(_CONTRAST_WINDOW), "replicate") for image in (ir, vis)]
+            # Constant over the image. Flat places therefore fall back on the shares of the whole images' contrast.
             self._floors = [
                 _FLOOR * image.var(dim=(1, 2, 3), keepdim=True, correction=0) + _NOISE for image in (ir, vis)
             ]
 
     def __call__(self, rows: slice) -> Tensor:
-        """Some rows of it, as the features have them."""
+        """Compute some rows of the target, in the shape of the features."""
         ir, vis = self._features(self._ir, rows), self._features(self._vis, rows)
         return torch.maximum(ir, vis) if self._reading == "literal" else vis.lerp(ir, self.ir_share(rows))
 
     def ir_share(self, rows: slice) -> Tensor:
-        """How much of the target is the infrared's response, (B, 64, h, w) in [0, 1]."""
+        """Compute the share of the infrared response in the target, (B, 64, h, w) in [0, 1]."""
         if self._reading == "magnitude":
             ir_size, vis_size = (self._features(contrast, rows).abs() for contrast in self._contrasts)
             return (ir_size > vis_size).to(ir_size.dtype)
-        reach = _AROUND // 2
+        reach = _ENERGY_WINDOW // 2
         around = slice(max(0, rows.start - reach), min(rows.stop + reach, self._features.rows(self.like.shape[2])))
         inner = slice(rows.start - around.start, rows.stop - around.start)
         ir_energy, vis_energy = (
-            local_mean(self._features(contrast, around).square(), box(_AROUND), "replicate")[:, :, inner] + floor
+            local_mean(self._features(contrast, around).square(), box(_ENERGY_WINDOW), "replicate")[:, :, inner] + floor
             for contrast, floor in zip(self._contrasts, self._floors, strict=True)
         )
-        return 1 / (1 + (vis_energy / ir_energy) ** _SHARPNESS)
+        return 1 / (1 + (vis_energy / ir_energy) ** _ENERGY_POWER)
 
 
 class _Stepwise:
-    """The objective by automatic differentiation, in strips."""
+    """The objective with gradients by automatic differentiation, computed in strips."""
 
     def __init__(self, features: _Features, target: _Target) -> None:
         self._features, self._target = features, target
@@ -230,7 +240,7 @@ class _Stepwise:
             target = self._remembered.get(rows.start)
             if target is None:
                 target = self._target(rows)
-                # That of a large image would not fit into memory, and is made anew each time.
+                # The target of a large batch would not fit into memory, so it is computed anew at each step.
                 if pixels.numel() <= _PIXELS_REMEMBERED:
                     self._remembered[rows.start] = target
             with torch.enable_grad():
@@ -242,9 +252,9 @@ class _Stepwise:
 
 
 class _Quadratic:
-    """The objective |Cx - t|² = x·(CᵀC x) - 2 x·(Cᵀt) + |t|², C being the 64 convolutions and t the target.
+    """The objective |Cx - t|² = x·(CᵀC x) - 2 x·(Cᵀt) + |t|², where C is the 64 convolutions and t the target.
 
-    At stride 1 CᵀC is one convolution of 13x13, and neither the features nor the target need to be kept.
+    At stride 1, CᵀC is a single 13x13 convolution, and neither the features nor the target need to be kept.
     """
 
     def __init__(self, features: _Features, target: _Target) -> None:
@@ -262,6 +272,6 @@ class _Quadratic:
 
     def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         image = F.conv2d(pixels, self._gram, padding=2 * _RADIUS)
-        # In double precision, since most of the sum cancels.
+        # In double precision, because most of the sum cancels.
         products = (pixels.double() * (image.double() - 2 * self._pulled.double())).flatten(1).sum(dim=1)
         return ((products + self._square) / self._count).to(pixels.dtype), 2 * (image - self._pulled)

@@ -1,7 +1,7 @@
 """Res2NetFuse: a Res2Net auto-encoder, trained on a single natural image, with attention-based fusion.
 
 X. Song, Y. Xiao, H. Li, X.-J. Wu, J. Sun, V. Palade: "Res2NetFuse: A novel Res2Net-based fusion method for infrared and
-visible images", 2023, arXiv:2112.14540. The code and the weights here are irfuse's own.
+visible images", 2023, arXiv:2112.14540. The code and the weights are irfuse's own.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,13 @@ from irfuse.methods.base import Core, Method, MethodInfo, Weights
 Strategy = Literal["l1-norm", "mean", "average"]
 
 _GROUPS = 4
-# The radius of the receptive field: two 3x3 convolutions, six in the block's longest path, four in the decoder.
+# The radius of the receptive field, from 3x3 convolutions: two at the start of the encoder, six in the longest path of
+# its block, and four in the decoder.
 _FRAME = 12
 
 
 class Res2NetBlock(nn.Module):
-    """A Res2Net block: four groups of channels, each seeing a wider field than the one before; added to its input."""
+    """A Res2Net block: four groups of channels with increasing receptive fields, added to the input of the block."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -45,13 +46,13 @@ class Res2NetBlock(nn.Module):
 
 
 class AutoEncoder(nn.Module):
-    """The network of the paper's Table I: (B, 1, H, W) to 64 feature channels and back; H and W at least 13.
+    """The network of the paper's Table I: (B, 1, H, W) to 64 feature channels and back, H and W at least 13.
 
-    Without fusion between encoder and decoder it reconstructs its input, which is what it is trained for.
+    It is trained to reconstruct its input, without fusion between the encoder and the decoder.
 
-    The image is mirrored beyond its border by the radius of the receptive field, once, and what the convolutions make
-    of zeros lies in that frame, which is cut off at the end. So the border is treated as any other place. Mirroring in
-    every layer, as is usual, makes patterns that training on one image hardly ever shows, and the border goes wrong.
+    Each image is mirrored once beyond its border, by the radius of the receptive field. The effects of zero padding
+    stay within this frame, which is cut off at the end, so the border is treated like any other place. The usual
+    mirroring in every layer creates patterns that are rare in a single training image, and causes errors at the border.
     """
 
     def __init__(self) -> None:
@@ -62,12 +63,12 @@ class AutoEncoder(nn.Module):
         )
 
     def encode(self, images: Tensor) -> Tensor:
-        """Images to features with a frame around them, (B, 64, H + 24, W + 24)."""
+        """Compute the features of images, with the frame, (B, 64, H + 24, W + 24)."""
         features: Tensor = self.encoder(F.pad(images, (_FRAME, _FRAME, _FRAME, _FRAME), mode="reflect"))
         return features
 
     def decode(self, features: Tensor) -> Tensor:
-        """Features with their frame to images without it."""
+        """Reconstruct images without the frame from features with it."""
         return without_frame(self.decoder(features))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -75,23 +76,23 @@ class AutoEncoder(nn.Module):
 
 
 def without_frame(images: Tensor) -> Tensor:
-    """What :class:`AutoEncoder` puts around its features, cut off."""
+    """Cut off the frame that :class:`AutoEncoder` adds."""
     return images[..., _FRAME:-_FRAME, _FRAME:-_FRAME]
 
 
 class Res2NetFuse(Method):
-    """Encode both sources, weight their features by activity at each pixel, decode the sum.
+    """Encode both sources, weight their features by activity at each pixel, and decode the sum.
 
     Args:
-        strategy: how activity becomes weights. ``l1-norm``: each source's L1 norm over the channels divided by the sum
-            of both (equation 8). ``mean``: the channel mean, min-max-normalized over the image as in the published
-            code, then a softmax over the two sources (equation 10, read as the paper's text and code have it).
-            ``average``: one half each, for comparison.
-        weights: the name of shipped weights (``single``, ``many``, or one with its version) or a weights file.
+        strategy: the computation of the weights. ``l1-norm`` divides each source's L1 norm over the channels by the sum
+            of both (equation 8). ``mean`` takes the mean over the channels, normalizes its range over the image to
+            [0, 1] as the published code does, and applies a softmax over the two sources (equation 10, as the paper's
+            text and code interpret it). ``average`` gives both sources the weight one half, for comparison.
+        weights: the name of weights that ship (``single``, ``many``, or one with its version), or a weights file.
 
     Raises:
         ParameterError: there is no such strategy.
-        WeightsError: the weights are missing, damaged or another network's.
+        WeightsError: the weights are missing, damaged, or for another network.
 
     >>> method = Res2NetFuse(strategy="mean")
     >>> method(torch.rand(1, 1, 32, 48), torch.rand(1, 1, 32, 48)).shape
@@ -136,7 +137,7 @@ class Res2NetFuse(Method):
         return torch.stack([low[:, 0], high[:, 1], low[:, 2], high[:, 3]], dim=1)
 
     def _ir_weight(self, ir: Tensor, vis: Tensor, statistics: Tensor | None) -> Tensor:
-        """The infrared's share at each pixel, (B, 1, H, W) in [0, 1]; the visible has the rest."""
+        """Compute the weight of the infrared at each pixel, (B, 1, H, W) in [0, 1]. The visible has the rest."""
         match self.strategy:
             case "l1-norm":
                 ir_activity, vis_activity = _l1_norm(ir), _l1_norm(vis)
@@ -148,7 +149,7 @@ class Res2NetFuse(Method):
                     statistics = torch.cat([_extremes(without_frame(m)) for m in (ir_mean, vis_mean)], dim=1)
                 ir_activity = _rescale(ir_mean, statistics[:, 0:2])
                 vis_activity = _rescale(vis_mean, statistics[:, 2:4])
-                # The softmax over two values.
+                # This is the softmax over two values.
                 return torch.sigmoid(ir_activity - vis_activity)
             case "average":
                 return torch.full_like(ir[:, :1], 0.5)
@@ -159,7 +160,7 @@ def _conv(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
 
 
 def _l1_norm(features: Tensor) -> Tensor:
-    # None is negative: each is the sum of what two ReLUs gave.
+    # No feature is negative, because each is the sum of two ReLUs.
     return features.sum(dim=1, keepdim=True)
 
 
@@ -168,11 +169,11 @@ def _mean(features: Tensor) -> Tensor:
 
 
 def _extremes(images: Tensor) -> Tensor:
-    """Minimum and maximum of each image, (B, 2)."""
+    """Compute the minimum and the maximum of each image, (B, 2)."""
     return torch.stack([images.amin(dim=(1, 2, 3)), images.amax(dim=(1, 2, 3))], dim=1)
 
 
 def _rescale(images: Tensor, extremes: Tensor) -> Tensor:
-    """Each image from its [minimum, maximum] to [0, 1]; a constant one becomes 0."""
+    """Rescale each image from its [minimum, maximum] to [0, 1]. A constant image becomes 0."""
     low, high = extremes.view(-1, 2, 1, 1, 1).unbind(dim=1)
     return (images - low) / torch.where(high > low, high - low, 1)

@@ -1,7 +1,7 @@
-"""ResNet-152 fusion: two scales, the detail weighted by the features of a trained ResNet.
+"""ResNet-152 fusion: base and detail, with the detail weighted by the features of a trained ResNet.
 
 L. Zhang, H. Li, R. Zhu, P. Du: "An infrared and visible image fusion algorithm based on ResNet-152", Multimedia Tools
-and Applications, 2022. What the authors' published code does otherwise than the paper is the variant ``code``.
+and Applications, 2022. The authors' published code differs from the paper. It is the variant ``code``.
 """
 
 import math
@@ -21,7 +21,7 @@ from irfuse.ops.filters import box, extend, separable
 Variant = Literal["paper", "code"]
 Norm = Literal["l1", "l2"]
 
-_AROUND = (0.25, 0.5, 0.25)
+_BLUR = (0.25, 0.5, 0.25)
 _MEAN_31 = box(31)
 _IR_SHARE = 0.6
 _PLACES = ("relu1", "layer1.0", "layer2.0", "layer3.0", "layer4.0")
@@ -31,25 +31,25 @@ _CODE_PADDING = 16
 _CODE_REPLICATIONS = (1, 2, 4, 8, 16, 31)
 
 _BYTES_PER_PIXEL = 600
-"""What a pair needs while one source goes through the network; at most 573 were measured, at 1280x1280."""
+"""The memory for a pair while one source passes through the network. The most measured is 573, at 1280x1280."""
 _PIXELS_IN_ONE_BATCH = 1 << 20
-"""Of a batch whose two sources go through the network together."""
+"""The most pixels of a batch whose two sources pass through the network together."""
 
 
 class ResNet152(Method):
-    """Base and detail are fused apart: the base by fixed shares, the detail by weights from a ResNet's features.
+    """Fuse the bases by fixed shares, and the details by weights from the features of a ResNet.
 
     Args:
-        variant: ``paper``, or ``code``, which is what the authors' published code does.
-        backbone: the network. Its weights are fetched on first use, see :mod:`irfuse.weights.fetch`.
-        norm: of the features over their channels.
+        variant: ``paper`` follows the paper, and ``code`` the authors' published code.
+        backbone: the name of the network. Its weights are fetched on first use; see :mod:`irfuse.weights.fetch`.
+        norm: the norm of the features over their channels.
 
     Attributes:
-        network: the backbone, with what it is fed.
+        network: the backbone with its preprocessing.
 
     Raises:
-        ParameterError: an argument is none of its choices.
-        WeightsError: the backbone's weights cannot be had.
+        ParameterError: an argument is not one of its choices.
+        WeightsError: the weights of the backbone cannot be fetched, or are damaged.
     """
 
     info = MethodInfo(
@@ -69,7 +69,7 @@ class ResNet152(Method):
         self.variant = variant
         self.backbone = backbone
         self.norm = norm
-        # ONNX has no Fourier transform that exports.
+        # The Fourier transform cannot be exported to ONNX.
         self.has_graph = variant == "paper"
         self.network = pretrained(backbone)
 
@@ -77,14 +77,14 @@ class ResNet152(Method):
         """Fuse a batch.
 
         Raises:
-            ImageError: the device has not enough memory for images of that size.
+            ImageError: the device does not have enough memory for images of this size.
         """
         base, details = self._split(ir, vis)
         ir_weight, vis_weight = self._weights(*details)
         return (base + ir_weight * details[0] + vis_weight * details[1]).clamp(0, 1)
 
     def weights(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
-        """The weights of both details, (B, 1, H, W) each, in [0, 1]; their sum is 1 or more.
+        """Compute the weights of both details, (B, 1, H, W) each, in [0, 1]. Their sum is at least 1.
 
         Raises:
             ImageError: as :meth:`forward`.
@@ -92,7 +92,7 @@ class ResNet152(Method):
         return self._weights(*self._split(ir, vis)[1])
 
     def _split(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """The fused base, and the details of both."""
+        """Compute the fused base, and the details of both sources."""
         if self.variant == "paper":
             ir_base, vis_base = (separable(image, _MEAN_31, "replicate") for image in (ir, vis))
             base = _IR_SHARE * ir_base + (1 - _IR_SHARE) * vis_base
@@ -102,10 +102,10 @@ class ResNet152(Method):
         return base, (ir - ir_base, vis - vis_base)
 
     def _weights(self, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
-        """The weights of two details."""
-        # The batch by its shape and not by `len`, which an export would take for a constant.
+        """Compute the weights of two details."""
+        # An export would treat `len(ir)` as a constant, unlike the shape.
         batch, _, height, width = ir.shape
-        # A graph is traced from a small example, whose size must not decide anything.
+        # An export traces a small example, whose size must not decide anything.
         together = torch.onnx.is_in_onnx_export() or batch * height * width <= _PIXELS_IN_ONE_BATCH
         if not torch.onnx.is_in_onnx_export():
             _check_memory(ir, together)
@@ -116,19 +116,19 @@ class ResNet152(Method):
         shares = torch.stack(
             [self._enlarge(_share(*maps), layer, height, width) for layer, maps in enumerate(activities)]
         )
-        # The largest weights of both sources may come from different layers.
+        # The largest weights of the two sources can come from different layers.
         return shares.amax(dim=0), 1 - shares.amin(dim=0)
 
     def _activities(self, detail: Tensor) -> list[Tensor]:
-        """How active details are in each layer, (B, 1, h, w) a layer."""
+        """Compute the activity of details in each layer, (B, 1, h, w) per layer."""
         norms = [self._norm(features) for features in self._features(detail)]
         if self.variant == "code":
             norms = [norm.square() for norm in norms]
-        return [separable(norm, _AROUND, "zero") for norm in norms]
+        return [separable(norm, _BLUR, "zero") for norm in norms]
 
     def _features(self, detail: Tensor) -> list[Tensor]:
         if self.variant == "paper":
-            # A detail has no mean to subtract: it is fed in the network's own scale alone.
+            # A detail has no mean left to subtract, so the preprocessing only scales it.
             fed = self.network.preprocessing
             std = detail.new_tensor(fed.std).view(3, 1, 1)
             return self.network.network.features(detail.expand(-1, 3, -1, -1) * fed.scale / std, _PLACES)
@@ -145,7 +145,7 @@ class ResNet152(Method):
     def _enlarge(self, share: Tensor, layer: int, height: int, width: int) -> Tensor:
         if self.variant == "paper":
             return F.interpolate(share, size=(height, width), mode="bilinear", align_corners=False)
-        # 31 and not 32 times, as the code has it; beyond the last replication the edge goes on.
+        # The code replicates 31 times, not 32, and continues the edge beyond the last replication.
         rows, columns = (
             (torch.arange(side, device=share.device) // _CODE_REPLICATIONS[layer]).clamp(max=count - 1)
             for side, count in zip((height, width), share.shape[2:], strict=True)
@@ -154,7 +154,14 @@ class ResNet152(Method):
 
 
 def _check_memory(ir: Tensor, together: bool) -> None:
-    """Refuse a batch that does not fit; `together` says whether both sources go through the network at once."""
+    """Check that a batch fits into memory.
+
+    Args:
+        together: whether both sources pass through the network at once.
+
+    Raises:
+        ImageError: it does not fit.
+    """
     batch, _, height, width = ir.shape
     needed = _BYTES_PER_PIXEL * batch * height * width * (2 if together else 1)
     free = free_memory(ir.device)
@@ -167,13 +174,13 @@ def _check_memory(ir: Tensor, together: bool) -> None:
 
 
 def _share(ir: Tensor, vis: Tensor) -> Tensor:
-    """The share of the infrared in the sum of both, one half where both are zero."""
+    """Compute the share of the infrared in the sum of both, which is one half where both are zero."""
     total = ir + vis
     return torch.where(total > 0, ir / torch.where(total > 0, total, 1), 0.5)
 
 
 def _tikhonov(images: Tensor) -> Tensor:
-    """The images that deviate least from the given ones, plus lambda times the energy of their forward differences."""
+    """Smooth images: minimize the deviation from them plus lambda times the energy of the forward differences."""
     padded = extend(images, _CODE_PADDING, "symmetric")
     angles = [2 * math.pi * torch.fft.fftfreq(side, device=images.device) for side in padded.shape[2:]]
     rows, columns = (2 - 2 * angle.cos() for angle in angles)

@@ -1,6 +1,6 @@
-"""The fusion metrics, one file a family, all pure functions `(fused, ir, vis) -> (B,)`. `METRICS` is the list.
+"""The fusion metrics, one file per family. `METRICS` lists them. Each is a pure function `(fused, ir, vis) -> (B,)`.
 
-Under which constants a toolbox computes them stands in :mod:`irfuse.metrics.protocols`.
+The constants that each toolbox uses are in :mod:`irfuse.metrics.protocols`.
 """
 
 from collections.abc import Callable
@@ -28,16 +28,18 @@ _INFINITY = float("inf")
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """What one can know of a metric without computing it.
+    """The description of a metric.
 
     Attributes:
-        name: as protocols and commands use it, and of its function.
-        title, symbol: in words, and as papers print it.
-        function: takes (fused, ir, vis), (B, 1, H, W) in [0, 1] unless its text says otherwise, and gives (B,).
-        direction: whether higher or lower values, or those near zero, are better.
-        range: the least and the greatest value under the protocol ``canonical``.
-        minimum: the smallest height and width.
-        differentiable: whether it can serve as a loss.
+        name: the name in protocols and commands, which is also the function's name.
+        title: the name in words.
+        symbol: the symbol that papers print.
+        function: the metric. It takes fused, ir and vis, (B, 1, H, W) each, and returns (B,). The images are in [0, 1]
+            unless its docstring gives another range.
+        direction: whether higher values, lower values or values near zero are better.
+        range: the lowest and the highest value under the protocol ``canonical``.
+        minimum: the smallest height and width in pixels.
+        differentiable: whether the metric can serve as a loss.
     """
 
     name: str
@@ -51,7 +53,7 @@ class MetricInfo:
 
     @property
     def arrow(self) -> str:
-        """Where its better values lie, as tables show it."""
+        """The arrow that tables show for the direction."""
         return ARROWS[self.direction]
 
 
@@ -59,8 +61,8 @@ METRICS: tuple[MetricInfo, ...] = (
     MetricInfo("en", "entropy", "EN", en, range=(0, 8)),
     MetricInfo("ce", "cross entropy", "CE", ce, "lower", (-_INFINITY, _INFINITY)),
     MetricInfo("mi", "mutual information", "MI", mi, range=(0, 16)),
-    MetricInfo("nmi", "normalised mutual information", "NMI", nmi, range=(0, 2)),
-    MetricInfo("qmi", "Hossny's normalised mutual information", "Q_MI", qmi, range=(0, 2)),
+    MetricInfo("nmi", "normalized mutual information", "NMI", nmi, range=(0, 2)),
+    MetricInfo("qmi", "Hossny's normalized mutual information", "Q_MI", qmi, range=(0, 2)),
     MetricInfo("qte", "Tsallis entropy measure", "Q_TE", qte, range=(0, _INFINITY)),
     MetricInfo("qncie", "nonlinear correlation information entropy", "Q_NCIE", qncie),
     MetricInfo("ff", "fusion factor", "FF", ff, range=(0, 16)),
@@ -76,7 +78,7 @@ METRICS: tuple[MetricInfo, ...] = (
     MetricInfo("sf", "spatial frequency", "SF", sf, range=(0, _INFINITY), minimum=2),
     MetricInfo("qg", "gradient-based measure, per pixel", "Q_G", qg),
     MetricInfo("qabf", "gradient-based measure", "Q^AB/F", qabf),
-    MetricInfo("nabf", "fusion artefacts", "N^AB/F", nabf, "lower", minimum=2),
+    MetricInfo("nabf", "fusion artifacts", "N^AB/F", nabf, "lower", minimum=2),
     MetricInfo("labf", "fusion loss", "L^AB/F", labf, "lower", minimum=2),
     MetricInfo("qm", "multi-scale measure", "Q_M", qm, minimum=4),
     MetricInfo("qsf", "spatial frequency measure", "Q_SF", qsf, "zero", (-1, _INFINITY), minimum=2),

@@ -1,14 +1,16 @@
-"""Feature mutual information: what each 3x3 window of the fused image shares with the same window of the sources.
+"""Feature mutual information (FMI): the information that 3x3 windows of the fused image share with the sources'.
 
-M. Haghighat, M. A. Razian: "Fast-FMI: non-reference image fusion metric", AICT 2014, doi:10.1109/ICAICT.2014.7036000;
-first: M. B. A. Haghighat, A. Aghagolzadeh, H. Seyedarabi: "A non-reference image fusion metric based on mutual
-information of image features", Computers & Electrical Engineering 37(5), 2011, doi:10.1016/j.compeleceng.2011.07.012.
+M. Haghighat, M. A. Razian: "Fast-FMI: non-reference image fusion metric", AICT 2014, doi:10.1109/ICAICT.2014.7036000.
+It was first proposed by M. B. A. Haghighat, A. Aghagolzadeh, H. Seyedarabi: "A non-reference image fusion metric based
+on mutual information of image features", Computers & Electrical Engineering 37(5), 2011,
+doi:10.1016/j.compeleceng.2011.07.012.
 
-A window of features, from zero and over its sum, is taken for a distribution over its nine places. Two of them have no
-joint distribution of their own, so one is made with the marginals and the correlation of the two: a mixture of their
-product and the most (or, for a negative correlation, the least) concordant joint distribution there is, after R. B.
-Nelsen. All five metrics work in float64 whatever their inputs' dtype, and only the features make them differ. None
-depends on the range of the images but by rounding, which decides where gradients are equal and between edges that tie.
+A window of features, shifted to a minimum of zero and divided by its sum, counts as a distribution over its nine
+places. Two windows do not define a joint distribution, so one is constructed from their marginals and their
+correlation. It is a mixture of the product of the marginals and the most concordant joint distribution (the least
+concordant one for a negative correlation), after R. B. Nelsen. The five metrics differ only in their features. All
+compute in float64, whatever the dtype of the images. Scaling the images changes the values only through rounding, which
+decides whether gradients are equal and which of two tied edges wins.
 """
 
 import math
@@ -24,9 +26,9 @@ from irfuse.ops.filters import mirrored, sobel
 
 _WINDOW = 3
 _PLACES = _WINDOW**2
-# Windows at a time: few enough for the caches of a CPU, and many enough to keep a GPU busy.
+# The number of windows computed at once: few enough for the caches of a CPU, many enough to keep a GPU busy.
 _CHUNK = {"cpu": 1 << 13, "cuda": 1 << 17}
-# Stands for zero where a probability, or a ratio of two, is divided by or has its logarithm taken.
+# Replaces a probability of zero, or a ratio of zero, before a division or a logarithm.
 _NEGLIGIBLE = 1e-100
 _EDGE_CUTOFF = 4.0
 _EDGE_TOLERANCE = 100 * torch.finfo(torch.float64).eps
@@ -34,13 +36,13 @@ _MEYER_TAPS = 102
 
 
 def fmi_pixel(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """FMI of the grey levels themselves. Many papers' "FMI_pixel" is :func:`fmi_edge`.
+    """Compute the FMI of the gray levels. Many papers' "FMI_pixel" is :func:`fmi_edge`.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 3.
 
     Returns:
-        (B,), hardly ever outside [0, 1], higher is better.
+        (B,), almost always in [0, 1]; higher is better.
 
     Raises:
         ImageError: the images are smaller than the window.
@@ -49,17 +51,17 @@ def fmi_pixel(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     >>> fmi_pixel(image, image, image)
     tensor([1.])
     """
-    return _fmi("fmi_pixel", _grey_levels, fused, ir, vis)
+    return _fmi("fmi_pixel", _gray_levels, fused, ir, vis)
 
 
 def fmi_gradient(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """FMI of the differences from column to column: central ones, and one-sided ones at the border.
+    """Compute the FMI of the differences between columns, which are central, and one-sided at the border.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 3.
 
     Returns:
-        (B,), hardly ever outside [0, 1], higher is better.
+        (B,), almost always in [0, 1]; higher is better.
 
     Raises:
         ImageError: the images are smaller than the window.
@@ -72,15 +74,15 @@ def fmi_gradient(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def fmi_edge(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """FMI of Sobel's edges, thin and without a strength.
+    """Compute the FMI of binary, thinned Sobel edges.
 
-    Most windows have no edge in either image and count as alike, so it is near 0.9 for every method.
+    Most windows have no edge in either image and count as equal, so the value is near 0.9 for every method.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 3.
 
     Returns:
-        (B,), hardly ever outside [0, 1], higher is better.
+        (B,), almost always in [0, 1]; higher is better.
 
     Raises:
         ImageError: the images are smaller than the window.
@@ -93,13 +95,13 @@ def fmi_edge(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def fmi_dct(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """FMI of the discrete cosine transform of the whole image.
+    """Compute the FMI of the discrete cosine transform of the whole image.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 3.
 
     Returns:
-        (B,), hardly ever outside [0, 1], higher is better.
+        (B,), almost always in [0, 1]; higher is better.
 
     Raises:
         ImageError: the images are smaller than the window.
@@ -112,13 +114,13 @@ def fmi_dct(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def fmi_wavelet(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """FMI of one level of the discrete Meyer wavelet transform, its four bands side by side.
+    """Compute the FMI of one level of the discrete Meyer wavelet transform, with its four bands side by side.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 3.
 
     Returns:
-        (B,), hardly ever outside [0, 1], higher is better.
+        (B,), almost always in [0, 1]; higher is better.
 
     Raises:
         ImageError: the images are smaller than the window.
@@ -131,32 +133,32 @@ def fmi_wavelet(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def _fmi(name: str, features: Callable[[Tensor], Tensor], fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """The mean over all windows and both sources of the information shared, (B,)."""
+    """Compute the mean of the shared information over all windows and both sources, (B,)."""
     height, width = fused.shape[2:]
     if min(height, width) < _WINDOW:
         raise ImageError(f"{name} needs images of at least {_WINDOW}x{_WINDOW}, this one is {width}x{height}")
     values = []
     for images in torch.stack([fused, ir, vis], dim=1).detach().double():
-        # One by one, since the transforms then work in a CPU's caches.
+        # One image at a time, so that the transforms stay in the caches of a CPU.
         maps = torch.cat([features(image) for image in torch.split(images, 1)])
         windows = maps[:, 0].unfold(1, _WINDOW, 1).unfold(2, _WINDOW, 1)
         rows = max(1, _CHUNK.get(fused.device.type, _CHUNK["cpu"]) // windows.shape[2])
         total = torch.zeros_like(images[0, 0, 0, 0])
         for chunk in torch.split(windows, rows, dim=1):
-            # The places of a window are taken column by column, one plane each: the metric depends on their order.
+            # One plane per place of a window, column by column. The metric depends on this order.
             total += _total(chunk.permute(0, 4, 3, 1, 2).reshape(3, _PLACES, -1))
         values.append(total / (2 * windows.shape[1] * windows.shape[2]))
     return torch.stack(values).to(fused.dtype)
 
 
 def _total(windows: Tensor) -> Tensor:
-    """The sum over both sources and all windows of what they share, from windows (3, 9, N) of fused, ir and vis.
+    """Sum the shared information over both sources and all windows, (3, 9, N) of fused, ir and vis.
 
-    It is 1 where both windows are equal or both are flat.
+    Two equal windows, and two flat ones, share 1.
     """
     flat = (windows == windows[:, :1]).all(dim=1)
     alike = (flat[:1] & flat[1:]) | (windows[:1] == windows[1:]).all(dim=1)
-    # Of edges, few windows are left.
+    # Few windows are left if the features are edges.
     left = ~alike.all(dim=0)
     windows, alike_left = windows[:, :, left], alike[:, left]
     shared = _shared_information(windows[:1], windows[1:])
@@ -164,25 +166,25 @@ def _total(windows: Tensor) -> Tensor:
 
 
 def _shared_information(fused: Tensor, sources: Tensor) -> Tensor:
-    """Twice the mutual information of windows over the sum of their entropies.
+    """Compute twice the mutual information of windows divided by the sum of their entropies.
 
     Args:
         fused: (1, 9, N).
         sources: (2, 9, N).
 
     Returns:
-        (2, N); 0 where all of each window's probability is in one place, so that there is nothing to share.
+        (2, N). 0 where both entropies are zero, because each window has all its probability in one place.
     """
     x, y = _Windows(sources), _Windows(fused)
-    correlation = _ratio((x.centred * y.centred).sum(dim=1), (x.variance * y.variance).sqrt())
-    # The least concordant joint distribution is the most concordant one with the places of either in reverse.
+    correlation = _ratio((x.centered * y.centered).sum(dim=1), (x.variance * y.variance).sqrt())
+    # The least concordant joint distribution is the most concordant one with the places of one window reversed.
     reverse = correlation < 0
     p, q = x.p, torch.where(reverse[:, None], y.p.flip(1), y.p)
     q_mean_place = torch.where(reverse, _PLACES + 1 - y.mean_place, y.mean_place)
 
-    # The most concordant distribution has at most 17 entries that are not zero, on a staircase from corner to corner.
-    # An entry ends where a cumulative distribution takes a step, so the first 8 steps of both and the last corner find
-    # them all; where both step at once, the second finds an entry without mass.
+    # The most concordant distribution has at most 17 nonzero entries, on a staircase from corner to corner. Each entry
+    # ends at a step of a cumulative distribution, so the first 8 steps of both and the last corner find them all. Where
+    # both step together, the second step finds an entry without mass.
     p_steps, q_steps = _cumulate(p), _cumulate(q)
     last = _PLACES - 1
     below = (q_steps[:, 1:-1, None] < p_steps[:, None, 1:-1]).view(torch.uint8)
@@ -198,13 +200,13 @@ def _shared_information(fused: Tensor, sources: Tensor) -> Tensor:
         staircase.append((mass, own * other.gather(1, place)))
         covariance += (mass * _places(own) * (place + 1)).sum(dim=1)
 
-    # The share of the concordant distribution in the mixture. It may be more than one, which makes some entries of the
-    # mixture negative; their logarithm is that of their size.
+    # The share of the concordant distribution in the mixture. It can exceed one and make entries of the mixture
+    # negative. The logarithm of a negative entry is that of its absolute value.
     deviations = (x.variance_of_place * y.variance_of_place).sqrt()
     share = _ratio(correlation.abs() * deviations, covariance)
     rest = 1 - share
     rest_term = _x_log_x(rest)
-    # An entry of the mixture is `rest` times that of the product except on the staircase.
+    # Off the staircase, an entry of the mixture is `rest` times that of the product.
     information = rest_term.clone()
     for mass, product in staircase:
         ratio = rest[:, None] + share[:, None] * mass / product.clamp(min=_NEGLIGIBLE)
@@ -214,29 +216,29 @@ def _shared_information(fused: Tensor, sources: Tensor) -> Tensor:
 
 
 class _Windows:
-    """Windows of features, (C, 9, N), as distributions over their places."""
+    """Distributions over the places of windows of features, (C, 9, N)."""
 
     def __init__(self, windows: Tensor) -> None:
         above = windows - windows.amin(dim=1, keepdim=True)
         total = above.sum(dim=1, keepdim=True)
         uniform = 1 / _PLACES
         self.p = torch.where(total == 0, uniform, above / total)
-        self.centred = self.p - uniform
-        self.variance = self.centred.square().sum(dim=1)
+        self.centered = self.p - uniform
+        self.variance = self.centered.square().sum(dim=1)
         self.entropy = -_x_log_x(self.p).sum(dim=1)
         place = _places(self.p)
         self.mean_place = (self.p * place).sum(dim=1)
-        # The variance of the place drawn, where `variance` is that of the probabilities.
+        # The variance of a place drawn from the distribution. `variance` is that of the probabilities.
         self.variance_of_place = (self.p * (place - self.mean_place[:, None]).square()).sum(dim=1)
 
 
 def _places(p: Tensor) -> Tensor:
-    """1, 2, … for the places of (C, P, N), as (P, 1)."""
+    """Return the numbers 1, 2, … of the places of (C, P, N) as (P, 1)."""
     return torch.arange(1, p.shape[1] + 1, dtype=p.dtype, device=p.device)[:, None]
 
 
 def _cumulate(p: Tensor) -> Tensor:
-    """The cumulative distributions, from zero: (C, 9, N) to (C, 10, N)."""
+    """Compute the cumulative distributions, which begin with zero: (C, 9, N) to (C, 10, N)."""
     return F.pad(p.cumsum(dim=1), (0, 0, 1, 0))
 
 
@@ -246,11 +248,11 @@ def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
 
 
 def _x_log_x(x: Tensor) -> Tensor:
-    """x log |x|, and 0 at 0: several times faster than xlogy."""
+    """Compute x log |x|, which is 0 at 0. It is several times as fast as xlogy."""
     return x * x.abs().clamp(min=_NEGLIGIBLE).log()
 
 
-def _grey_levels(images: Tensor) -> Tensor:
+def _gray_levels(images: Tensor) -> Tensor:
     return images
 
 
@@ -260,7 +262,7 @@ def _gradient(images: Tensor) -> Tensor:
 
 
 def _edges(images: Tensor) -> Tensor:
-    """Sobel's edges as MATLAB finds them: 1 where the magnitude is a ridge, and above a cutoff of its own mean."""
+    """Find Sobel edges as MATLAB does: 1 where the magnitude is a ridge and exceeds a cutoff relative to its mean."""
     rows, columns = sobel(images, "replicate")
     rows, columns = (rows / 8).abs(), (columns / 8).abs()
     squares = rows.square() + columns.square()
@@ -273,10 +275,10 @@ def _edges(images: Tensor) -> Tensor:
 
 
 def _cosine_transform(images: Tensor) -> Tensor:
-    """The orthonormal DCT of both directions, but for one factor of the whole."""
+    """Compute the orthonormal DCT in both directions, up to a constant factor."""
     for _ in range(2):
         size = images.shape[3]
-        # With the even places first and the odd ones after them in reverse, a Fourier transform of this size will do.
+        # A Fourier transform of the same size is enough if the even places come first and the odd ones follow reversed.
         order = torch.cat([images[..., ::2], images[..., 1::2].flip(3)], dim=3)
         angle = torch.arange(size, dtype=images.dtype, device=images.device) * (-math.pi / (2 * size))
         images = (torch.fft.fft(order) * torch.polar(torch.ones_like(angle), angle)).real
@@ -286,21 +288,21 @@ def _cosine_transform(images: Tensor) -> Tensor:
 
 
 def _wavelet_transform(images: Tensor) -> Tensor:
-    """The four bands, [approximation, horizontal; vertical, diagonal]; horizontal has the high pass down columns."""
+    """Compute the bands [approximation, horizontal; vertical, diagonal]. Horizontal is high-pass down the columns."""
     filters = _meyer_filters()
     halves = [_decimate(images, 3, taps) for taps in filters]
     return torch.cat([torch.cat([_decimate(half, 2, taps) for taps in filters], dim=3) for half in halves], dim=2)
 
 
 def _decimate(images: Tensor, dim: int, taps: list[float]) -> Tensor:
-    """Every second value of images convolved along `dim`, which go on by mirroring with the edge beyond the border."""
+    """Convolve images along `dim` and keep every second value. Mirroring, edge included, extends the border."""
     size, reach = images.shape[dim], len(taps) - 1
     source = mirrored(size, reach, images.device)
-    # Even and odd places apart, so that each term is of neighbours in memory.
+    # Even and odd places are separate, so that each term reads adjacent memory.
     phases = [images.index_select(dim, source[phase::2]) for phase in (0, 1)]
     count = (size + reach) // 2
     total = torch.zeros_like(phases[0].narrow(dim, 0, count))
-    # A sum term by term, unlike a Fourier transform, leaves flat parts exactly flat: their windows are all alike.
+    # Unlike a Fourier transform, a sum term by term keeps flat regions exactly flat, so that their windows are equal.
     for k, tap in enumerate(taps):
         start = 1 + reach - k
         total.add_(phases[start % 2].narrow(dim, start // 2, count), alpha=tap)
@@ -309,7 +311,7 @@ def _decimate(images: Tensor, dim: int, taps: list[float]) -> Tensor:
 
 @cache
 def _meyer_filters() -> tuple[list[float], list[float]]:
-    """The low and the high pass of the discrete Meyer wavelet: Meyer's own, cut off, as MATLAB's `dmey` has them."""
+    """Return the low-pass and high-pass taps of the discrete Meyer wavelet, truncated as MATLAB's `dmey`."""
     frequency = torch.linspace(0, 1, 8193, dtype=torch.float64)
     t = (3 * frequency - 1).clamp(0, 1)
     response = torch.cos(math.pi / 2 * t**4 * (35 - 84 * t + 70 * t**2 - 20 * t**3))

@@ -1,4 +1,4 @@
-"""Metrics of gradients: how much of the sources' edges, in strength and direction, the fused image keeps or invents."""
+"""Metrics of gradients: how well the fused image keeps the sources' edges, and how many edges it invents."""
 
 import math
 from typing import NamedTuple
@@ -9,30 +9,30 @@ from torch import Tensor
 from irfuse.ops.filters import scaled, sobel
 from irfuse.ops.sharing import shared
 
-_LITTLE = 1e-5
+_EPSILON = 1e-5
 
 
 class _Edges(NamedTuple):
-    """Strength and direction, modulo pi, of the edge at each pixel."""
+    """The edge at each pixel: its strength, and its direction modulo pi."""
 
     strength: Tensor
     angle: Tensor
 
 
 def qabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
-    """Q^AB/F: the share of the sources' edges, weighted by their strength, that the fused image keeps.
+    """Compute Q^AB/F, the share of the sources' edges that the fused image keeps, weighted by their strength.
 
     C. S. Xydeas, V. Petrovic: "Objective image fusion performance measure", Electronics Letters 36(4), 2000,
-    doi:10.1049/el:20000267; with the constants and the zero border of the code that most toolboxes share.
+    doi:10.1049/el:20000267. The constants and the zero border are those of the code that most toolboxes share.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
-        scale: what 1 stands for. The shared code takes the strength itself for the ratio of two equal strengths: that
-            is harmless at 255, and at 1 it counts every pixel that copies a source as lost.
+        scale: the value that 1 becomes. For two equal strengths, the shared code uses the strength in place of the
+            ratio. This is harmless at 255. At 1, every pixel that copies a source counts as lost.
 
     Returns:
-        (B,), in [0, 1], higher is better; NaN where both sources are black. The border of a constant image counts as
-        an edge unless it is black.
+        (B,), in [0, 1]; higher is better. NaN where both sources are black. The border of a constant image counts as
+        an edge unless the image is black.
 
     >>> image = torch.rand(1, 1, 8, 8)
     >>> qabf(image, image, image).item() > 0.97
@@ -52,7 +52,7 @@ def qabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Ten
 
 
 def nabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
-    """N^AB/F: the share of edges that the fused image invents.
+    """Compute N^AB/F, the share of edges that the fused image invents.
 
     V. Petrovic, C. Xydeas: "Objective image fusion performance characterisation", ICCV 2005, doi:10.1109/ICCV.2005.175;
     as modified by B. K. Shreyamsha Kumar: "Multifocus and multispectral image fusion based on pixel significance using
@@ -61,10 +61,10 @@ def nabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Ten
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 2.
-        scale: what 1 stands for; an edge below a strength of 2 hardly counts, so at 1 all pixels count alike.
+        scale: the value that 1 becomes. Edges with a strength below 2 hardly count, so at 1 all pixels count equally.
 
     Returns:
-        (B,), in [0, 1], lower is better.
+        (B,), in [0, 1]; lower is better.
 
     >>> image = torch.rand(1, 1, 8, 8)
     >>> nabf(image, image, image)
@@ -74,14 +74,14 @@ def nabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Ten
 
 
 def labf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
-    """L^AB/F: the share of edges that the fused image loses; see :func:`nabf`.
+    """Compute L^AB/F, the share of edges that the fused image loses; see :func:`nabf`.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 2.
-        scale: what 1 stands for.
+        scale: the value that 1 becomes.
 
     Returns:
-        (B,), in [0, 1], lower is better. Flat places count as lost, though hardly; in constant images, all is lost.
+        (B,), in [0, 1]; lower is better. Flat regions count as lost, with a small weight. Constant images get about 1.
 
     >>> image = torch.rand(1, 1, 8, 8)
     >>> labf(image, image, image).item() < 0.01
@@ -91,17 +91,17 @@ def labf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Ten
 
 
 def qg(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
-    """Q_G: Xydeas and Petrovic's measure as a mean over pixels, with the constants and by the code of Liu.
+    """Compute Q_G, the measure of Xydeas and Petrovic as a mean over pixels, with the constants of Liu's code.
 
-    The quality against both sources is weighted by their edge strengths at each pixel, and averaged over the pixels, so
-    that flat parts count as much as edges.
+    At each pixel, the quality against each source is weighted by its edge strength. The result is averaged over the
+    pixels, so flat regions count as much as edges.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
-        scale: what 1 stands for.
+        scale: the value that 1 becomes.
 
     Returns:
-        (B,), in [0, 1], higher is better.
+        (B,), in [0, 1]; higher is better.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> qg(image, image, image).round(decimals=2)
@@ -111,8 +111,8 @@ def qg(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tenso
     kept, total = torch.zeros_like(fused), torch.zeros_like(fused)
     for source in (ir, vis):
         s = _regular_edges(scaled(source, scale))
-        source_strength = torch.where(s.strength == 0, _LITTLE, s.strength)
-        fused_strength = torch.where(f.strength == 0, _LITTLE, f.strength)
+        source_strength = torch.where(s.strength == 0, _EPSILON, s.strength)
+        fused_strength = torch.where(f.strength == 0, _EPSILON, f.strength)
         ratio = torch.where(s.strength > f.strength, f.strength / source_strength, source_strength / fused_strength)
         turn = ((s.angle - f.angle).abs() - math.pi / 2).abs() * 2 / math.pi
         quality = torch.sigmoid(10 * (ratio - 0.5)) * torch.sigmoid(20 * (turn - 0.75))
@@ -121,18 +121,18 @@ def qg(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tenso
 
 
 def qm(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
-    """Q_M: how exactly the fused image has the sources' Haar coefficients, at two scales.
+    """Compute Q_M, which measures how exactly the fused image keeps the sources' Haar coefficients at two scales.
 
     P.-W. Wang, B. Liu: "A novel image fusion metric based on multi-scale analysis", ICSP 2008. The preservation
-    exp(-|difference|) is averaged over the three bands of detail and weighted by their energy; the scales are
-    multiplied with the powers 2/3 and 1/3.
+    exp(-|difference|) is averaged over the three bands of detail and weighted by their energy. The result is the
+    product of the scales, raised to the powers 2/3 and 1/3.
 
     Args:
-        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 4; what exceeds a multiple of 4 is left out.
-        scale: what 1 stands for; a difference of a few units of that scale counts as lost.
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 4. Pixels beyond a multiple of 4 are left out.
+        scale: the value that 1 becomes. A difference of a few units on this scale counts as lost.
 
     Returns:
-        (B,), in [0, 1], higher is better; NaN where both sources are constant.
+        (B,), in [0, 1]; higher is better. NaN where both sources are constant.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> qm(image, image, image)
@@ -155,18 +155,18 @@ def qm(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tenso
 
 
 def qsf(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Q_SF: how far the fused image's spatial frequency exceeds that of the stronger source at each place.
+    """Compute Q_SF, the relative excess of the fused image's spatial frequency over that of the stronger source.
 
     Y. Zheng, E. A. Essock, B. C. Hansen, A. M. Haun: "A new metric based on extended spatial frequency and its
     application to DWT based fusion algorithms", Information Fusion 8(2), 2007, doi:10.1016/j.inffus.2005.04.003.
-    Differences are taken in four directions, the diagonal ones weighted by 1 / sqrt(2).
+    The stronger source is chosen at each pixel and direction. The two diagonal directions are weighted by 1 / sqrt(2).
 
     Args:
         fused, ir, vis: (B, 1, H, W) of one range, H and W at least 2.
 
     Returns:
-        (B,), at least -1; 0 is best, a negative value has lost detail, a positive one is over-sharp or noisy. NaN where
-        both sources are constant.
+        (B,), at least -1; 0 is best. A negative value means lost detail, a positive one too much sharpness or noise.
+        NaN where both sources are constant.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> qsf(image, image, image)
@@ -180,7 +180,7 @@ def qsf(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 @shared
 def _performance(fused: Tensor, ir: Tensor, vis: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """The shares of lost and of invented edges, (B,) each."""
+    """Compute the shares of lost and of invented edges, (B,) each."""
     f = _petrovic_edges(scaled(fused, scale))
     loss = torch.zeros_like(fused)
     total, weaker = loss, loss > 0
@@ -202,7 +202,7 @@ def _performance(fused: Tensor, ir: Tensor, vis: Tensor, scale: float) -> tuple[
 @shared
 def _shared_edges(images: Tensor) -> _Edges:
     rows, columns = sobel(images, "zero")
-    # The sign matters, since a vertical gradient counts as +pi/2 whichever way it points.
+    # The sign matters because a vertical gradient counts as +pi/2 in both directions.
     angle = -torch.atan(rows / torch.where(columns == 0, 1, columns))
     return _Edges((rows**2 + columns**2).sqrt(), torch.where(columns == 0, math.pi / 2, angle))
 
@@ -219,12 +219,12 @@ def _petrovic_edges(images: Tensor) -> _Edges:
 @shared
 def _regular_edges(images: Tensor) -> _Edges:
     rows, columns = sobel(images, "zero")
-    angle = torch.atan(rows / torch.where(columns == 0, _LITTLE, columns))
+    angle = torch.atan(rows / torch.where(columns == 0, _EPSILON, columns))
     return _Edges((rows**2 + columns**2).sqrt(), angle)
 
 
 def _haar(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The bands of the orthonormal Haar transform: approximation, and three of detail."""
+    """Compute the bands of the orthonormal Haar transform: the approximation and three bands of detail."""
     height, width = (side // 2 * 2 for side in images.shape[2:])
     images = images[..., :height, :width]
     a, b, c, d = (images[..., row::2, column::2] for row in (0, 1) for column in (0, 1))
@@ -232,7 +232,7 @@ def _haar(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _differences(images: Tensor) -> list[Tensor]:
-    """Between neighbours along rows, columns and both diagonals."""
+    """Compute the differences between neighbors along rows, columns and both diagonals."""
     return [
         images[..., 1:] - images[..., :-1],
         images[..., 1:, :] - images[..., :-1, :],
@@ -242,7 +242,7 @@ def _differences(images: Tensor) -> list[Tensor]:
 
 
 def _spatial_frequency(differences: list[Tensor]) -> Tensor:
-    # All sums are divided by the number of pixels, which is that of the differences and one row or column more.
+    # All sums are divided by the number of pixels, not by the smaller number of differences.
     pixels = differences[0][0].numel() + differences[0].shape[2]
     energies = [difference.square().sum(dim=(1, 2, 3)) / pixels for difference in differences]
     diagonal = (energies[2] + energies[3]) / math.sqrt(2)

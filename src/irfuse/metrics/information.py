@@ -1,6 +1,6 @@
-"""Metrics of information: histograms of 8-bit grey levels, their entropies, and what two images share.
+"""Metrics of information: entropies of histograms, and the information that two images share.
 
-All functions count the levels of images in [0, 1] rounded to 8 bits, whatever their dtype.
+The histograms are of 8-bit gray levels. Images in [0, 1] of any dtype are rounded to 8 bits.
 """
 
 import math
@@ -16,7 +16,7 @@ _ROUNDING = 1e-12
 
 
 def en(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Entropy of the fused image, in bits; the sources are not looked at.
+    """Compute the entropy of the fused image in bits. The sources are ignored.
 
     J. W. Roberts, J. A. van Aardt, F. B. Ahmed: "Assessment of image fusion procedures using entropy, image quality,
     and multispectral classification", Journal of Applied Remote Sensing 2, 2008, doi:10.1117/1.2945910.
@@ -25,7 +25,7 @@ def en(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
 
     Returns:
-        (B,), in [0, 8], higher is better; noise is rewarded.
+        (B,), in [0, 8]; higher is better. Noise raises it.
 
     >>> image = torch.tensor([[[[0.0, 1.0]]]])
     >>> en(image, image, image)
@@ -35,17 +35,17 @@ def en(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def ce(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Cross entropy: the mean over both sources of the divergence of the fused histogram from the source's, in bits.
+    """Compute the cross entropy: the mean divergence of the fused histogram from those of the sources, in bits.
 
-    Levels that only one of the two images has do not count, so the value may be negative. D. M. Bulanon, T. F. Burks,
-    V. Alchanatis: "Image fusion of visible and thermal images for fruit detection", Biosystems Engineering 103(1),
-    2009, doi:10.1016/j.biosystemseng.2009.02.009.
+    D. M. Bulanon, T. F. Burks, V. Alchanatis: "Image fusion of visible and thermal images for fruit detection",
+    Biosystems Engineering 103(1), 2009, doi:10.1016/j.biosystemseng.2009.02.009. Levels that only one of the two images
+    has are left out, so the value can be negative.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
 
     Returns:
-        (B,), lower is better.
+        (B,); lower is better.
 
     >>> image = torch.rand(1, 1, 4, 4)
     >>> ce(image, image, image)
@@ -61,17 +61,17 @@ def ce(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def mi(fused: Tensor, ir: Tensor, vis: Tensor, *, base: float = 2.0) -> Tensor:
-    """Mutual information of the fused image with both sources, summed.
+    """Compute the sum of the mutual information of the fused image with each source.
 
     G. Qu, D. Zhang, P. Yan: "Information measure for performance of image fusion", Electronics Letters 38(7), 2002,
     doi:10.1049/el:20020212.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
-        base: of the logarithm; 2 gives bits.
+        base: the base of the logarithm. 2 gives bits.
 
     Returns:
-        (B,), 0 or more, higher is better.
+        (B,), 0 or more; higher is better.
 
     >>> image = torch.tensor([[[[0.0, 1.0]]]])
     >>> mi(image, image, image)
@@ -82,7 +82,7 @@ def mi(fused: Tensor, ir: Tensor, vis: Tensor, *, base: float = 2.0) -> Tensor:
 
 
 def ff(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Fusion factor, another name of :func:`mi` in bits.
+    """Compute the fusion factor, which is another name for :func:`mi` in bits.
 
     >>> image = torch.tensor([[[[0.0, 1.0]]]])
     >>> ff(image, image, image)
@@ -92,13 +92,13 @@ def ff(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def nmi(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Mutual information with both sources over the entropies of the sources: 2 (MI_ir + MI_vis) / (H_ir + H_vis).
+    """Compute the mutual information over the entropies of the sources, 2 (MI_ir + MI_vis) / (H_ir + H_vis).
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
 
     Returns:
-        (B,), in [0, 2], higher is better; NaN where both sources are constant.
+        (B,), in [0, 2]; higher is better. NaN where both sources are constant.
 
     >>> image = torch.tensor([[[[0.0, 1.0]]]])
     >>> nmi(image, image, image)
@@ -109,7 +109,7 @@ def nmi(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def qmi(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Hossny's Q_MI: mutual information with each source over the entropies of both images, 2 sum MI / (H + H_fused).
+    """Compute Hossny's Q_MI, the sum of 2 MI / (H + H_fused) over the sources.
 
     M. Hossny, S. Nahavandi, D. Creighton: "Comments on 'Information measure for performance of image fusion'",
     Electronics Letters 44(18), 2008, doi:10.1049/el:20081754.
@@ -118,7 +118,7 @@ def qmi(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
 
     Returns:
-        (B,), in [0, 2], higher is better; NaN where an image and the fused one are both constant.
+        (B,), in [0, 2]; higher is better. NaN where the fused image and a source are both constant.
 
     >>> image = torch.tensor([[[[0.0, 1.0]]]])
     >>> qmi(image, image, image)
@@ -130,17 +130,19 @@ def qmi(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def qte(fused: Tensor, ir: Tensor, vis: Tensor, *, order: float = _TSALLIS_ORDER) -> Tensor:
-    """Mutual information of Tsallis entropy, over the Tsallis entropies of the sources less what they share.
+    """Compute Q_TE, the Tsallis information shared with the sources over the sources' joint Tsallis entropy.
+
+    The joint entropy is the sum of the sources' Tsallis entropies minus the information that they share.
 
     R. Nava, G. Cristobal, B. Escalante-Ramirez: "Mutual information improves image fusion quality assessments", SPIE
     Newsroom, 2007.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
-        order: q of Tsallis entropy, not 1.
+        order: the order q of the Tsallis entropy, not 1.
 
     Returns:
-        (B,), higher is better; NaN where both sources are constant.
+        (B,), 0 or more; higher is better. NaN where both sources are constant.
 
     >>> image = torch.rand(1, 1, 8, 8)
     >>> qte(image, image, image).item() > 0
@@ -153,7 +155,7 @@ def qte(fused: Tensor, ir: Tensor, vis: Tensor, *, order: float = _TSALLIS_ORDER
 
 
 def qncie(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Nonlinear correlation information entropy of the three images.
+    """Compute the nonlinear correlation information entropy of the three images.
 
     Q. Wang, Y. Shen, J. Jin: "Performance evaluation of image fusion techniques", in: Image Fusion: Algorithms and
     Applications, Academic Press, 2008.
@@ -162,7 +164,7 @@ def qncie(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
 
     Returns:
-        (B,), in [0, 1], higher is better. It hardly moves: 0.80 to 0.82 on most images.
+        (B,), in [0, 1]; higher is better. The value hardly varies: it is 0.80 to 0.82 on most images.
 
     >>> image = torch.arange(256.0).view(1, 1, 16, 16) / 255
     >>> qncie(image, image, image)
@@ -179,43 +181,43 @@ def qncie(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 @shared
 def levels(images: Tensor) -> Tensor:
-    """Images in [0, 1] as 8-bit levels, (B, H·W), int64; NaN, which a constant image is when stretched, is level 0."""
+    """Convert images in [0, 1] to 8-bit levels, (B, H·W), int64. NaN, from stretching a constant image, becomes 0."""
     return (images.flatten(1) * 255).round().clamp(0, _LEVELS - 1).nan_to_num(0).long()
 
 
 @shared
 def histogram(images: Tensor) -> Tensor:
-    """The share of each level, (B, 256), float64."""
+    """Compute the share of each level, (B, 256), float64."""
     return _shares(levels(images), _LEVELS)
 
 
 @shared
 def joint_histogram(x: Tensor, y: Tensor) -> Tensor:
-    """The share of each pair of levels of two images, (B, 256, 256), float64."""
+    """Compute the share of each pair of levels of two images, (B, 256, 256), float64."""
     return _shares(levels(x) * _LEVELS + levels(y), _LEVELS**2).view(-1, _LEVELS, _LEVELS)
 
 
 def entropy(p: Tensor) -> Tensor:
-    """Shannon entropy in bits of distributions, (B, …) to (B,)."""
+    """Compute the Shannon entropy of distributions in bits, (B, …) to (B,)."""
     terms: Tensor = torch.special.xlogy(p, p)
     return -terms.flatten(1).sum(dim=1) / math.log(2)
 
 
 @shared
 def mutual_information(x: Tensor, y: Tensor) -> Tensor:
-    """The information in bits that two images share, (B,), float64."""
+    """Compute the mutual information of two images in bits, (B,), float64."""
     joint = joint_histogram(x, y)
     return entropy(joint.sum(dim=2)) + entropy(joint.sum(dim=1)) - entropy(joint)
 
 
 def tsallis_entropy(p: Tensor, order: float) -> Tensor:
-    """Tsallis entropy of distributions, (B, N) to (B,)."""
+    """Compute the Tsallis entropy of distributions, (B, N) to (B,)."""
     return (1 - torch.where(p > 0, p**order, 0).sum(dim=1)) / (order - 1)
 
 
 @shared
 def tsallis_information(x: Tensor, y: Tensor, order: float) -> Tensor:
-    """The Tsallis divergence of the joint distribution of two images from the product of theirs, (B,), float64."""
+    """Compute the Tsallis divergence of a joint distribution from the product of its marginals, (B,), float64."""
     joint = joint_histogram(x, y)
     product = joint.sum(dim=2, keepdim=True) * joint.sum(dim=1, keepdim=True)
     terms = torch.where(joint > 0, joint**order / torch.where(joint > 0, product, 1) ** (order - 1), 0)

@@ -1,4 +1,4 @@
-"""No-reference quality by the user's own pyiqa, which irfuse does not depend on since its licence is non-commercial.
+"""No-reference metrics of pyiqa. irfuse does not depend on pyiqa, whose license is non-commercial; users install it.
 
 C. Chen, J. Mo: "IQA-PyTorch: PyTorch toolbox for image quality assessment", 2022, github.com/chaofengc/IQA-PyTorch.
 """
@@ -17,11 +17,12 @@ PREFIX = "pyiqa:"
 
 
 def score(name: str, fused: NDArray[np.float64], device: torch.device) -> float:
-    """The score of a fused image; the sources are not looked at.
+    """Score a fused image. The sources are ignored.
 
     Args:
-        name: ``pyiqa:`` and the metric's name there, such as ``pyiqa:paq2piq``.
-        fused: (1, H, W) or (3, H, W) in [0, 1]; gray is scored as three equal channels.
+        name: ``pyiqa:`` and the metric's name in pyiqa, such as ``pyiqa:paq2piq``.
+        fused: (1, H, W) or (3, H, W) in [0, 1]. Gray is scored as three equal channels.
+        device: the device that computes the metric.
 
     Raises:
         MissingDependencyError: pyiqa is not installed.
@@ -34,19 +35,19 @@ def score(name: str, fused: NDArray[np.float64], device: torch.device) -> float:
 
 @cache
 def load(name: str, device: torch.device) -> Any:
-    """The metric of pyiqa; name and errors as in :func:`score`."""
+    """Load a metric of pyiqa. The name and the errors are those of :func:`score`."""
     own_name = name.removeprefix(PREFIX)
     try:
         pyiqa = import_module("pyiqa")
     except ImportError as error:
         raise MissingDependencyError(
-            f"{name} needs pyiqa ({error}): pip install pyiqa, and mind its non-commercial licence"
+            f"{name} needs pyiqa ({error}): pip install pyiqa, and mind its non-commercial license"
         ) from None
     try:
         metric = pyiqa.create_metric(own_name, device=device)
     except Exception as error:
-        # pyiqa has no error of its own for an unknown name, and a download may fail in many ways.
+        # pyiqa has no specific error for an unknown name, and a download can fail in many ways.
         raise ParameterError(f"pyiqa cannot make {own_name!r}: {error}") from error
     if metric.metric_mode != "NR":
-        raise ParameterError(f"{name} needs a reference image, which fusion has not; choose one that does not")
+        raise ParameterError(f"{name} needs a reference image, which fusion does not have; choose another metric")
     return metric

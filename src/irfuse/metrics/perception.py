@@ -1,4 +1,4 @@
-"""Metrics of perception: images compared as the eye's contrast sensitivity shows them."""
+"""Metrics of perception, which filter images by the contrast sensitivity of the eye before they compare them."""
 
 import math
 
@@ -10,7 +10,7 @@ from irfuse.ops.filters import scaled, separable, sobel
 from irfuse.ops.sharing import shared
 
 _BLOCK = 16
-# 31 taps of Gaussians of 2 and 4 pixels that are not made to sum to one.
+# Gaussians with sigma 2 and 4 pixels, cut off at 31 taps and not rescaled to a sum of one.
 _NARROW, _WIDE = (
     tuple(math.exp(-(k**2) / (2 * sigma**2)) / (math.sqrt(2 * math.pi) * sigma) for k in range(-15, 16))
     for sigma in (2, 4)
@@ -18,18 +18,19 @@ _NARROW, _WIDE = (
 
 
 def qcb(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
-    """Q_CB: how far the fused image keeps the perceived local contrast of the sources.
+    """Compute Q_CB, which measures how well the fused image keeps the perceived local contrast of the sources.
 
     Y. Chen, R. S. Blum: "A new automated quality assessment algorithm for image fusion", Image and Vision Computing
-    27(10), 2009, doi:10.1016/j.imavis.2007.12.002; with the constants of Liu's code: contrast sensitivity as a
-    difference of Gaussians, 30 pixels to the unit of frequency, contrast as the ratio of Gaussians of 2 and 4 pixels.
+    27(10), 2009, doi:10.1016/j.imavis.2007.12.002. The constants are those of Liu's code: the contrast sensitivity is a
+    difference of Gaussians, the unit of frequency is 30 pixels, and the contrast is the ratio of two Gaussian blurs
+    with sigma 2 and 4 pixels.
 
     Args:
-        fused, ir, vis: (B, 1, H, W) in [0, 1], each stretched to that range.
-        scale: what 1 stands for.
+        fused, ir, vis: (B, 1, H, W), each stretched to [0, 1].
+        scale: the value that 1 becomes.
 
     Returns:
-        (B,), in [0, 1], higher is better; NaN where an image is constant.
+        (B,), in [0, 1]; higher is better. NaN where an image is constant.
 
     >>> image = torch.rand(1, 1, 32, 32)
     >>> qcb(image, image, image)
@@ -42,18 +43,18 @@ def qcb(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tens
 
 
 def qcv(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
-    """Q_CV: the perceived squared error against the sources in blocks of 16x16, weighted by the sources' edges.
+    """Compute Q_CV, the perceived squared error against the sources in 16x16 blocks, weighted by the sources' edges.
 
     H. Chen, P. K. Varshney: "A human perception inspired quality metric for image fusion based on regional
-    information", Information Fusion 8(2), 2007, doi:10.1016/j.inffus.2005.10.001; Mannos and Sakrison's contrast
-    sensitivity, edges to the power of 5, zeros beyond the border and in what the last blocks lack.
+    information", Information Fusion 8(2), 2007, doi:10.1016/j.inffus.2005.10.001. The contrast sensitivity is Mannos
+    and Sakrison's, and edges are raised to the power 5. Zeros fill the border and the rest of the last blocks.
 
     Args:
-        fused, ir, vis: (B, 1, H, W) in [0, 1], each stretched to that range.
-        scale: what 1 stands for.
+        fused, ir, vis: (B, 1, H, W), each stretched to [0, 1].
+        scale: the value that 1 becomes.
 
     Returns:
-        (B,), 0 or more, lower is better; NaN where both sources are black.
+        (B,), 0 or more; lower is better. NaN where both sources are black.
 
     >>> image = torch.rand(1, 1, 32, 32)
     >>> qcv(image, image, image)
@@ -71,7 +72,10 @@ def qcv(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tens
 
 
 def _frequency(images: Tensor, pixels: float) -> Tensor:
-    """The distance from zero frequency, (H, W) in the order of the Fourier transform; the highest one is H / pixels."""
+    """Compute distances from zero frequency, (H, W), in the order of the Fourier transform.
+
+    The highest frequencies of the rows and the columns are H / pixels and W / pixels.
+    """
     height, width = images.shape[2:]
     options = {"dtype": images.dtype, "device": images.device}
     rows: Tensor = torch.fft.fftfreq(height, **options) * (2 * height / pixels)
@@ -86,7 +90,7 @@ def _weight(images: Tensor, sensitivity: Tensor) -> Tensor:
 
 @shared
 def _masked_contrast(images: Tensor) -> Tensor:
-    """The local contrast of images as the eye sees them."""
+    """Compute the perceived local contrast after masking."""
     radius = _frequency(images, 30)
     sensitivity = torch.exp(-((radius / 15.3870) ** 2)) - 0.7622 * torch.exp(-((radius / 1.3456) ** 2))
     seen = _weight(images, sensitivity)

@@ -1,9 +1,9 @@
-"""Zhao's metric: how far the fused image keeps the sources' phase congruency.
+"""Zhao's metric of phase congruency: how well the fused image keeps the sources' features.
 
 J. Zhao, R. Laganiere, Z. Liu: "Performance assessment of combinative pixel-level image fusion based on an absolute
-feature measurement", International Journal of Innovative Computing, Information and Control 3(6A), 2007; on P. Kovesi:
-"Image features from phase congruency", Videre 1(3), 1999, and "Phase congruency detects corners and edges", DICTA
-2003; with the constants of Liu's code.
+feature measurement", International Journal of Innovative Computing, Information and Control 3(6A), 2007. It is based on
+P. Kovesi: "Image features from phase congruency", Videre 1(3), 1999, and "Phase congruency detects corners and edges",
+DICTA 2003. The constants are those of Liu's code.
 """
 
 import math
@@ -21,28 +21,31 @@ _SCALES, _ORIENTATIONS = 4, 6
 _SHORTEST_WAVE, _WAVE_RATIO = 3, 2.1
 _BANDWIDTH = 0.55
 _ANGULAR_SIGMA = math.pi / _ORIENTATIONS / 1.2
-# Energy below the noise's mean and two standard deviations (of a Rayleigh distribution) is noise; 1.7 is empirical.
+# Energy below the mean of the noise plus two standard deviations of its Rayleigh distribution is noise. The divisor
+# 1.7 is empirical.
 _NOISE = (math.sqrt(math.pi / 2) + 2 * math.sqrt(2 - math.pi / 2)) / 1.7
 _SPREAD_CUTOFF, _SPREAD_GAIN = 0.5, 10
 _EPSILON = 1e-4
 
 _WINDOW = 11
 _GAUSSIAN = gaussian(_WINDOW, 1.5)
-_FEATURE = 0.1
+_FEATURE_CUTOFF = 0.1
 _C = 1e-4
 
 
 def qp(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Q_P: the local correlation of phase congruency and its two moments with the sources'; see :func:`compare`.
+    """Compute Q_P, the local correlation of phase congruency and its two moments with the sources'.
+
+    :func:`compare` gives the formula and the cases where the metric misleads.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 11.
 
     Returns:
-        (B,), about [0, 1], higher is better; see :func:`compare` for where it misleads.
+        (B,), about [0, 1]; higher is better. NaN where no source has a feature.
 
     Raises:
-        ImageError: if an image is too small.
+        ImageError: an image is too small.
 
     >>> image = torch.rand(1, 1, 32, 32)
     >>> qp(image, image, image) > qp(torch.rand(1, 1, 32, 32), image, image)
@@ -52,31 +55,31 @@ def qp(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def compare(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Q_P = P_p P_M P_m from the images' features.
+    """Compute Q_P = P_p P_M P_m from features.
 
-    Each factor is the mean, over the places where a source has a feature (phase congruency above 0.1), of the largest
-    of three local correlations: of the fused image with ir, with vis, and with the one of higher phase congruency.
-    Only the sources are cut off at 0.1, so the fused image gets less than 1 even if all three are equal, while a flat
-    one gets about 1.
+    Each factor is the mean of the largest of three local correlations: that of the fused image with ir, with vis, and
+    with the source of higher phase congruency. The mean is over the pixels where a source has a feature, which is a
+    phase congruency above 0.1. Only the sources are cut off at 0.1, so three equal images get less than 1, while a flat
+    fused image gets about 1.
 
     Args:
         fused, ir, vis: (B, 3, H, W), from :func:`phase_congruency`.
 
     Returns:
-        (B,), about [0, 1], higher is better; NaN where no source has a feature.
+        (B,), about [0, 1]; higher is better. NaN where no source has a feature.
 
     >>> features = phase_congruency(torch.rand(2, 1, 32, 32))
     >>> compare(features, features, features).shape
     torch.Size([2])
     """
-    ir_feature, vis_feature = ir[:, :1] > _FEATURE, vis[:, :1] > _FEATURE
+    ir_feature, vis_feature = ir[:, :1] > _FEATURE_CUTOFF, vis[:, :1] > _FEATURE_CUTOFF
     ir_is_stronger = ir[:, :1] > vis[:, :1]
     either = ir_feature | vis_feature
     count = either.sum(dim=(1, 2, 3))
     result = torch.ones_like(fused[:, 0, 0, 0])
     for f, i, v in zip(*(features.chunk(3, dim=1) for features in (fused, ir, vis)), strict=True):
         variance = local_variance(f, _GAUSSIAN, "zero")
-        # The moments, too, are taken from the source of higher phase congruency, not of the higher moment.
+        # For the moments, too, the stronger source is the one with the higher phase congruency.
         sources = (i, ir_feature), (v, vis_feature), (torch.where(ir_is_stronger, i, v), either)
         to_ir, to_vis, to_stronger = (
             _correlation(f, variance, source * feature) * feature for source, feature in sources
@@ -88,16 +91,17 @@ def compare(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 @shared
 def phase_congruency(images: Tensor) -> Tensor:
-    """Kovesi's phase congruency, and the largest and smallest of its moments over direction.
+    """Compute Kovesi's phase congruency with its maximum and minimum moments over direction.
 
     Args:
         images: (B, 1, H, W) in [0, 1], H and W at least 11.
 
     Returns:
-        (B, 3, H, W): PC in [0, 1], M and m; M is large at edges and m at corners.
+        (B, 3, H, W): the phase congruency in [0, 1], the maximum moment M, which is large at edges, and the minimum
+        moment m, which is large at corners.
 
     Raises:
-        ImageError: if the images are too small.
+        ImageError: the images are too small.
 
     >>> phase_congruency(torch.rand(2, 1, 32, 32)).shape
     torch.Size([2, 3, 32, 32])
@@ -106,7 +110,7 @@ def phase_congruency(images: Tensor) -> Tensor:
     if min(height, width) < _WINDOW:
         raise ImageError(f"Q_P needs images of at least {_WINDOW}x{_WINDOW} pixels, not {width}x{height}")
     bank = _bank(height, width, images.dtype, images.device)
-    # One by one: all at once is slower on a processor, and takes memory for all scales of the whole batch.
+    # One image at a time. The whole batch at once would be slower on a CPU, and would need memory for all its scales.
     return torch.cat([_features(image, bank) for image in images.chunk(len(images))])
 
 
@@ -114,9 +118,10 @@ class _Bank(NamedTuple):
     """Log-Gabor filters, (H, W) each.
 
     Attributes:
-        radial: by distance from zero frequency, one a scale.
-        angular: by direction.
-        noise: for each direction, the noise in the sum of all scales, in standard deviations of that in the finest.
+        radial: the factors that depend on the distance from zero frequency, one per scale.
+        angular: the factors that depend on the direction, one per orientation.
+        noise: the standard deviation of the noise in the sum of all scales, relative to that in the finest scale, one
+            per orientation.
     """
 
     radial: tuple[Tensor, ...]
@@ -148,14 +153,14 @@ def _bank(height: int, width: int, dtype: torch.dtype, device: torch.device) -> 
 
 
 def _frequencies(side: int) -> Tensor:
-    """In cycles per pixel, in the order of the Fourier transform; those of an odd side, too, go up to half."""
+    """Compute frequencies in cycles per pixel, in the order of the Fourier transform. Odd sides also reach one half."""
     steps = torch.arange(-(side // 2), (side + 1) // 2, dtype=torch.float64)
     frequencies: Tensor = torch.fft.ifftshift(steps / (side - side % 2))
     return frequencies
 
 
 def _opposite(spectrum: Tensor) -> Tensor:
-    """What stands at the frequency -k, found by position, for at half the sampling rate -k and k are one."""
+    """Map each position k to -k. At half the sampling rate, -k and k are the same position."""
     return spectrum.flip(0, 1).roll((1, 1), (0, 1))
 
 
@@ -165,7 +170,7 @@ def _spread(angle: Tensor, direction: float) -> Tensor:
 
 
 def _features(image: Tensor, bank: _Bank) -> Tensor:
-    # Real and imaginary parts as a last dimension: PyTorch would make a complex number of each factor first.
+    # The last dimension holds the real and imaginary parts, because PyTorch would convert real factors to complex.
     spectrum = torch.view_as_real(torch.fft.fft2(image[0, 0] * 255))
     spectra = [spectrum * radial[..., None] for radial in bank.radial]
     energies, amplitudes = torch.zeros_like(image), torch.zeros_like(image)
@@ -183,13 +188,13 @@ def _features(image: Tensor, bank: _Bank) -> Tensor:
         squares_y += squares * math.sin(angle) ** 2
         products += squares * (math.cos(angle) * math.sin(angle))
     mean, difference = (squares_x + squares_y) / _ORIENTATIONS, (squares_x - squares_y) / (_ORIENTATIONS / 2)
-    # The moments ask for four times the products; the reference code leaves that out.
+    # By definition, the moments contain four times the products. Liu's code omits the factor, and so does this.
     spread = (torch.hypot(products / _ORIENTATIONS, difference) + _EPSILON) / 2
     return torch.cat([energies / (amplitudes + _EPSILON), mean + spread, mean - spread], dim=1)
 
 
 def _energy(even: list[Tensor], odd: list[Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:
-    """In one direction, the energy that is in phase at all scales, and the sum of the amplitudes, (H, W) each."""
+    """Compute the energy in phase at all scales and the sum of the amplitudes in one direction, (H, W) each."""
     finest = torch.hypot(even[0], odd[0])
     threshold = _median(finest) / math.sqrt(math.log(2)) * noise * _NOISE
     amplitude, largest = finest.clone(), finest
@@ -203,16 +208,16 @@ def _energy(even: list[Tensor], odd: list[Tensor], noise: Tensor) -> tuple[Tenso
     for e, o in zip(even, odd, strict=True):
         energy -= (e * sum_odd).sub_(o * sum_even).abs_()
     energy = energy.div_(strength.add_(_EPSILON)).sub_(threshold).clamp_(min=0)
-    # Phase says little where few scales answer.
+    # Phase is not significant where few scales respond.
     width = amplitude / largest.add_(_EPSILON).mul_(_SCALES)
     return energy.mul_(width.sub_(_SPREAD_CUTOFF).mul_(_SPREAD_GAIN).sigmoid_()), amplitude
 
 
 def _median(values: Tensor) -> Tensor:
-    """The median, the mean of both middle values where there are two."""
+    """Compute the median, which is the mean of the two middle values for an even count."""
     middle = (values.numel() - 1) // 2
     if values.device.type == "cpu":
-        # Six times as fast as PyTorch's.
+        # NumPy is six times as fast as PyTorch here.
         ordered = torch.from_numpy(np.partition(values.detach().flatten().numpy(), middle))
         lower, above = ordered[middle], ordered[middle + 1 :].min()
     else:
@@ -223,7 +228,7 @@ def _median(values: Tensor) -> Tensor:
 
 
 def _correlation(fused: Tensor, variance: Tensor, source: Tensor) -> Tensor:
-    """The correlation in each window; `variance` is the fused image's."""
+    """Compute the correlation in each window. `variance` is that of the fused image."""
     covariance = local_covariance(fused, source, _GAUSSIAN, "zero")
     variances = local_variance(source, _GAUSSIAN, "zero") * variance
     return (covariance + _C) / (variances.abs().sqrt() + _C)

@@ -1,7 +1,8 @@
-"""Piella and Heijmans' quality indices: local similarity to the sources, weighted by where each source matters.
+"""Piella and Heijmans's quality indices: local similarity to the sources, weighted by their local variance.
 
-G. Piella, H. Heijmans: "A new quality metric for image fusion", ICIP 2003, doi:10.1109/ICIP.2003.1247209; on Z. Wang,
-A. C. Bovik: "A universal image quality index", IEEE Signal Processing Letters 9(3), 2002, doi:10.1109/97.995823.
+G. Piella, H. Heijmans: "A new quality metric for image fusion", ICIP 2003, doi:10.1109/ICIP.2003.1247209. They are
+based on Z. Wang, A. C. Bovik: "A universal image quality index", IEEE Signal Processing Letters 9(3), 2002,
+doi:10.1109/97.995823.
 """
 
 import torch
@@ -14,15 +15,15 @@ _WINDOW = box(8)
 
 
 def q(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Q: the universal quality index against both sources, weighted in each 8x8 window by the sources' variances.
+    """Compute Q, the universal quality index against both sources, weighted by their variances in each 8x8 window.
 
-    Differentiable.
+    The metric is differentiable.
 
     Args:
         fused, ir, vis: (B, 1, H, W) of one range, H and W at least 8.
 
     Returns:
-        (B,), in [-1, 1], higher is better.
+        (B,), in [-1, 1]; higher is better.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> q(image, image, image).round(decimals=3)
@@ -33,16 +34,15 @@ def q(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def qw(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Q_W: as :func:`q`, each window weighted by the larger variance of both sources.
+    """Compute Q_W, which is :func:`q` with each window weighted by the larger of the sources' variances.
 
-    Differentiable. It says nothing where both sources are flat, so very dark and very bright parts may look as they
-    like.
+    The metric is differentiable. It ignores regions where both sources are flat, such as very dark or bright ones.
 
     Args:
         fused, ir, vis: (B, 1, H, W) of one range, H and W at least 8.
 
     Returns:
-        (B,), in [-1, 1], higher is better; the plain mean where both sources are constant.
+        (B,), in [-1, 1]; higher is better. If both sources are constant, all windows have equal weights.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> qw(image, image, image).round(decimals=3)
@@ -55,15 +55,15 @@ def qw(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def qw_edge(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """The edge factor of Q_E alone: Q_W of the Sobel magnitudes, with zeros beyond the border.
+    """Compute the edge factor of Q_E: Q_W of the Sobel magnitudes, with zeros beyond the border.
 
-    Differentiable.
+    The metric is differentiable.
 
     Args:
         fused, ir, vis: (B, 1, H, W) of one range, H and W at least 8.
 
     Returns:
-        (B,), in [-1, 1], higher is better.
+        (B,), in [-1, 1]; higher is better.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> qw_edge(image, image, image).round(decimals=3)
@@ -73,15 +73,15 @@ def qw_edge(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def qe(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Q_E: the product of :func:`qw` and :func:`qw_edge`.
+    """Compute Q_E, the product of :func:`qw` and :func:`qw_edge`.
 
-    Differentiable.
+    The metric is differentiable.
 
     Args:
         fused, ir, vis: (B, 1, H, W) of one range, H and W at least 8.
 
     Returns:
-        (B,), in [-1, 1], higher is better.
+        (B,), in [-1, 1]; higher is better.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> qe(image, image, image).round(decimals=3)
@@ -92,7 +92,7 @@ def qe(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 @shared
 def _local(fused: Tensor, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
-    """In each window, the quality against both sources and the larger variance of both."""
+    """Compute the quality against both sources and the larger of their variances, in each window."""
     ir_variance, vis_variance = _variance(ir), _variance(vis)
     sum_of_variances = ir_variance + vis_variance
     flat = sum_of_variances <= 0
@@ -102,24 +102,27 @@ def _local(fused: Tensor, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _index(x: Tensor, y: Tensor) -> Tensor:
-    """The universal quality index in each window: 1 where both are zero, its luminance factor where both are flat."""
+    """Compute the universal quality index in each window.
+
+    It is 1 where both images are zero, and its luminance factor where both are flat.
+    """
     mean_x, mean_y = local_mean(x, _WINDOW, "valid"), local_mean(y, _WINDOW, "valid")
     luminance = ratio(2 * mean_x * mean_y, mean_x**2 + mean_y**2)
     variance_x, variance_y = _variance(x), _variance(y)
-    # Where one of them is flat, the covariance is zero but for rounding.
+    # Where one image is flat, the covariance is zero except for rounding.
     covariance = torch.where((variance_x > 0) & (variance_y > 0), local_covariance(x, y, _WINDOW, "valid"), 0)
     return luminance * ratio(2 * covariance, variance_x + variance_y)
 
 
 @shared
 def _variance(image: Tensor) -> Tensor:
-    """The variance in each window, exactly zero where it is mere rounding of the mean square."""
+    """Compute the variance in each window. It is exactly zero where it is only rounding error of the mean square."""
     variance, mean = local_variance(image, _WINDOW, "valid"), local_mean(image, _WINDOW, "valid")
     return torch.where(variance > 16 * torch.finfo(image.dtype).eps * mean**2, variance, 0)
 
 
 def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """The quotient, and 1 where the denominator is zero."""
+    """Divide, with 1 where the denominator is zero."""
     zero = denominator == 0
     return torch.where(zero, 1, numerator / torch.where(zero, 1, denominator))
 

@@ -5,13 +5,15 @@ from torch import Tensor
 
 
 def mse(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Mean squared error, the mean over both sources; pass one image as both to compare two images.
+    """Compute the mean squared error, averaged over both sources.
+
+    To compare two images, pass one of them as both sources.
 
     Args:
         fused, ir, vis: (B, C, H, W) of one range.
 
     Returns:
-        (B,), 0 or more, lower is better.
+        (B,), 0 or more; lower is better.
 
     >>> mse(torch.full((1, 1, 4, 4), 0.5), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
     tensor([0.2500])
@@ -20,13 +22,13 @@ def mse(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def rmse(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """The root of :func:`mse`.
+    """Compute the square root of :func:`mse`.
 
     Args:
         fused, ir, vis: (B, C, H, W) of one range.
 
     Returns:
-        (B,), 0 or more, lower is better.
+        (B,), 0 or more; lower is better.
 
     >>> rmse(torch.full((1, 1, 4, 4), 0.5), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
     tensor([0.5000])
@@ -35,13 +37,14 @@ def rmse(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def psnr(fused: Tensor, ir: Tensor, vis: Tensor, *, peak: float = 1.0) -> Tensor:
-    """Peak signal-to-noise ratio of the mean squared error over both sources, in decibels.
+    """Compute the peak signal-to-noise ratio of :func:`mse`, in decibels.
 
     Args:
         fused, ir, vis: (B, C, H, W) in [0, peak].
+        peak: the highest value of the images.
 
     Returns:
-        (B,), higher is better, infinite for equal images.
+        (B,); higher is better. Infinite for equal images.
 
     >>> psnr(torch.full((1, 1, 4, 4), 0.1), torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4))
     tensor([20.])

@@ -1,5 +1,7 @@
-"""Metrics of sharpness: how strongly the fused image changes from pixel to pixel. The sources are not looked at, and
-noise is rewarded."""
+"""Metrics of sharpness: how strongly the fused image changes from pixel to pixel.
+
+The sources are ignored, and noise raises the values.
+"""
 
 from typing import Literal
 
@@ -10,18 +12,18 @@ from irfuse.ops.filters import sobel
 
 
 def ag(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
-    """Average gradient: the sum of sqrt((gx² + gy²) / 2) over (H - 1)(W - 1), with central differences.
+    """Compute the average gradient: the sum of sqrt((gx² + gy²) / 2) divided by (H - 1)(W - 1).
 
-    At the border the difference is one-sided. G. Cui, H. Feng, Z. Xu, Q. Li, Y. Chen: "Detail preserved fusion of
-    visible and infrared images using regional saliency extraction and multi-scale image decomposition", Optics
-    Communications 341, 2015, doi:10.1016/j.optcom.2014.12.032.
+    G. Cui, H. Feng, Z. Xu, Q. Li, Y. Chen: "Detail preserved fusion of visible and infrared images using regional
+    saliency extraction and multi-scale image decomposition", Optics Communications 341, 2015,
+    doi:10.1016/j.optcom.2014.12.032. The differences are central, and one-sided at the border.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 2.
-        scale: what 1 stands for.
+        scale: the value that 1 becomes.
 
     Returns:
-        (B,), 0 or more, higher is better.
+        (B,), 0 or more; higher is better.
 
     >>> ramp = torch.arange(3.0).expand(1, 1, 3, 3) / 255
     >>> ag(ramp, ramp, ramp)
@@ -33,17 +35,17 @@ def ag(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tenso
 
 
 def mg(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
-    """Mean gradient: the mean of sqrt(gx² + gy²), with forward differences that go round at the border.
+    """Compute the mean gradient: the mean of sqrt(gx² + gy²), with forward differences that wrap around the border.
 
     B. K. Shreyamsha Kumar: "Image fusion based on pixel significance using cross bilateral filter", Signal, Image and
     Video Processing 9(5), 2015, doi:10.1007/s11760-013-0556-9.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
-        scale: what 1 stands for.
+        scale: the value that 1 becomes.
 
     Returns:
-        (B,), 0 or more, higher is better; about 1.8 times :func:`ag`.
+        (B,), 0 or more; higher is better. The value is about 1.8 times :func:`ag`.
 
     >>> image = torch.tensor([[[[0.0, 1.0]]]])
     >>> mg(image, image, image)
@@ -55,17 +57,18 @@ def mg(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tenso
 
 
 def ei(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
-    """Edge intensity: the mean magnitude of the Sobel gradient (unnormalised kernels, replicated border).
+    """Compute the edge intensity: the mean magnitude of the Sobel gradient.
 
     B. Rajalingam, R. Priya: "Hybrid multimodality medical image fusion technique for feature enhancement in medical
-    diagnosis", International Journal of Engineering Science Invention 2, 2018.
+    diagnosis", International Journal of Engineering Science Invention 2, 2018. The kernels are not normalized, and the
+    border is replicated.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
-        scale: what 1 stands for.
+        scale: the value that 1 becomes.
 
     Returns:
-        (B,), 0 or more, higher is better.
+        (B,), 0 or more; higher is better.
 
     >>> image = torch.ones(1, 1, 4, 4)
     >>> ei(image, image, image)
@@ -83,18 +86,18 @@ def sf(
     scale: float = 255.0,
     mean_over: Literal["pixels", "differences"] = "pixels",
 ) -> Tensor:
-    """Spatial frequency: the root of the mean squared differences along rows plus those along columns.
+    """Compute the spatial frequency: the root of the mean squared differences along rows plus those along columns.
 
     A. M. Eskicioglu, P. S. Fisher: "Image quality measures and their performance", IEEE Transactions on Communications
     43(12), 1995, doi:10.1109/26.477498.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 2.
-        scale: what 1 stands for.
-        mean_over: divide the sums of squares by the number of pixels, or by that of the differences, which is smaller.
+        scale: the value that 1 becomes.
+        mean_over: the divisor of the sums of squares: the number of pixels, or the smaller number of differences.
 
     Returns:
-        (B,), 0 or more, higher is better.
+        (B,), 0 or more; higher is better.
 
     >>> image = torch.eye(2)[None, None] / 255
     >>> sf(image, image, image, mean_over="differences")

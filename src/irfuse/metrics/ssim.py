@@ -1,4 +1,4 @@
-"""Structural similarity, and the fusion metrics that are made of it.
+"""Structural similarity, and the fusion metrics that are based on it.
 
 Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli: "Image quality assessment: from error visibility to structural
 similarity", IEEE Transactions on Image Processing 13(4), 2004, doi:10.1109/TIP.2003.819861.
@@ -19,13 +19,13 @@ _WINDOW = 11
 _GAUSSIAN = gaussian(_WINDOW, 1.5)
 _K1, _K2 = 0.01, 0.03
 _MS_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-CVEJIC = gaussian(7, 1.5)
-NOTHING = 2e-16
+CVEJIC_WINDOW = gaussian(7, 1.5)
+EPSILON = 2e-16
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Of two images in each window: means, variances, covariance."""
+    """The means, the variances and the covariance of two images in each window."""
 
     mean_x: Tensor
     mean_y: Tensor
@@ -34,7 +34,7 @@ class Moments:
     covariance: Tensor
 
     def without_rounding(self) -> "Moments":
-        """The same, with variances exactly zero where they are mere rounding, and the covariances there."""
+        """Set variances that are only rounding error to zero, and the covariances with them."""
         limit = 64 * torch.finfo(self.mean_x.dtype).eps
         variance_x = torch.where(self.variance_x > limit * self.mean_x**2, self.variance_x, 0)
         variance_y = torch.where(self.variance_y > limit * self.mean_y**2, self.variance_y, 0)
@@ -42,28 +42,31 @@ class Moments:
         return Moments(self.mean_x, self.mean_y, variance_x, variance_y, covariance)
 
     def contrast_structure(self, c2: float) -> Tensor:
+        """Compute the product of the contrast and structure terms of SSIM, with the constant C2."""
         return (2 * self.covariance + c2) / (self.variance_x + self.variance_y + c2)
 
     def luminance(self, c1: float) -> Tensor:
+        """Compute the luminance term of SSIM, with the constant C1."""
         return (2 * self.mean_x * self.mean_y + c1) / (self.mean_x**2 + self.mean_y**2 + c1)
 
     def similarity(self, c1: float, c2: float) -> Tensor:
+        """Compute SSIM with the constants C1 and C2."""
         return self.luminance(c1) * self.contrast_structure(c2)
 
 
 def similarity(x: Tensor, y: Tensor, *, dynamic_range: float = 1.0, border: Border = "valid") -> Tensor:
-    """The mean SSIM of two images, with an 11x11 Gaussian window of sigma 1.5.
+    """Compute the mean SSIM of two images, with an 11x11 Gaussian window of sigma 1.5.
 
-    Differentiable.
+    The function is differentiable.
 
     Args:
-        x, y: (B, 1, H, W) with H and W at least 11, in [0, 1].
-        dynamic_range: L of the constants C1 = (0.01 L)^2 and C2 = (0.03 L)^2.
-        border: ``valid`` takes the places where the window fits, as the paper's authors do; the others take all, see
-            :func:`irfuse.ops.filters.separable`.
+        x, y: (B, 1, H, W) in [0, 1], H and W at least 11.
+        dynamic_range: L in the constants C1 = (0.01 L)^2 and C2 = (0.03 L)^2.
+        border: the extension beyond the border, see :func:`irfuse.ops.filters.separable`. ``valid`` averages only the
+            positions where the window fits, as the paper's authors do. The others average all pixels.
 
     Returns:
-        (B,), in [-1, 1], 1 for equal images.
+        (B,), in [-1, 1]; 1 for equal images.
 
     Raises:
         ImageError: the images are smaller than the window.
@@ -77,15 +80,19 @@ def similarity(x: Tensor, y: Tensor, *, dynamic_range: float = 1.0, border: Bord
 
 
 def ssim(fused: Tensor, ir: Tensor, vis: Tensor, *, dynamic_range: float = 1.0, border: Border = "valid") -> Tensor:
-    """The sum of the fused image's similarity to both sources; see :func:`similarity`.
+    """Compute the sum of the fused image's similarities to both sources.
 
-    Differentiable.
+    The metric is differentiable.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 11.
+        dynamic_range, border: see :func:`similarity`.
 
     Returns:
-        (B,), in [-2, 2], higher is better.
+        (B,), in [-2, 2]; higher is better.
+
+    Raises:
+        ImageError: the images are smaller than the window.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> ssim(image, image, image)
@@ -96,15 +103,19 @@ def ssim(fused: Tensor, ir: Tensor, vis: Tensor, *, dynamic_range: float = 1.0, 
 
 
 def ssim_a(fused: Tensor, ir: Tensor, vis: Tensor, *, dynamic_range: float = 1.0, border: Border = "valid") -> Tensor:
-    """SSIM_a, the mean of the fused image's similarity to both sources; see :func:`similarity`.
+    """Compute SSIM_a, the mean of the fused image's similarities to both sources.
 
-    Pass one image as both sources to compare two images.
+    The metric is differentiable. To compare two images, pass one of them as both sources.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 11.
+        dynamic_range, border: see :func:`similarity`.
 
     Returns:
-        (B,), in [-1, 1], higher is better.
+        (B,), in [-1, 1]; higher is better.
+
+    Raises:
+        ImageError: the images are smaller than the window.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> ssim_a(image, image, image)
@@ -114,7 +125,7 @@ def ssim_a(fused: Tensor, ir: Tensor, vis: Tensor, *, dynamic_range: float = 1.0
 
 
 def ms_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Wang's multi-scale SSIM over five scales, the mean over both sources.
+    """Compute Wang's multi-scale SSIM over five scales, averaged over both sources.
 
     Z. Wang, E. P. Simoncelli, A. C. Bovik: "Multiscale structural similarity for image quality assessment", Asilomar
     Conference on Signals, Systems and Computers 2003, doi:10.1109/ACSSC.2003.1292216. A negative term of contrast and
@@ -124,7 +135,10 @@ def ms_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 161.
 
     Returns:
-        (B,), in [0, 1], higher is better.
+        (B,), in [0, 1]; higher is better.
+
+    Raises:
+        ImageError: the images are smaller than 161x161.
 
     >>> image = torch.rand(1, 1, 176, 176)
     >>> ms_ssim(image, image, image)
@@ -136,16 +150,19 @@ def ms_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def mef_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """MEF-SSIM: the structure of both sources, at the contrast of the stronger, against the fused image's.
+    """Compute MEF-SSIM, which compares the fused image with the sources' joint structure at the stronger contrast.
 
     K. Ma, K. Zeng, Z. Wang: "Perceptual quality assessment for multi-exposure image fusion", IEEE Transactions on Image
-    Processing 24(11), 2015, doi:10.1109/TIP.2015.2442920; one scale. Mean intensity is not looked at.
+    Processing 24(11), 2015, doi:10.1109/TIP.2015.2442920. Only one scale is used, and the mean intensity is ignored.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 11.
 
     Returns:
-        (B,), in [-1, 1], higher is better.
+        (B,), in [-1, 1]; higher is better.
+
+    Raises:
+        ImageError: the images are smaller than the window.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> mef_ssim(image, image, image).round(decimals=3)
@@ -158,11 +175,11 @@ def mef_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     consistency = (both / (sigma_ir + sigma_vis).clamp(min=tiny)).clamp(0, 1 - torch.finfo(fused.dtype).eps)
     power = torch.tan(math.pi / 2 * consistency).clamp(max=10)
     weights = torch.stack([sigma_ir**power, sigma_vis**power]) + tiny
-    # Each source's share of the wanted structure, per unit of its own contrast ...
+    # The share of each source in the desired structure, per unit of its contrast ...
     shares = weights / weights.sum(dim=0) / torch.stack([sigma_ir, sigma_vis]).clamp(min=1e-12)
     a, b = shares
     length = (a * a * between.variance_x + b * b * between.variance_y + 2 * a * b * between.covariance).clamp(min=1e-24)
-    # ... brought to the contrast of the stronger source.
+    # ... scaled to the contrast of the stronger source.
     a, b = (share / length.sqrt() * torch.maximum(sigma_ir, sigma_vis) for share in (a, b))
 
     to_ir, to_vis = (moments(fused, source, _GAUSSIAN, "valid") for source in (ir, vis))
@@ -174,13 +191,16 @@ def mef_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def mef_ms_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Multi-scale MEF-SSIM: the product over three scales of :func:`mef_ssim`, each to its power.
+    """Compute multi-scale MEF-SSIM: the product of :func:`mef_ssim` over three scales, each raised to its weight.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 41.
 
     Returns:
-        (B,), in [0, 1], higher is better; NaN where a scale's value is negative.
+        (B,), in [0, 1]; higher is better. NaN where the value of a scale is negative.
+
+    Raises:
+        ImageError: the images are smaller than 41x41.
 
     >>> image = torch.rand(1, 1, 48, 48)
     >>> mef_ms_ssim(image, image, image).round(decimals=2)
@@ -195,7 +215,7 @@ def mef_ms_ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def qc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Q_C: the similarity to both sources in 7x7 windows, weighted by their covariance with the fused image.
+    """Compute Q_C, the similarity to both sources in 7x7 windows, weighted by their covariance with the fused image.
 
     N. Cvejic, A. Loza, D. Bull, N. Canagarajah: "A similarity metric for assessment of image fusion algorithms",
     International Journal of Signal Processing 2(3), 2005.
@@ -204,60 +224,68 @@ def qc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 7.
 
     Returns:
-        (B,), in [-1, 1], higher is better. Where both covariances vanish in a window, both sources count alike.
+        (B,), in [-1, 1]; higher is better. If both covariances vanish in a window, both sources have the weight 0.5.
+
+    Raises:
+        ImageError: the images are smaller than the window.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> qc(image, image, image)
     tensor([1.])
     """
-    by_ir, by_vis = (moments(fused, source, CVEJIC, "valid").without_rounding() for source in (ir, vis))
-    to_ir, to_vis = (by.similarity(NOTHING, NOTHING) for by in (by_ir, by_vis))
+    by_ir, by_vis = (moments(fused, source, CVEJIC_WINDOW, "valid").without_rounding() for source in (ir, vis))
+    to_ir, to_vis = (by.similarity(EPSILON, EPSILON) for by in (by_ir, by_vis))
     weight = _share(by_ir.covariance, by_vis.covariance, neither=0.5).clamp(0, 1)
     return (weight * to_ir + (1 - weight) * to_vis).mean(dim=(1, 2, 3))
 
 
 def _share(x: Tensor, y: Tensor, *, neither: float) -> Tensor:
-    """x / (x + y), and `neither` where that sum is zero."""
+    """Compute x / (x + y), with `neither` where the sum is zero."""
     return torch.where(x + y == 0, neither, x / (x + y))
 
 
 def qy(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Q_Y: in 7x7 windows, the similarity to both sources weighted by their variances, or to the nearer one.
+    """Compute Q_Y, the similarity to both sources in 7x7 windows, weighted by their variances.
 
     C. Yang, J.-Q. Zhang, X.-R. Wang, X. Liu: "A novel similarity based quality metric for image fusion", Information
-    Fusion 9(2), 2008, doi:10.1016/j.inffus.2006.09.001. The nearer one counts where the sources themselves have a
-    similarity below 0.75.
+    Fusion 9(2), 2008, doi:10.1016/j.inffus.2006.09.001. Where the similarity of the sources is below 0.75, the value is
+    the higher of the fused image's two similarities instead.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 7.
 
     Returns:
-        (B,), in [-1, 1], higher is better; copying one source is not punished where the sources differ. Where neither
-        source has a variance in a window, both count alike.
+        (B,), in [-1, 1]; higher is better. Copying one source costs nothing where the sources differ. If both sources
+        are flat in a window, both have the weight 0.5.
+
+    Raises:
+        ImageError: the images are smaller than the window.
 
     >>> image = torch.rand(1, 1, 16, 16)
     >>> qy(image, image, image)
     tensor([1.])
     """
-    by_ir, by_vis = (moments(fused, source, CVEJIC, "valid").without_rounding() for source in (ir, vis))
-    return yang(moments(ir, vis, CVEJIC, "valid").without_rounding(), by_ir, by_vis, neither=0.5)
+    by_ir, by_vis = (moments(fused, source, CVEJIC_WINDOW, "valid").without_rounding() for source in (ir, vis))
+    return yang(moments(ir, vis, CVEJIC_WINDOW, "valid").without_rounding(), by_ir, by_vis, neither=0.5)
 
 
 def yang(between: Moments, by_ir: Moments, by_vis: Moments, *, neither: float) -> Tensor:
-    """Q_Y from the moments of the sources with one another, and of the fused image with each.
+    """Compute Q_Y from moments in each window.
 
     Args:
-        neither: the weight of ir in a window where neither source has a variance.
+        between: the moments of both sources.
+        by_ir, by_vis: the moments of the fused image and one source.
+        neither: the weight of ir in windows where both sources are flat.
     """
-    to_ir, to_vis = (by.similarity(NOTHING, NOTHING) for by in (by_ir, by_vis))
+    to_ir, to_vis = (by.similarity(EPSILON, EPSILON) for by in (by_ir, by_vis))
     weight = _share(between.variance_x, between.variance_y, neither=neither)
     mixed = weight * to_ir + (1 - weight) * to_vis
-    alike = between.similarity(NOTHING, NOTHING) >= 0.75
+    alike = between.similarity(EPSILON, EPSILON) >= 0.75
     return torch.where(alike, mixed, torch.maximum(to_ir, to_vis)).mean(dim=(1, 2, 3))
 
 
 def moments(x: Tensor, y: Tensor, taps: Taps, border: Border) -> Moments:
-    """The moments of two images, (B, 1, H, W), in windows weighted by `taps` along rows and columns.
+    """Compute the moments of two images, (B, 1, H, W), in windows weighted by `taps` along rows and columns.
 
     Raises:
         ImageError: the images are smaller than the window.
@@ -273,7 +301,7 @@ def moments(x: Tensor, y: Tensor, taps: Taps, border: Border) -> Moments:
 
 @shared
 def _halved(images: Tensor) -> Tensor:
-    """The mean of each second pixel with its neighbours to the right and below."""
+    """Average blocks of 2x2 pixels."""
     return F.avg_pool2d(images, 2, ceil_mode=True)
 
 

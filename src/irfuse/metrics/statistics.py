@@ -1,4 +1,4 @@
-"""Metrics of statistics: contrast of the fused image, and its correlation with the sources."""
+"""Metrics of statistics: the contrast of the fused image, and its correlation with the sources."""
 
 import math
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 
 def sd(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
-    """Standard deviation of the fused image (of the population); the sources are not looked at.
+    """Compute the population standard deviation of the fused image. The sources are ignored.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
-        scale: what 1 stands for.
+        scale: the value that 1 becomes.
 
     Returns:
-        (B,), in [0, scale / 2], higher is better; noise is rewarded.
+        (B,), in [0, scale / 2]; higher is better. Noise raises it.
 
     >>> import torch
     >>> image = torch.tensor([[[[0.0, 1.0]]]])
@@ -25,13 +25,13 @@ def sd(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tenso
 
 
 def cc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Correlation coefficient, the mean over both sources.
+    """Compute the correlation coefficient, averaged over both sources.
 
     Args:
         fused, ir, vis: (B, 1, H, W) of any range.
 
     Returns:
-        (B,), in [-1, 1], higher is better; NaN where an image is constant.
+        (B,), in [-1, 1]; higher is better. NaN where an image is constant.
 
     >>> import torch
     >>> image = torch.tensor([[[[0.0, 1.0, 0.5]]]])
@@ -42,7 +42,7 @@ def cc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def scd(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Sum of the correlations of differences: of (fused - vis) with ir, and of (fused - ir) with vis.
+    """Compute the sum of the correlations of differences: (fused - vis) with ir, and (fused - ir) with vis.
 
     V. Aslantas, E. Bendes: "A new image quality metric for image fusion: the sum of the correlations of differences",
     AEU International Journal of Electronics and Communications 69(12), 2015, doi:10.1016/j.aeue.2015.09.004.
@@ -51,7 +51,7 @@ def scd(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
         fused, ir, vis: (B, 1, H, W) of any range.
 
     Returns:
-        (B,), in [-2, 2], higher is better; NaN where the fused image equals a source up to a constant.
+        (B,), in [-2, 2]; higher is better. NaN where the fused image equals a source up to a constant.
 
     >>> import torch
     >>> ir, vis = torch.rand(2, 1, 1, 8, 8)
@@ -62,7 +62,7 @@ def scd(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def correlation(x: Tensor, y: Tensor) -> Tensor:
-    """Pearson's correlation of two images, (B,); NaN where one is constant but for rounding."""
+    """Compute Pearson's correlation of two images, (B,). NaN where one is constant up to rounding."""
     x, y = x.flatten(1), y.flatten(1)
     (x_deviations, x_constant), (y_deviations, y_constant) = _deviations(x), _deviations(y)
     x_energy, y_energy = x_deviations.square().sum(dim=1), y_deviations.square().sum(dim=1)
@@ -71,6 +71,6 @@ def correlation(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _deviations(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The deviations from the mean, (B, N), and whether they are mere rounding, (B,)."""
+    """Compute the deviations from the mean, (B, N), and whether they are only rounding error, (B,)."""
     deviations = x - x.mean(dim=1, keepdim=True)
     return deviations, deviations.abs().amax(dim=1) <= 1e3 * torch.finfo(x.dtype).eps * x.abs().amax(dim=1)

@@ -1,4 +1,4 @@
-"""Visual information fidelity: how much of what an eye could see in the sources it can still see in the fused image.
+"""Visual information fidelity: the share of the sources' visible information that the fused image keeps.
 
 H. R. Sheikh, A. C. Bovik: "Image information and visual quality", IEEE Transactions on Image Processing 15(2), 2006,
 doi:10.1109/TIP.2005.859378.
@@ -19,7 +19,13 @@ _VIFF_WEIGHTS = (1 / 2.15, 0.0, 0.15 / 2.15, 1 / 2.15)
 
 
 class Channel(NamedTuple):
-    """In each window: the gain from source to distorted image, the noise added, and the source's variance."""
+    """The model of the distortion in each window.
+
+    Attributes:
+        gain: the gain from the source to the distorted image.
+        noise: the variance of the added noise.
+        variance: the variance of the source.
+    """
 
     gain: Tensor
     noise: Tensor
@@ -30,15 +36,15 @@ ChannelOf = Callable[[Tensor, Tensor, Taps], Channel]
 
 
 def vif(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0, noise: float = 2.0) -> Tensor:
-    """Pixel-domain VIF of the fused image against each source, summed over both.
+    """Compute the pixel-domain VIF of the fused image against each source, summed over both.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 41.
-        scale: what 1 stands for.
-        noise: the variance of the eye's noise, at that scale.
+        scale: the value that 1 becomes.
+        noise: the variance of the visual noise on that scale.
 
     Returns:
-        (B,), 0 or more, about 2 for the same image, higher is better; NaN where a source is constant.
+        (B,), 0 or more; higher is better. About 2 for three equal images; NaN where a source is constant.
 
     >>> image = torch.rand(1, 1, 64, 64)
     >>> vif(image, image, image).round(decimals=3)
@@ -48,7 +54,7 @@ def vif(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0, noise: 
 
 
 def sum_of_fidelities(fused: Tensor, ir: Tensor, vis: Tensor, noise: float, first_channel: ChannelOf) -> Tensor:
-    """As :func:`vif`, for images at their scale; `first_channel` stands for :func:`channel` at the first scale."""
+    """Compute :func:`vif` for scaled images, with `first_channel` in place of :func:`channel` at the first scale."""
     images = fused, ir, vis
     seen, possible = [torch.zeros_like(fused[:, 0, 0, 0])] * 2, [torch.zeros_like(fused[:, 0, 0, 0])] * 2
     for level, window in enumerate(_WINDOWS):
@@ -62,18 +68,18 @@ def sum_of_fidelities(fused: Tensor, ir: Tensor, vis: Tensor, noise: float, firs
 
 
 def viff(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
-    """VIFF: in each window the source that the fused image follows less, at four scales.
+    """Compute VIFF, the fidelity at four scales to the source that the fused image follows less in each window.
 
     Y. Han, Y. Cai, Y. Cao, X. Xu: "A new image fusion performance metric based on visual information fidelity",
-    Information Fusion 14(2), 2013, doi:10.1016/j.inffus.2011.08.002; the published code, whose selection of the source
-    this follows, takes the one of smaller gain.
+    Information Fusion 14(2), 2013, doi:10.1016/j.inffus.2011.08.002. As in the published code, this is the source with
+    the smaller gain.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 41.
-        scale: what 1 stands for.
+        scale: the value that 1 becomes.
 
     Returns:
-        (B,), 0 or more, higher is better; artefacts that raise contrast are rewarded.
+        (B,), 0 or more; higher is better. Artifacts that increase the contrast raise it.
 
     >>> image = torch.rand(1, 1, 64, 64)
     >>> viff(image, image, image).round(decimals=3)
@@ -104,13 +110,13 @@ def _log_sum(ratio: Tensor) -> Tensor:
 
 @shared
 def channel(source: Tensor, distorted: Tensor, window: Taps) -> Channel:
-    """The channel between two images."""
+    """Compute the channel from the source to the distorted image."""
     variance, distorted_variance = (local_variance(image, window, "valid") for image in (source, distorted))
     return channel_of_moments(variance, distorted_variance, local_covariance(source, distorted, window, "valid"))
 
 
 def channel_of_moments(variance: Tensor, distorted_variance: Tensor, covariance: Tensor) -> Channel:
-    """The channel from the moments in each window."""
+    """Compute the channel from the moments in each window."""
     variance, distorted_variance = variance.clamp(min=0), distorted_variance.clamp(min=0)
     gain = covariance / (variance + _TINY)
     noise = distorted_variance - gain * covariance

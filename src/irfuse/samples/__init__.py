@@ -1,8 +1,8 @@
 """Pairs that ship with irfuse, for the demo, the tests and first steps.
 
-Three grey pairs are of the TNO Image Fusion Dataset (A. Toet, figshare, 2014, doi:10.6084/m9.figshare.1008029), free
-for research with that citation. Two pairs in colour are of MSRS (L. Tang and others, 2022), under the MIT licence.
-``README.md`` beside this file has the whole citations.
+The three gray pairs are from the TNO Image Fusion Dataset (A. Toet, figshare, 2014, doi:10.6084/m9.figshare.1008029),
+free for research with that citation. The two color pairs are from MSRS (L. Tang and others, 2022), under the MIT
+license. ``README.md`` in this package has the full citations.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent
 
 
 def pairs() -> tuple[Pair, ...]:
-    """The sample pairs: two in colour, three grey.
+    """Find the sample pairs: two in color, three in gray.
 
     >>> [pair.name for pair in pairs()]
     ['msrs_00037N', 'msrs_00633D', 'tno_01', 'tno_12', 'tno_16']

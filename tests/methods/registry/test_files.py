@@ -1,4 +1,4 @@
-"""Methods in Python files of the user's own."""
+"""Methods in the user's Python files."""
 
 from pathlib import Path
 
@@ -166,7 +166,7 @@ def test_an_object_without_info() -> None:
 
 
 def test_engines(file: Path) -> None:
-    """What was measured with irfuse's own methods says nothing of others, even of one name."""
+    """Measurements of irfuse's methods do not apply to other methods, even with the same name."""
     spec = f"{file}:Network"
     choice = choose(find(spec), spec, torch.device("cpu"))
     assert (choice.engine, choice.precision) == ("torch", "fp32")

@@ -1,4 +1,4 @@
-"""Methods that other packages bring along as entry points."""
+"""Methods that other packages provide as entry points."""
 
 import subprocess
 import sys
@@ -97,7 +97,7 @@ def test_a_broken_method_is_left_out(install: Install, entry: str, reason: str) 
     assert message.startswith("their-package 1.2: the method 'broken' is left out: ")
     assert reason in message
     assert "\n" not in message
-    # It is said once.
+    # There is only one warning.
     assert build("theirs").info.name == "theirs"
 
 

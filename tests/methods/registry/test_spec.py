@@ -1,4 +1,4 @@
-"""Specs and parameters: text to a method, and back."""
+"""Specs and parameters convert between text and methods."""
 
 import pytest
 
@@ -33,8 +33,8 @@ def test_a_file_without_a_class(text: str) -> None:
         Spec.parse(text)
 
 
-def test_types_say_which_parameters_name_files() -> None:
-    """Neither `build` nor anything else goes by a parameter's name."""
+def test_types_tell_which_parameters_name_files() -> None:
+    """The name of a parameter does not matter."""
     files = {
         (method.info.name, parameter.name): parameter.file
         for method in METHODS

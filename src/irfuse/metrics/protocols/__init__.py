@@ -1,4 +1,4 @@
-"""The protocols, one file a toolbox. `PROTOCOLS` is the list."""
+"""The protocols, one file per toolbox. `PROTOCOLS` lists them."""
 
 from irfuse.errors import ParameterError
 from irfuse.metrics.protocols.ataman import ATAMAN
@@ -14,10 +14,10 @@ PROTOCOLS: tuple[Protocol, ...] = (CANONICAL, VIFB, LI, LIU, ATAMAN, TANG, TANG_
 
 
 def find(name: str) -> Protocol:
-    """The protocol of that name.
+    """Find a protocol by its name.
 
     Raises:
-        ParameterError: there is none; the error gives the names.
+        ParameterError: there is no such protocol. The message lists the names.
 
     >>> find("li").readings["mi"].note
     'twice the entropy of the fused image: its joint entropy saturates to zero'

@@ -1,7 +1,7 @@
-"""The protocol `ataman`: the encoder-decoder paper's own Q_W.
+"""The protocol `ataman`: Q_W as the encoder-decoder paper's code computes it.
 
 F. C. Ataman, G. Bozdagi Akar: "Visible and infrared image fusion using encoder-decoder network", ICIP 2021.
-Its equation 2 prints something else than what its table comes from.
+The paper's equation 2 is not the formula behind its table.
 """
 
 import torch
@@ -15,7 +15,7 @@ _BLOCK = 8
 
 
 def _qw(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Blocks that do not overlap, the rest left out, each weighted by the larger variance of both sources."""
+    """Compute Q_W over whole, non-overlapping blocks, weighted by the larger of the sources' variances."""
     f, i, v = (_blocks(image) for image in (fused, ir, vis))
     i_variance, v_variance = (x.var(dim=1, correction=1) for x in (i, v))
     total = i_variance + v_variance
@@ -41,5 +41,5 @@ ATAMAN = Protocol(
     title="Ataman and Bozdagi Akar, the encoder-decoder paper",
     source="the paper's published code",
     color="luma",
-    readings={"qw": Reading(_qw, "8x8 blocks that do not overlap, variances over 63")},
+    readings={"qw": Reading(_qw, "8x8 blocks that do not overlap, variances divided by 63")},
 )

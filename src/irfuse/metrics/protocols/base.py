@@ -1,4 +1,4 @@
-"""What a protocol is: one toolbox's exact way to compute metrics, as data."""
+"""The data of a protocol, which is one toolbox's exact way to compute metrics."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,12 +18,13 @@ class Reading:
     """One metric as one toolbox computes it.
 
     Attributes:
-        function: takes (fused, ir, vis), (B, 1, H, W) of 8-bit levels over 255 in float64, and gives (B,).
-        note: what is peculiar to it.
-        tolerance: the relative error against the toolbox's own values that is reached or must be allowed.
-        minimum: the smallest height and width, where it is not the metric's.
-        planes: in colour, whether the score is the mean over those of R, G and B, each in its turn (``apart``), or the
-            function takes them all at once, (B, 3, H, W) (``together``).
+        function: the computation. It takes fused, ir and vis, (B, 1, H, W) each, and returns (B,). The images are 8-bit
+            levels divided by 255, in float64.
+        note: the difference from other toolboxes.
+        tolerance: the allowed relative error against the toolbox's values.
+        minimum: the smallest height and width in pixels; None means the metric's.
+        planes: how the score of a color image is computed: ``apart`` averages the scores of R, G and B, and
+            ``together`` passes all three to the function at once, (B, 3, H, W).
     """
 
     function: Metric
@@ -38,10 +39,10 @@ class Protocol:
     """A table of readings.
 
     Attributes:
-        name, title: of the protocol.
-        source: the code or the paper that it follows.
-        color: whether colour images are scored by their luma, or by the mean over the scores of R, G and B.
-        readings: by the metric's name.
+        name, title: the name in commands, and the name in words.
+        source: the code or the paper that the protocol follows.
+        color: whether color images are scored by their luma or by the mean of the scores of R, G and B.
+        readings: the readings by the name of the metric.
     """
 
     name: str
@@ -53,9 +54,9 @@ class Protocol:
 
 @shared
 def stretched(images: Tensor) -> Tensor:
-    """Each image stretched to [0, 1] and rounded to 8 bits, half away from zero as MATLAB does.
+    """Stretch each image to [0, 1] and round it to 8 bits, with halves rounded up as in MATLAB.
 
-    A constant image becomes NaN, and so does what is computed of it; a histogram takes it for one level.
+    A constant image becomes NaN, and so do most metrics of it. A histogram counts it as a single level.
     """
     levels = (images * 255).round()
     low, high = levels.amin(dim=(1, 2, 3), keepdim=True), levels.amax(dim=(1, 2, 3), keepdim=True)
@@ -63,16 +64,16 @@ def stretched(images: Tensor) -> Tensor:
 
 
 def on_stretched(metric: Metric) -> Metric:
-    """A metric of images that are stretched first, each by itself."""
+    """Return a metric that first stretches each image separately."""
     return partial(_on_stretched, metric)
 
 
 def on_scaled(metric: Metric, scale: float) -> Metric:
-    """A metric that takes images in [0, scale]."""
+    """Return a metric that first scales the images to [0, scale]."""
     return partial(_on_scaled, metric, scale)
 
 
-# Not closures, which could not be sent to another process.
+# Module-level functions, because closures cannot be sent to worker processes.
 def _on_stretched(metric: Metric, fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     return metric(*(stretched(image) for image in (fused, ir, vis)))
 

@@ -1,4 +1,4 @@
-"""The protocol `canonical`: each metric as its paper defines it, on 8-bit grey levels."""
+"""The protocol `canonical`: each metric as its paper defines it, on 8-bit gray levels."""
 
 from irfuse.metrics.fmi import fmi_dct, fmi_edge, fmi_gradient, fmi_pixel, fmi_wavelet
 from irfuse.metrics.gradients import labf, nabf, qabf, qg, qm, qsf
@@ -44,10 +44,10 @@ CANONICAL = Protocol(
         "qm": Reading(qm, "0-255"),
         "qsf": Reading(qsf),
         "qp": Reading(qp, tolerance=1e-3),
-        "ssim": Reading(ssim, "summed over both sources; the places where the window fits"),
-        "ssim_a": Reading(ssim_a, "the mean over both sources; the places where the window fits"),
+        "ssim": Reading(ssim, "summed over both sources, only where the window fits"),
+        "ssim_a": Reading(ssim_a, "averaged over both sources, only where the window fits"),
         "mef_ssim": Reading(mef_ssim),
-        "ms_ssim": Reading(ms_ssim, "Wang's, five scales, the mean over both sources"),
+        "ms_ssim": Reading(ms_ssim, "Wang's, five scales, averaged over both sources"),
         "qc": Reading(qc),
         "qy": Reading(qy),
         "q": Reading(on_scaled(q, 255), "0-255", tolerance=1e-3),

@@ -1,7 +1,7 @@
-"""The protocol `cddfuse`: the Python evaluation that comes with CDDFuse, and that many papers since have used.
+"""The protocol `cddfuse`: `Evaluator.py` of the CDDFuse code, which many later papers use.
 
 Z. Zhao and others: "CDDFuse: Correlation-driven dual-branch feature decomposition for multi-modality image fusion",
-CVPR 2023, arXiv:2211.14461; its `Evaluator.py`.
+CVPR 2023, arXiv:2211.14461.
 """
 
 import math
@@ -23,7 +23,7 @@ _WINDOW = 7
 
 
 def _ssim(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """scikit-image's default: a uniform window of 7x7, sample covariances, and a range of 2 for images in 0-255."""
+    """Compute SSIM with scikit-image's defaults: a uniform 7x7 window, sample covariances, a range of 2 for 0-255."""
     f, i, v = (image * 255 for image in (fused, ir, vis))
     return _uniform_ssim(f, i) + _uniform_ssim(f, v)
 
@@ -44,7 +44,7 @@ def _mse(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def _psnr(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """The peak is the fused image's own maximum."""
+    """Compute PSNR with the maximum of the fused image as the peak."""
     return 10 * torch.log10((fused.amax(dim=(1, 2, 3)) * 255) ** 2 / _mse(fused, ir, vis))
 
 
@@ -64,7 +64,7 @@ CDDFUSE = Protocol(
         "ssim": Reading(
             _ssim, "scikit-image's uniform window with a range of 2 for images in 0-255, summed", minimum=_WINDOW
         ),
-        "psnr": Reading(_psnr, "its peak is the maximum of the fused image"),
+        "psnr": Reading(_psnr, "the peak is the maximum of the fused image"),
         "mse": Reading(_mse, "on 0-255"),
         "cc": Reading(cc),
     },

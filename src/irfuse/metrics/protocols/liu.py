@@ -1,8 +1,8 @@
-"""The protocol `liu`: the MATLAB code that comes with a much-cited comparison of fusion metrics.
+"""The protocol `liu`: the MATLAB code of a much-cited comparison of fusion metrics.
 
 Z. Liu, E. Blasch, Z. Xue, J. Zhao, R. Laganiere, W. Wu: "Objective assessment of multiresolution image fusion
 algorithms for context enhancement in night vision: a comparative study", IEEE TPAMI 34(1), 2012,
-doi:10.1109/TPAMI.2011.109; the code of github.com/zhengliu6699/imageFusionMetrics.
+doi:10.1109/TPAMI.2011.109. The code is github.com/zhengliu6699/imageFusionMetrics.
 """
 
 import math
@@ -15,17 +15,17 @@ from irfuse.metrics.information import entropy, histogram, joint_histogram, qmi,
 from irfuse.metrics.perception import qcb, qcv
 from irfuse.metrics.phase import qp
 from irfuse.metrics.protocols.base import Protocol, Reading, on_scaled, on_stretched
-from irfuse.metrics.ssim import CVEJIC, NOTHING, Moments, moments, yang
+from irfuse.metrics.ssim import CVEJIC_WINDOW, EPSILON, Moments, moments, yang
 from irfuse.ops.filters import extend, gaussian, local_covariance
 from irfuse.ops.sharing import shared
 
 _TSALLIS_ORDER = 0.43137
 _WINDOW = gaussian(11, 1.5)
-# Far above the rounding of covariances of 0-255, and below any true one.
+# Covariances of 0-255 below this are rounding errors. All others are far above it.
 _ROUNDING = 1e-6
-# Windows at a time, few enough for the caches of a CPU.
+# The number of windows computed at once, few enough for the caches of a CPU.
 _CHUNK = 1 << 13
-# The pixels of a window of 7x7 in the order in which the code adds them: up the columns, from the last to the first.
+# The pixels of a 7x7 window in the order in which the code adds them: up the columns, from the last to the first.
 _PLACES = [(row, column) for column in reversed(range(7)) for row in reversed(range(7))]
 _UNSCALED = [math.exp(-((row - 3) ** 2 + (column - 3) ** 2) / (2 * 1.5**2)) for row, column in _PLACES]
 _WEIGHTS = [weight / sum(_UNSCALED) for weight in _UNSCALED]
@@ -33,10 +33,10 @@ _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def _qte(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Nava's measure with the code's two slips.
+    """Compute Nava's measure with the two errors of the code.
 
-    The marginals of the joint histogram are swapped, and the denominator takes Shannon's entropies to the power q and
-    adds what the sources share.
+    The marginals of the joint histogram are swapped. The denominator uses Shannon entropies raised to the power q, and
+    adds the information that the sources share instead of subtracting it.
     """
     own = [entropy(histogram(source)) ** _TSALLIS_ORDER for source in (ir, vis)]
     shared = _swapped_tsallis_information(fused, ir) + _swapped_tsallis_information(fused, vis)
@@ -54,18 +54,19 @@ def _swapped_tsallis_information(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _qm(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """The three bands of detail are summed and not averaged."""
+    """Compute Q_M with the three bands of detail summed instead of averaged."""
     return 3 * qm(fused, ir, vis)
 
 
 def _qc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Where the share of the covariance leaves [0, 1], the quality itself is set to 0 or 1 and not the share.
+    """Compute Q_C as the code does: where the share of the covariance leaves [0, 1], clip the quality to 0 or 1.
 
-    Where a source is flat its covariance is zero but for rounding, and the sign of that decides between 0 and 1. In
-    such windows the sums therefore run in the order of the code, which the separable filter does not keep.
+    The definition clips the share. Where a source is flat, its covariance is only rounding error, whose sign decides
+    between 0 and 1. In such windows the pixels are therefore added in the order of the code, which the separable filter
+    does not keep.
     """
-    maps = _cvejic(*(moments(fused, source, CVEJIC, "valid") for source in (ir, vis)))
-    covariances = [local_covariance(fused, source, CVEJIC, "valid").abs() for source in (ir, vis)]
+    maps = _cvejic(*(moments(fused, source, CVEJIC_WINDOW, "valid") for source in (ir, vis)))
+    covariances = [local_covariance(fused, source, CVEJIC_WINDOW, "valid").abs() for source in (ir, vis)]
     flat = (torch.minimum(covariances[0], covariances[1]) < _ROUNDING)[:, 0]
     rows, columns = (torch.tensor(places, device=fused.device)[:, None] for places in zip(*_PLACES, strict=True))
     for places in torch.split(flat.nonzero(), _CHUNK):
@@ -79,24 +80,24 @@ def _qc(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def _qy(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Flat windows are not told from those whose variance is rounding."""
-    between, by_ir, by_vis = (moments(x, y, CVEJIC, "valid") for x, y in ((ir, vis), (fused, ir), (fused, vis)))
+    """Compute Q_Y without setting variances that are only rounding error to zero."""
+    between, by_ir, by_vis = (moments(x, y, CVEJIC_WINDOW, "valid") for x, y in ((ir, vis), (fused, ir), (fused, vis)))
     return yang(between, by_ir, by_vis, neither=math.nan)
 
 
 def _cvejic(by_ir: Moments, by_vis: Moments) -> tuple[Tensor, Tensor, Tensor]:
-    """In each window: the similarity to ir, that to vis, and the share of ir's covariance, in [0, 1] or not."""
+    """Compute the similarities to ir and vis and the share of ir's covariance, not clipped, in each window."""
     share = by_ir.covariance / (by_ir.covariance + by_vis.covariance)
-    return by_ir.similarity(NOTHING, NOTHING), by_vis.similarity(NOTHING, NOTHING), share
+    return by_ir.similarity(EPSILON, EPSILON), by_vis.similarity(EPSILON, EPSILON), share
 
 
 def _cvejic_in_order(fused: Tensor, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """As :func:`_cvejic`, of windows (49, N), the pixels of each in the order of the sums."""
+    """Compute :func:`_cvejic` for windows (49, N), whose pixels are in the order of the code's sums."""
 
     def mean(windows: Tensor) -> Tensor:
         total = torch.zeros_like(windows[0])
         for pixels, weight in zip(windows, _WEIGHTS, strict=True):
-            # Not in one step, which would round once where the code rounds twice.
+            # A fused multiply-add would round once where the code rounds twice.
             total += pixels * weight
         return total
 
@@ -110,7 +111,7 @@ def _cvejic_in_order(fused: Tensor, ir: Tensor, vis: Tensor) -> tuple[Tensor, Te
 
 @shared
 def _local_q(fused: Tensor, ir: Tensor, vis: Tensor) -> tuple[Tensor, Tensor]:
-    """Piella's quality in each window with SSIM in place of the universal index, and the larger variance; 0-255."""
+    """Compute Piella's local quality and saliency on 0-255, with SSIM in place of the universal index."""
     by_ir, by_vis = (moments(source, fused, _WINDOW, "valid") for source in (ir, vis))
     total = by_ir.variance_x + by_vis.variance_x
     share = torch.where(total == 0, 0.5, by_ir.variance_x / torch.where(total == 0, 1, total))
@@ -132,7 +133,7 @@ def _qe(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def _prewitt(images: Tensor) -> Tensor:
-    """The magnitude of Prewitt's gradient, with zeros beyond the border."""
+    """Compute the magnitude of the Prewitt gradient, with zeros beyond the border."""
     images = extend(images, 1, "zero")
     rows, columns = images[..., 2:, :] - images[..., :-2, :], images[..., 2:] - images[..., :-2]
     rows = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
@@ -147,18 +148,18 @@ LIU = Protocol(
     color="luma",
     readings={
         "qmi": Reading(on_stretched(qmi), "each image stretched first"),
-        "qte": Reading(on_stretched(_qte), "each image stretched first; swapped marginals, see the code's text"),
+        "qte": Reading(on_stretched(_qte), "each image stretched first; swapped marginals and a wrong denominator"),
         "qncie": Reading(on_stretched(qncie), "each image stretched first"),
         "qg": Reading(qg),
-        "qm": Reading(_qm, "three times the metric, since the bands are summed"),
+        "qm": Reading(_qm, "three times the metric, because the bands are summed"),
         "qsf": Reading(qsf),
         "qp": Reading(qp, tolerance=1e-3),
         "q": Reading(on_scaled(_q, 255), "SSIM in place of the universal index", minimum=11),
         "qw": Reading(on_scaled(_qw, 255), "SSIM in place of the universal index", minimum=11),
-        "qe": Reading(on_scaled(_qe, 255), "SSIM in place of the universal index, Prewitt's edges", minimum=11),
+        "qe": Reading(on_scaled(_qe, 255), "SSIM in place of the universal index, Prewitt edges", minimum=11),
         "qc": Reading(
             on_scaled(_qc, 255),
-            "sets the quality, not the weight; flat windows count by rounding noise",
+            "clips the quality, not the weight; flat windows depend on rounding",
         ),
         "qy": Reading(on_scaled(_qy, 255), "NaN where both sources are flat in a window"),
         "qcv": Reading(on_stretched(qcv)),

@@ -1,8 +1,8 @@
-"""The protocols `tang` and `tang-tables`: the code of Tang and others, and the numbers in their published tables.
+"""The protocols `tang` and `tang-tables`: the code of Tang and others, and their published tables.
 
 L. Tang, H. Zhang, H. Xu, J. Ma: "Deep learning-based image fusion: a survey", Journal of Image and Graphics 28(1),
-2023; the code of github.com/Linfeng-Tang/Evaluation-for-Image-Fusion, MATLAB, on 0-255. The tables came from the same
-code on 8-bit integers, whose arithmetic saturates.
+2023. The code is github.com/Linfeng-Tang/Evaluation-for-Image-Fusion, in MATLAB, on 0-255. The tables were computed by
+the same code on 8-bit integers, whose arithmetic saturates.
 """
 
 import math
@@ -22,7 +22,7 @@ from irfuse.ops.filters import Taps, local_mean, separable
 
 
 def _mi(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """The levels 254 and 255 share a bin of the joint histogram, but not of its marginals."""
+    """Compute MI with levels 254 and 255 in one bin of the joint histogram, but in two bins of its marginals."""
     total = torch.zeros_like(fused[:, 0, 0, 0])
     for source in (ir, vis):
         joint = joint_histogram(fused.clamp(max=254 / 255), source.clamp(max=254 / 255))
@@ -32,19 +32,19 @@ def _mi(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 def _psnr(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """The peak is 255 and the error on [0, 1]: 48.13 dB too much."""
+    """Compute PSNR with a peak of 255 for errors on [0, 1], which adds 48.13 dB."""
     return psnr(fused, ir, vis) + 20 * math.log10(255)
 
 
 def _saturated_sd(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """Deviations below the mean become 0, and squares above 255 become 255."""
+    """Compute SD with deviations below the mean set to 0 and squares above 255 set to 255."""
     levels = fused * 255
     deviations = (levels - levels.mean(dim=(2, 3), keepdim=True) + 0.5).floor().clamp(0, 255)
     return deviations.square().clamp(max=255).mean(dim=(1, 2, 3)).sqrt()
 
 
 def _saturated_vif(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """At the first scale, products above 255 become 255."""
+    """Compute VIF with products above 255 set to 255 at the first scale."""
     f, i, v = ((image * 255).round() for image in (fused, ir, vis))
     return sum_of_fidelities(f, i, v, 2.0, _saturated_channel)
 
@@ -88,7 +88,7 @@ TANG_TABLES = Protocol(
     source="the spreadsheets of github.com/Linfeng-Tang/Evaluation-for-Image-Fusion",
     color="luma",
     readings={
-        "sd": Reading(_saturated_sd, "in 8-bit arithmetic that saturates both ways"),
-        "vif": Reading(_saturated_vif, "products at the first scale in 8-bit arithmetic that saturates"),
+        "sd": Reading(_saturated_sd, "in saturating 8-bit arithmetic"),
+        "vif": Reading(_saturated_vif, "products at the first scale in saturating 8-bit arithmetic"),
     },
 )

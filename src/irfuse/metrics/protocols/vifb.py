@@ -1,7 +1,7 @@
-"""The protocol `vifb`: the 13 metrics of the benchmark VIFB, in colour the mean over R, G and B.
+"""The protocol `vifb`: the 13 metrics of the benchmark VIFB. Color images get the mean over R, G and B.
 
 X. Zhang, P. Ye, G. Xiao: "VIFB: A visible and infrared image fusion benchmark", CVPR Workshops 2020,
-doi:10.1109/CVPRW50498.2020.00060; the MATLAB code of github.com/xingchenzhang/VIFB.
+doi:10.1109/CVPRW50498.2020.00060. The code is github.com/xingchenzhang/VIFB, in MATLAB.
 """
 
 import math
@@ -20,13 +20,13 @@ from irfuse.metrics.statistics import sd
 
 
 def _root_error(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """What the code calls mean squared error: the ROOT of the sum of squares over the number of pixels, 0-255."""
+    """Compute the code's "mean squared error": the ROOT of the sum of squares over the number of pixels, 0-255."""
     roots = [((fused - source) * 255).square().sum(dim=(1, 2, 3)).sqrt() / fused[0].numel() for source in (ir, vis)]
     return (roots[0] + roots[1]) / 2
 
 
 def _sf(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
-    """R, G and B lie side by side as one image, so the jumps from one to the next count as detail."""
+    """Compute SF of R, G and B side by side as one image, where the seams between them count as detail."""
     beside = torch.cat(fused.unbind(1), dim=2)[:, None]
     return sf(beside, beside, beside)
 
@@ -46,13 +46,15 @@ VIFB = Protocol(
         "ei": Reading(ei),
         "en": Reading(en),
         "mi": Reading(on_stretched(partial(mi, base=math.e)), "in nats, each image stretched first"),
-        "psnr": Reading(_psnr, "of the root below: 55 to 59 dB, and it depends on the image's size"),
+        "psnr": Reading(_psnr, "of this protocol's rmse: 55 to 59 dB, and depends on the size"),
         "qabf": Reading(qabf),
         "qcb": Reading(on_stretched(qcb)),
         "qcv": Reading(on_stretched(qcv)),
-        "rmse": Reading(_root_error, "the root of the sum of squares over the number of pixels: depends on the size"),
+        "rmse": Reading(
+            _root_error, "the root of the sum of squares, divided by the number of pixels: depends on the size"
+        ),
         "sd": Reading(sd),
-        "sf": Reading(_sf, "in colour R, G and B lie side by side: their seams count as detail", planes="together"),
+        "sf": Reading(_sf, "of R, G and B side by side, where the seams count as detail", planes="together"),
         "ssim": Reading(ssim),
     },
 )
