@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from irfuse.benchmark import Region, figures
+from irfuse.benchmark.pictures import sheet, telling_region
 from irfuse.benchmark.statistics import Comparison
 from irfuse.errors import ParameterError
 
@@ -22,9 +23,9 @@ def test_the_chosen_region_is_where_images_differ(rng: np.random.Generator) -> N
     first = rng.integers(0, 256, (80, 120), np.uint8)
     second = first.copy()
     second[50:70, 60:90] = 255 - second[50:70, 60:90]
-    assert figures.telling_region([first, second]) == Region(60, 50, 30, 20)
-    assert figures.telling_region([first, first]) == Region(0, 0, 30, 20)
-    tiny = figures.telling_region([first[:1, :1], second[:1, :1]])
+    assert telling_region([first, second]) == Region(60, 50, 30, 20)
+    assert telling_region([first, first]) == Region(0, 0, 30, 20)
+    tiny = telling_region([first[:1, :1], second[:1, :1]])
     assert tiny == Region(0, 0, 1, 1)
 
 
@@ -36,7 +37,7 @@ def test_sheet_shows_each_picture_with_its_region(count: int, rng: np.random.Gen
         rng.random((48, 64, 3), np.float32),
     ]
     pictures = [(f"${number}", kinds[number % 3]) for number in range(count)]
-    figure = figures.sheet(pictures, Region(2, 30, 8, 8))
+    figure = sheet(pictures, Region(2, 30, 8, 8))
     shown = [panel for panel in figure.axes if panel.get_title()]
     assert [panel.get_title() for panel in shown] == [rf"\${number}" for number in range(count)]
     for panel in shown:

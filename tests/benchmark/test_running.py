@@ -11,7 +11,7 @@ import pytest
 from pytest import MonkeyPatch
 
 from irfuse import api, benchmark
-from irfuse.benchmark import Result, cache, plan, running
+from irfuse.benchmark import Result, cache, plan, running, scoring
 from irfuse.errors import BenchmarkWarning, OutputError, PairError, ParameterError, SpecError, StoppedError
 from irfuse.fuser import Fuser
 from irfuse.imaging.levels import Levels
@@ -90,7 +90,7 @@ def test_earlier_results_are_reused(folder: Path, tmp_path: Path, monkeypatch: M
     first = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(running, "Fuser", None)
-        patch.setattr(running.batch, "load", None)
+        patch.setattr(scoring.batch, "load", None)
         second = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
     assert second.scores.equals(first.scores)
     assert second.costs.equals(first.costs)
@@ -251,7 +251,7 @@ def test_several_processes_give_the_same(folder: Path, tmp_path: Path) -> None:
 def test_a_metric_that_fails_in_an_unforeseen_way_is_a_failure(
     folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch
 ) -> None:
-    load = running.batch.load
+    load = scoring.batch.load
 
     def fail(source: Any) -> Any:
         image = load(source)
@@ -259,7 +259,7 @@ def test_a_metric_that_fails_in_an_unforeseen_way_is_a_failure(
             raise RuntimeError("out of\norder")
         return image
 
-    monkeypatch.setattr(running.batch, "load", fail)
+    monkeypatch.setattr(scoring.batch, "load", fail)
     functions = {"dark": lambda ir, vis: np.zeros_like(ir), "bright": lambda ir, vis: np.full_like(ir, 200)}
     found = benchmark.run(folder, functions=functions, metrics=["en"], cache=tmp_path)
     assert {(failure.method, failure.reason) for failure in found.failures} == {("dark", "RuntimeError: out of order")}

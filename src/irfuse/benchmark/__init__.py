@@ -4,7 +4,7 @@
 report.
 """
 
-from irfuse.benchmark.figures import Region as Region
+from irfuse.benchmark.pictures import Region as Region
 from irfuse.benchmark.report import write as write
 from irfuse.benchmark.result import Result as Result
 from irfuse.benchmark.running import run as run

@@ -1,8 +1,6 @@
 """The figures of a report, as matplotlib figures. Nothing is shown on a screen, and no global state is changed."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,60 +8,18 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
-from numpy.typing import NDArray
 
 from irfuse.benchmark import statistics
 from irfuse.benchmark.result import Result
 from irfuse.benchmark.statistics import Comparison
-from irfuse.errors import ParameterError
 from irfuse.evaluation.evaluator import column, direction
-from irfuse.io.images import Array
 from irfuse.io.tables import formula
 
 _GRAY, _LINE, _FILL, _MARK = "0.45", "#1f4e79", "#c9dcee", "#b3391f"
 _FONT = 8
-_PANELS, _TILES, _BESIDE, _NUMBERED = 4, 6, 16, 16
-"""The number of box plots, pictures of a sheet, metrics of a heat map, and numbers of an axis that fit side by side."""
-
-
-@dataclass(frozen=True)
-class Region:
-    """A rectangle in an image.
-
-    Attributes:
-        x, y: the upper left corner in pixels.
-        width, height: the size in pixels.
-    """
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Region":
-        """Read ``x,y,width,height``.
-
-        Raises:
-            ParameterError: the text is not four integers, or the region is empty or outside of images.
-
-        >>> Region.parse("200,100,64,48")
-        Region(x=200, y=100, width=64, height=48)
-        """
-        try:
-            x, y, width, height = (int(part) for part in text.split(","))
-        except ValueError:
-            raise ParameterError(f"region cannot be {text!r}; give x,y,width,height in pixels") from None
-        if x < 0 or y < 0 or width < 1 or height < 1:
-            raise ParameterError(f"region cannot be {text!r}; x and y must be at least 0, width and height at least 1")
-        return cls(x, y, width, height)
-
-    def inside(self, height: int, width: int) -> "Region":
-        """Move and shrink the region as far as necessary to fit into an image of that size."""
-        across, down = min(self.width, width), min(self.height, height)
-        return Region(min(self.x, width - across), min(self.y, height - down), across, down)
+_PANELS, _BESIDE, _NUMBERED = 4, 16, 16
+"""The number of box plots, metrics of a heat map, and numbers of an axis that fit side by side."""
 
 
 def boxes(result: Result, protocol: str) -> Figure:
@@ -83,7 +39,7 @@ def boxes(result: Result, protocol: str) -> Figure:
     for panel, metric in zip(panels.flat, metrics, strict=False):
         _box(panel, result.table(protocol, metric), metric)
     # The panels share their vertical axis.
-    panels[0, 0].set_yticks(range(1, len(result.methods) + 1), list(map(_plain, result.methods)))
+    panels[0, 0].set_yticks(range(1, len(result.methods) + 1), list(map(plain, result.methods)))
     panels[0, 0].set_ylim(len(result.methods) + 0.6, 0.4)
     for panel in panels.flat[len(metrics) :]:
         panel.set_axis_off()
@@ -143,7 +99,7 @@ def heat_map(result: Result, protocol: str) -> Figure:
     panel = figure.subplots()
     colors = colormaps["YlGnBu_r"].with_extremes(bad="0.9")
     shown = panel.imshow(ranks.to_numpy(dtype=float), cmap=colors, aspect="auto", vmin=1, vmax=max(2, len(order)))
-    names = list(map(_plain, order))
+    names = list(map(plain, order))
     panel.tick_params(labelsize=_FONT, length=0)
     panel.tick_params(axis="x", labelrotation=60, top=True, labeltop=True, bottom=False, labelbottom=False)
     if turned:
@@ -187,7 +143,7 @@ def speed(result: Result, protocol: str) -> Figure | None:
     for method in shown:
         right = times[method] <= middle
         panel.annotate(
-            _plain(method),
+            plain(method),
             (times[method], mean_ranks[method]),
             (5 if right else -5, 3),
             textcoords="offset points",
@@ -247,7 +203,7 @@ def critical_difference(comparison: Comparison) -> Figure | None:
         y = -(bars + 0.45 + 0.42 * line)
         end = 1 - 0.05 * count if on_left else count + 0.05 * count
         panel.plot([rank, rank, end], [0, y, y], color=_GRAY, linewidth=0.8)
-        name = _plain(method)
+        name = plain(method)
         text = f"{name}  {rank:.2f}" if on_left else f"{rank:.2f}  {name}"
         where = end - 0.01 * count if on_left else end + 0.01 * count
         panel.text(where, y, text, ha="right" if on_left else "left", va="center", fontsize=_FONT)
@@ -258,69 +214,7 @@ def critical_difference(comparison: Comparison) -> Figure | None:
     return figure
 
 
-def sheet(pictures: Sequence[tuple[str, Array]], region: Region) -> Figure:
-    """Show images of one scene side by side, each with the same region enlarged in a lower corner.
-
-    Args:
-        pictures: (caption, image) with images as :func:`irfuse.io.images.read` returns them, all of one size.
-        region: the region to enlarge; it is moved into the images.
-    """
-    height, width = pictures[0][1].shape[:2]
-    region = region.inside(height, width)
-    # The enlargement must not cover the region itself.
-    to_right = region.x + region.width / 2 < width / 2 and region.y + region.height / 2 > height / 2
-    down = -(-len(pictures) // _TILES)
-    across = -(-len(pictures) // down)
-    tile = 1.7
-    figure = Figure(figsize=(tile * across, (tile * height / width + 0.2) * down))
-    panels = figure.subplots(down, across, squeeze=False)
-    figure.subplots_adjust(0.004, 0.004, 0.996, 1 - 0.2 / figure.get_figheight(), 0.025, 0.2 / (tile * height / width))
-    for panel in panels.flat[len(pictures) :]:
-        panel.set_axis_off()
-    for panel, (caption, image) in zip(panels.flat, pictures, strict=False):
-        picture = _shown(image)
-        panel.imshow(picture, interpolation="antialiased")
-        panel.set_title(_plain(caption), fontsize=_fitting(caption), pad=2)
-        _frame(panel, "0.2", 0.4)
-        panel.add_patch(
-            Rectangle((region.x - 0.5, region.y - 0.5), region.width, region.height, fill=False, ec="#ffd400", lw=0.8)
-        )
-        share = min(0.45, 0.45 * height / width * region.width / region.height)
-        tall = share * width / height * region.height / region.width
-        inset = panel.inset_axes((1 - share if to_right else 0.0, 0.0, share, tall))
-        rows, columns = slice(region.y, region.y + region.height), slice(region.x, region.x + region.width)
-        inset.imshow(picture[rows, columns], interpolation="nearest", aspect="auto")
-        _frame(inset, "#ffd400", 1.0)
-    return figure
-
-
-def telling_region(images: Sequence[Array]) -> Region:
-    """Find where images of one scene differ most. The region has a quarter of their width and height.
-
-    Args:
-        images: images as :func:`irfuse.io.images.read` returns them, all of one size.
-    """
-    height, width = images[0].shape[:2]
-    across, down = max(1, width // 4), max(1, height // 4)
-    lumas = np.stack([_shown(image).astype(np.float64).mean(axis=2) for image in images])
-    # The sums of the variance over all windows, from its integral image.
-    summed = np.pad(lumas.var(axis=0), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
-    windows = summed[down:, across:] - summed[:-down, across:] - summed[down:, :-across] + summed[:-down, :-across]
-    y, x = np.unravel_index(windows.argmax(), windows.shape)
-    return Region(int(x), int(y), across, down)
-
-
-def _shown(image: Array) -> NDArray[np.uint8]:
-    """Convert an image to 8-bit RGB, (H, W, 3)."""
-    if np.issubdtype(image.dtype, np.floating):
-        image = np.rint(image.clip(0, 1) * 255).astype(np.uint8)
-    if image.dtype == np.uint16:
-        image = (image // 257).astype(np.uint8)
-    image = image[..., None] if image.ndim == 2 else image
-    return np.asarray(image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2))
-
-
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Escape a name so that matplotlib finds no formula in it."""
     return name.replace("$", r"\$")
 
@@ -328,18 +222,6 @@ def _plain(name: str) -> str:
 def _head(metric: str) -> str:
     head = column(metric)
     return f"{formula(head.symbol)} {head.arrow}"
-
-
-def _frame(panel: Axes, color: str, width: float) -> None:
-    panel.set_xticks([])
-    panel.set_yticks([])
-    for spine in panel.spines.values():
-        spine.set(color=color, linewidth=width)
-
-
-def _fitting(caption: str) -> float:
-    """The font size at which a caption is no wider than its picture."""
-    return max(4.5, min(7.5, 7.5 * 24 / max(1, len(caption))))
 
 
 def _short(value: float) -> str:

@@ -14,9 +14,9 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from irfuse.benchmark import figures, grid, statistics
-from irfuse.benchmark.figures import Region
+from irfuse.benchmark import figures, grid, pictures, statistics
 from irfuse.benchmark.grid import Grid
+from irfuse.benchmark.pictures import Region
 from irfuse.benchmark.result import Result
 from irfuse.benchmark.statistics import Comparison
 from irfuse.errors import ParameterError
@@ -239,8 +239,8 @@ def _sheet(result: Result, name: str, region: Region | None) -> Figure:
     height, width = sources[1][1].shape[:2]
     whole = [(method, image) for method, image in fused if image.shape[:2] == (height, width)]
     if region is None:
-        region = figures.telling_region([image for _, image in (whole if len(whole) > 1 else sources)])
-    return figures.sheet([*sources, *whole], region)
+        region = pictures.telling_region([image for _, image in (whole if len(whole) > 1 else sources)])
+    return pictures.sheet([*sources, *whole], region)
 
 
 def _as_fused(ir: Array, thermal: Levels | Percentiles) -> Array:

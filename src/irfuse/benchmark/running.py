@@ -1,57 +1,27 @@
 """Run a benchmark: fuse and score what the cache lacks, and put the tables together."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from irfuse import __version__, datasets, notices
 from irfuse.benchmark import plan as plans
-from irfuse.benchmark.cache import Cache, Cost, Fused, Scored, default_folder, key
-from irfuse.benchmark.costs import Meter
-from irfuse.benchmark.plan import Entry, ExternalEntry, Function, FunctionEntry, MethodEntry, Plan, Scene
-from irfuse.benchmark.result import Failure, Result, Shares
+from irfuse.benchmark.cache import Cache, Fused, default_folder
+from irfuse.benchmark.fusing import Fusing, Settings
+from irfuse.benchmark.plan import Entry, ExternalEntry, Function, FunctionEntry, MethodEntry, Plan
+from irfuse.benchmark.result import Result, Shares
+from irfuse.benchmark.scoring import Scoring
 from irfuse.device import machine, resolve
 from irfuse.errors import (
     BenchmarkWarning,
-    IrfuseError,
-    OutputError,
     ParameterError,
     StoppedError,
-    UndefinedScoreWarning,
 )
-from irfuse.evaluation import batch
-from irfuse.evaluation.evaluator import Evaluator
-from irfuse.fuser import Fuser
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
-from irfuse.io import images
-from irfuse.io.files import sha256
 from irfuse.io.pairs import Pair
-from irfuse.methods import code_digest
 from irfuse.progress import Progress, silent
-
-_NOTHING = Cost(0.0, False, None, None)
-"""The cost of a fused image that another program made."""
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """The settings of the Fuser.
-
-    Attributes:
-        stretch, thermal, device: as the Fuser takes them.
-    """
-
-    stretch: bool
-    thermal: Levels | Percentiles
-    device: str
-
-    def key(self) -> tuple[str | bool, ...]:
-        """The settings that a fused image and its cost depend on, among them the machine."""
-        return self.stretch, repr(self.thermal), machine(resolve(self.device))
 
 
 def run(
@@ -111,10 +81,10 @@ def run(
         notices.warn(BenchmarkWarning(remark))
     store = Cache(default_folder() if cache is None else Path(cache))
     try:
-        done = _Fusing(plan, store, _Settings(stretch, thermal, device), on_fuse)
+        done = Fusing(plan, store, Settings(stretch, thermal, device), on_fuse)
         for entry in plan.entries:
             done.fuse(entry)
-        scored = _Scoring(plan, store, thermal, done.fused)
+        scored = Scoring(plan, store, thermal, done.fused)
         scored.run(jobs, on_score)
     except KeyboardInterrupt:
         raise StoppedError("stopped; nothing is lost; run the same again to continue") from None
@@ -141,187 +111,6 @@ def run(
             "engine": "torch in fp32",
         },
     )
-
-
-class _Fusing:
-    """The fused images of a plan by method and pair, and the failures."""
-
-    def __init__(self, plan: Plan, cache: Cache, settings: _Settings, on_step: Progress) -> None:
-        self._plan, self._cache, self._settings, self._on_step = plan, cache, settings, on_step
-        self._settled = 0
-        self._total = sum(
-            len(entry.fused) if isinstance(entry, ExternalEntry) else len(plan.scenes) for entry in plan.entries
-        )
-        self.fused: dict[tuple[str, str], Fused] = {}
-        self.failures: list[Failure] = []
-        self.used_again = 0
-        self.seconds = 0.0
-        """The time that this run spent in methods."""
-
-    def fuse(self, entry: Entry) -> None:
-        """Fuse all pairs by one method."""
-        if isinstance(entry, ExternalEntry):
-            for scene in self._plan.scenes:
-                # A remark of the plan lists what the folder lacks.
-                if scene.name in entry.fused:
-                    path = entry.fused[scene.name]
-                    self._settle(entry, scene, Fused(path, sha256(path), _NOTHING))
-            return
-        rest = []
-        for scene in self._plan.scenes:
-            found = self._cache.fused(self._key(entry, scene)) if isinstance(entry, MethodEntry) else None
-            if found is None:
-                rest.append(scene)
-            else:
-                self.used_again += 1
-                self._settle(entry, scene, found)
-        if not rest:
-            return
-        meter = Meter(resolve(self._settings.device))
-        with self._failures_named(entry, rest):
-            function = self._function(entry)
-            for scene in rest:
-                with self._failures_named(entry, [scene]):
-                    self._settle(entry, scene, self._fuse(entry, scene, function, meter))
-
-    def remarks(self) -> list[str]:
-        return [f"{method}: {pair}: {said}" for (method, pair), f in self.fused.items() for said in f.remarks]
-
-    def _function(self, entry: MethodEntry | FunctionEntry) -> Function:
-        if isinstance(entry, FunctionEntry):
-            return entry.function
-        how = self._settings
-        # Scores must not depend on what is installed, and only PyTorch counts operations.
-        fuser = Fuser(
-            entry.spec,
-            device=how.device,
-            engine="torch",
-            precision="fp32",
-            stretch=how.stretch,
-            thermal=how.thermal,
-        )
-        if code_digest(type(fuser.method)) != entry.code:
-            raise ParameterError(f"the code of {entry.spec} has changed since this run began; run it again")
-        return fuser
-
-    def _key(self, entry: MethodEntry | FunctionEntry, scene: Scene) -> str:
-        if isinstance(entry, FunctionEntry):
-            # The record is never looked up, and each run replaces it.
-            return key("function", entry.name, scene.ir_sha256, scene.vis_sha256)
-        content = (entry.digest, *filter(None, [entry.code]), scene.ir_sha256, scene.vis_sha256)
-        return key("fused", __version__, entry.spec, *content, *self._settings.key())
-
-    def _fuse(self, entry: MethodEntry | FunctionEntry, scene: Scene, function: Function, meter: Meter) -> Fused:
-        ir, vis = images.read(scene.pair.ir), images.read(scene.pair.vis)
-        with notices.collected() as found:
-            fused, cost = meter.measure(function, ir, vis)
-        self.seconds += cost.seconds
-        return self._cache.keep_fused(self._key(entry, scene), fused, cost, tuple(map(str, found)))
-
-    @contextmanager
-    def _failures_named(self, entry: Entry, scenes: Sequence[Scene]) -> Iterator[None]:
-        # No failure of a pair, however unexpected, may stop the run. If the disk is full, nothing could be kept.
-        try:
-            yield
-        except OutputError:
-            raise
-        except Exception as error:
-            reason = str(error) if isinstance(error, IrfuseError) else f"{type(error).__name__}: {error}"
-            for scene in scenes:
-                self.failures.append(Failure(entry.name, scene.name, " ".join(reason.split())))
-                self._step(entry, scene)
-
-    def _settle(self, entry: Entry, scene: Scene, fused: Fused) -> None:
-        self.fused[entry.name, scene.name] = fused
-        self._step(entry, scene)
-
-    def _step(self, entry: Entry, scene: Scene) -> None:
-        self._settled += 1
-        self._on_step(self._settled, self._total, f"{entry.name}: {scene.name}")
-
-
-class _Scoring:
-    """The scores of fused images. Equal images of one pair are scored once."""
-
-    def __init__(
-        self, plan: Plan, cache: Cache, thermal: Levels | Percentiles, fused: Mapping[tuple[str, str], Fused]
-    ) -> None:
-        self._plan, self._cache, self._thermal, self._fused = plan, cache, thermal, fused
-        self._keys = {
-            (protocol, scene.name, entry.name): key(
-                "scores", __version__, fused[names].sha256, scene.ir_sha256, scene.vis_sha256, repr(thermal), protocol
-            )
-            for protocol in plan.evaluators
-            for scene in plan.scenes
-            for entry in plan.entries
-            if (names := (entry.name, scene.name)) in fused
-        }
-        self.found: dict[str, Scored] = {}
-        self.failures: list[Failure] = []
-        self.used_again = 0
-        self.seconds = 0.0
-        """The time that this run spent on scoring."""
-
-    def run(self, jobs: int, on_step: Progress) -> None:
-        """Score what is not scored yet, pair by pair, so that the methods share what is computed from the sources."""
-        self.found = {digest: self._cache.scores(digest) for digest in self._keys.values()}
-        parts = self._parts()
-        total, done = sum(map(len, parts.values())), 0
-        self.used_again = len(set(self._keys.values())) - total
-        start = time.perf_counter()
-        for (protocol, metrics), triples in parts.items():
-            evaluator = Evaluator(metrics, protocol, thermal=self._thermal)
-            for outcome in batch.run(triples, evaluator, jobs=jobs):
-                self._keep(outcome)
-                done += 1
-                on_step(done, total, protocol)
-        self.seconds = time.perf_counter() - start
-
-    def table(self) -> pd.DataFrame:
-        rows = [
-            (method, pair, protocol, metric, self.found[digest].scores[metric])
-            for (protocol, pair, method), digest in self._keys.items()
-            for metric in self._plan.evaluators[protocol].metrics
-            if metric in self.found[digest].scores
-        ]
-        return pd.DataFrame(rows, columns=["method", "pair", "protocol", "metric", "value"])
-
-    def remarks(self) -> list[str]:
-        """Remark on images that look wrong, and on undefined scores of the requested metrics."""
-        said: dict[str, None] = {}
-        for (protocol, pair, method), digest in self._keys.items():
-            found = self.found[digest]
-            undefined: dict[str, list[str]] = {}
-            for metric in self._plan.evaluators[protocol].metrics:
-                if metric in found.undefined:
-                    undefined.setdefault(found.undefined[metric], []).append(metric)
-            for remark in (*found.remarks, *(f"{', '.join(m)}: undefined: {why}" for why, m in undefined.items())):
-                said[f"{method}: {pair}: {remark}"] = None
-        return list(said)
-
-    def _parts(self) -> dict[tuple[str, tuple[str, ...]], list[batch.Triple]]:
-        """List what to score by the protocol and the missing metrics."""
-        parts: dict[tuple[str, tuple[str, ...]], dict[str, batch.Triple]] = {}
-        pairs = {scene.name: scene.pair for scene in self._plan.scenes}
-        for (protocol, pair, method), digest in self._keys.items():
-            known = self.found[digest].scores
-            missing = tuple(name for name in self._plan.evaluators[protocol].metrics if name not in known)
-            if missing:
-                triple = batch.Triple(digest, self._fused[method, pair].path, pairs[pair].ir, pairs[pair].vis)
-                parts.setdefault((protocol, missing), {})[digest] = triple
-        return {part: list(triples.values()) for part, triples in parts.items()}
-
-    def _keep(self, outcome: batch.Outcome) -> None:
-        if outcome.error is None:
-            undefined = [warning for warning in outcome.warnings if isinstance(warning, UndefinedScoreWarning)]
-            causes = {metric: warning.cause for warning in undefined for metric in warning.metrics}
-            remarks = tuple(str(warning) for warning in outcome.warnings if warning not in undefined)
-            scored = Scored(outcome.scores, causes, remarks)
-            self.found[outcome.name] = self._cache.keep_scores(outcome.name, scored)
-            return
-        for (_, pair, method), digest in self._keys.items():
-            if digest == outcome.name:
-                self.failures.append(Failure(method, pair, str(outcome.error)))
 
 
 def _with_trained(scores: pd.DataFrame, plan: Plan) -> pd.DataFrame:

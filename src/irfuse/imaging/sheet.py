@@ -33,14 +33,29 @@ def comparison(rows: Sequence[Sequence[Array]], captions: Sequence[str], width: 
     return sheet
 
 
-def _fit(image: Array, width: int) -> NDArray[np.uint8]:
-    """Convert an image to 8-bit RGB of the given width."""
+def to_rgb8(image: Array) -> NDArray[np.uint8]:
+    """Convert an image to 8-bit RGB, to look at it.
+
+    Args:
+        image: 8 or 16 bits, or floats in [0, 1], as :func:`irfuse.io.images.read` returns it. Alpha is left out.
+
+    Returns:
+        (H, W, 3).
+
+    >>> to_rgb8(np.full((2, 3), 65535, np.uint16)).max()
+    np.uint8(255)
+    """
+    if np.issubdtype(image.dtype, np.floating):
+        image = np.rint(image.clip(0, 1) * 255).astype(np.uint8)
     if image.dtype == np.uint16:
         image = (image // 257).astype(np.uint8)
-    channels = 1 if image.ndim == 2 else image.shape[2]
-    image = (
-        image[..., :3] if channels >= 3 else np.repeat(image.reshape(*image.shape[:2], channels)[..., :1], 3, axis=2)
-    )
+    image = image[..., None] if image.ndim == 2 else image
+    return np.asarray(image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2))
+
+
+def _fit(image: Array, width: int) -> NDArray[np.uint8]:
+    """Convert an image to 8-bit RGB of the given width."""
+    image = to_rgb8(image)
     height = max(1, round(image.shape[0] * width / image.shape[1]))
     kernel = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_CUBIC
     return cv2.resize(image, (width, height), interpolation=kernel).astype(np.uint8)
