@@ -11,7 +11,7 @@ import pytest
 from pytest import MonkeyPatch
 
 from irfuse import api, benchmark
-from irfuse.benchmark import Result, cache, plan, running, scoring
+from irfuse.benchmark import Result, cache, fusing, plan, running, scoring
 from irfuse.errors import BenchmarkWarning, OutputError, PairError, ParameterError, SpecError, StoppedError
 from irfuse.fuser import Fuser
 from irfuse.imaging.levels import Levels
@@ -77,7 +77,7 @@ def test_what_is_installed_changes_nothing(folder: Path, tmp_path: Path, monkeyp
         made.append(Fuser(*arguments, **more))
         return made[-1]
 
-    monkeypatch.setattr(running, "Fuser", fuser)
+    monkeypatch.setattr(fusing, "Fuser", fuser)
     found = benchmark.run(folder, ["encoder-decoder", "average"], metrics=["en"], cache=tmp_path)
     assert [str(one.choice) for one in made] == ["torch, fp32: as asked for", "torch, fp32: it has no network"]
     assert found.settings["engine"] == "torch in fp32"
@@ -89,7 +89,7 @@ def test_what_is_installed_changes_nothing(folder: Path, tmp_path: Path, monkeyp
 def test_earlier_results_are_reused(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
     first = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(running, "Fuser", None)
+        patch.setattr(fusing, "Fuser", None)
         patch.setattr(scoring.batch, "load", None)
         second = benchmark.run(folder, ["average"], metrics=["en"], cache=tmp_path)
     assert second.scores.equals(first.scores)
@@ -222,9 +222,9 @@ def test_the_key_depends_on_everything_that_changes_an_image(
     assert used_again() == 0
     assert used_again() == 5
     assert used_again(thermal=Levels(10, 200)) == 0
-    monkeypatch.setattr(running, "machine", lambda device: "another machine")
+    monkeypatch.setattr(fusing, "machine", lambda device: "another machine")
     assert used_again() == 0
-    monkeypatch.setattr(running, "__version__", "99")
+    monkeypatch.setattr(fusing, "__version__", "99")
     assert used_again() == 0
 
 
@@ -271,7 +271,7 @@ def test_a_method_that_cannot_be_built_is_a_failure(folder: Path, tmp_path: Path
     def fail(*arguments: object, **more: object) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(running, "Fuser", fail)
+    monkeypatch.setattr(fusing, "Fuser", fail)
     functions = {"vis": lambda ir, vis: vis}
     found = benchmark.run(folder, ["average"], functions=functions, metrics=["en"], cache=tmp_path)
     assert [failure.reason for failure in found.failures] == ["RuntimeError: out of memory"] * 5
