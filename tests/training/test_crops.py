@@ -159,9 +159,9 @@ def test_crops_in_sequence(tmp_path: Path, rng: np.random.Generator) -> None:
 
 
 def test_single_image_is_the_whole_scene_in_a_square() -> None:
-    grey = read_gray(PAIRS[0].vis)
-    assert square(grey, 240).shape == (240, 240)
-    assert square(grey, 240).mean() == pytest.approx(grey[:, 80:-80].mean(), abs=1e-3)
+    gray = read_gray(PAIRS[0].vis)
+    assert square(gray, 240).shape == (240, 240)
+    assert square(gray, 240).mean() == pytest.approx(gray[:, 80:-80].mean(), abs=1e-3)
     generator = torch.Generator().manual_seed(0)
     sides = {SingleImage(PAIRS[0].vis, (32, 64)).batch(generator).shape[2] for _ in range(20)}
     assert sides == {32, 64}

@@ -34,9 +34,9 @@ def test_scores_are_those_of_evaluate(validation: Validation) -> None:
     expected = []
     for pair in PAIRS:
         ir, vis = (images.read(path) for path in (pair.ir, pair.vis))
-        grey = [(image[..., :3] @ [0.299, 0.587, 0.114] if image.ndim == 3 else image) / 255 for image in (ir, vis)]
-        fused = np.rint((grey[0] + grey[1]) / 2 * 255).astype(np.uint8)
-        expected.append(evaluate(fused, *(np.rint(image * 255).astype(np.uint8) for image in grey), metrics=METRICS))
+        gray = [(image[..., :3] @ [0.299, 0.587, 0.114] if image.ndim == 3 else image) / 255 for image in (ir, vis)]
+        fused = np.rint((gray[0] + gray[1]) / 2 * 255).astype(np.uint8)
+        expected.append(evaluate(fused, *(np.rint(image * 255).astype(np.uint8) for image in gray), metrics=METRICS))
     scores = validation.scores(average)
     for name in METRICS:
         assert scores[name] == pytest.approx(np.mean([score[name] for score in expected]), abs=2e-3)
@@ -54,7 +54,7 @@ def test_preview_shows_the_fused_images(validation: Validation) -> None:
     assert np.abs(visible[:, 8:-8].astype(int) - fused[:, 8:-8]).mean() < 8
 
 
-def test_in_colour() -> None:
+def test_in_color() -> None:
     validation = Validation(PAIRS, 3, EncoderDecoder.info, torch.device("cpu"))
     scores = validation.scores(lambda ir, vis: (ir + vis) / 2)
     assert all(np.isfinite(value) for value in scores.values())

@@ -37,7 +37,7 @@ Train = Callable[..., Trained]
 
 @pytest.fixture(autouse=True)
 def _of_few_steps() -> Iterator[None]:
-    """A few steps do not even make a picture, and the warning that says so is tested with another method."""
+    """A few steps do not even make a picture, and the warning about it is tested with another method."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SuspiciousPairWarning)
         yield

@@ -31,7 +31,7 @@ Train = Callable[..., Trained]
 
 @pytest.fixture(autouse=True)
 def _of_few_steps() -> Iterator[None]:
-    """A few steps do not even make a picture; one test expects the warning that says so."""
+    """A few steps do not even make a picture; one test expects the warning about it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SuspiciousPairWarning)
         yield
@@ -191,7 +191,7 @@ def test_the_coarse_term_by_hand() -> None:
 
 
 def test_the_coarse_term_sees_a_halo() -> None:
-    """A white sky over dark trees that is black in the infrared: grey with a white seam is worse than white."""
+    """A white sky over dark trees that is black in the infrared: gray with a white seam is worse than white."""
     vis, ir = torch.full((1, 1, 128, 128), 0.2), torch.full((1, 1, 128, 128), 0.5)
     vis[..., :64, :], ir[..., :64, :] = 1.0, 0.0
     whole, halo = vis.clone(), vis.clone()
@@ -201,7 +201,7 @@ def test_the_coarse_term_sees_a_halo() -> None:
 
 
 def test_chroma_is_the_visible_images_alone() -> None:
-    """With infrared of no color, nothing pulls the colours of the fused image away from those of the visible one."""
+    """With infrared of no color, nothing pulls the colors of the fused image away from those of the visible one."""
     generator = torch.Generator().manual_seed(0)
     ir = torch.rand(1, 1, 32, 32, generator=generator)
     vis = torch.rand(1, 3, 32, 32, generator=generator)

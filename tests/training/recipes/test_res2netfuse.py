@@ -110,5 +110,5 @@ def test_data_is_luma(tmp_path: Path) -> None:
     image = images.read(VISIBLE[0])
     luma = image.astype(float) @ [0.299, 0.587, 0.114] / 255
     np.testing.assert_allclose(read_gray(VISIBLE[0]), luma, atol=1e-6)
-    images.write(tmp_path / "grey.png", image[..., 0])
-    np.testing.assert_allclose(read_gray(tmp_path / "grey.png"), image[..., 0] / 255, atol=1e-6)
+    images.write(tmp_path / "gray.png", image[..., 0])
+    np.testing.assert_allclose(read_gray(tmp_path / "gray.png"), image[..., 0] / 255, atol=1e-6)
