@@ -6,7 +6,7 @@ from typing import Any
 
 from irfuse import notices
 from irfuse.engines.choose import EngineChoice, PrecisionChoice
-from irfuse.errors import ParameterError
+from irfuse.errors import ParameterError, UndefinedScoreWarning
 from irfuse.evaluation import batch
 from irfuse.evaluation.evaluator import Evaluator
 from irfuse.fuser import Fuser
@@ -138,8 +138,7 @@ def evaluate_batch(
         if outcome.error is not None:
             raise type(outcome.error)(f"{outcome.name}: {outcome.error}" if outcome.name else str(outcome.error))
         for warning in outcome.warnings:
-            text = f"{outcome.name}: {warning}" if outcome.name else str(warning)
-            notices.warn(type(warning)(text))
+            notices.warn(_named(warning, outcome.name))
         scores.append(outcome.scores)
     return scores
 
@@ -174,3 +173,13 @@ def list_methods() -> list[MethodInfo]:
 def _name(sources: tuple[Source, Source, Source]) -> str:
     """Name the files of a triple, for errors; arrays have no names."""
     return ", ".join(str(source) for source in sources if isinstance(source, str | Path))
+
+
+def _named(warning: Warning, name: str) -> Warning:
+    """Put the name of a triple before the message of a warning, if it has one."""
+    if not name:
+        return warning
+    text = f"{name}: {warning}"
+    if isinstance(warning, UndefinedScoreWarning):
+        return UndefinedScoreWarning(text, warning.metrics, warning.cause)
+    return type(warning)(text)

@@ -15,7 +15,7 @@ from irfuse.choices import check_choice
 from irfuse.device import resolve, warn_of_tf32
 from irfuse.engines.base import TENSOR_ENGINES, Engine
 from irfuse.engines.choose import EngineChoice, PrecisionChoice, choose
-from irfuse.errors import IrfuseError, ParameterError, SuspiciousPairWarning
+from irfuse.errors import ParameterError, SuspiciousPairWarning
 from irfuse.imaging import planes, sizes, tiling
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
@@ -132,8 +132,11 @@ class Fuser:
             batch: how many neighbors of one size to fuse at once.
 
         Raises:
+            ParameterError: `batch` is below 1.
             ImageError, PairError: as a call does, when the pair's turn comes.
         """
+        if batch < 1:
+            raise ParameterError(f"batch cannot be {batch}; it must be at least 1")
         for alike in _runs((self._prepare(ir, vis) for ir, vis in pairs), batch):
             # Not inference mode, whose tensors a caller could not use in training.
             with torch.no_grad():
@@ -240,7 +243,7 @@ def _runs(pairs: Iterable[_Pair], most: int) -> Iterator[list[_Pair]]:
             if len(run) == most:
                 yield run
                 run = []
-    except IrfuseError:
+    except Exception:
         if run:
             yield run
         raise

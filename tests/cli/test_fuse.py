@@ -182,7 +182,7 @@ def test_resume_of_one_pair(run: Run, tno_01: Pair, tmp_path: Path) -> None:
 def test_engine_and_precision(run: Run, tno_01: Pair, tmp_path: Path) -> None:
     pair = ("fuse", tno_01.ir, tno_01.vis, "-m", "encoder-decoder")
     status, _, said = run(*pair, "-o", tmp_path / "f.png", "--engine", "torch", "--precision", "fp32")
-    assert (status, said) == (0, "engine: torch, fp32: as asked for\n")
+    assert (status, said) == (0, "engine: torch, fp32: as requested\n")
     status, _, said = run(*pair, "-o", tmp_path / "auto.png")
     assert status == 0
     assert "fp32: the fastest here" in said or "bf16: the fastest here" in said

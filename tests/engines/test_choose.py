@@ -178,7 +178,7 @@ def test_no_compiler(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_fuser_reports_its_choice() -> None:
     assert way(Fuser(Res2NetFuse(), device="cpu").choice) == ("torch", "fp32")
     fuser = Fuser("res2netfuse", device="cpu", engine="torch", precision="fp32")
-    assert str(fuser.choice) == "torch, fp32: as asked for"
+    assert str(fuser.choice) == "torch, fp32: as requested"
 
 
 @pytest.mark.parametrize("spec", sorted({tolerance.spec for tolerance in tolerances()}))

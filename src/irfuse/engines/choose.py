@@ -58,8 +58,8 @@ class Choice:
         engine, precision: the choice.
         reason: the reason for it, in words.
 
-    >>> print(Choice("torch", "fp32", "as asked for"))
-    torch, fp32: as asked for
+    >>> print(Choice("torch", "fp32", "as requested"))
+    torch, fp32: as requested
     """
 
     engine: EngineName
@@ -208,7 +208,7 @@ def _objection(
 def _reason(way: Way, spec: str | None, engine: EngineChoice, precision: PrecisionChoice) -> str:
     name, kind = way
     if precision != "auto":
-        return "as asked for" if engine != "auto" else f"the fastest here in {precision}"
+        return "as requested" if engine != "auto" else f"the fastest here in {precision}"
     measured = None if spec is None or kind == "fp32" else psnr(shortest(spec), name, kind)
     kept = "" if measured is None else f", at least {measured:.1f} dB on the sample pairs"
     fastest = "the fastest here" if engine == "auto" else f"the fastest of engine {engine}"

@@ -1,4 +1,4 @@
-"""Planes: what a pair of images is in its native values, and how its pixels come in and go out.
+"""Planes: the native values of images, their preparation for a method, and the way back.
 
     native values -> [0, 1] -> luma -> (a method fuses) -> color and alpha of the visible image -> native values
 
@@ -67,7 +67,7 @@ class Planes(Generic[T]):
         """Scale infrared values to [0, 1] and compute their luma, (B, 1, H, W) in float32.
 
         Args:
-            thermal: `Levels` apply to every dtype. `Percentiles` apply to ``uint16``, for each image of a batch apart;
+            thermal: `Levels` apply to every dtype. `Percentiles` apply to ``uint16``, separately for each image of a batch;
                 other dtypes are scaled by their full range.
 
         Raises:
