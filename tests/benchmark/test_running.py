@@ -79,7 +79,7 @@ def test_what_is_installed_changes_nothing(folder: Path, tmp_path: Path, monkeyp
 
     monkeypatch.setattr(fusing, "Fuser", fuser)
     found = benchmark.run(folder, ["encoder-decoder", "average"], metrics=["en"], cache=tmp_path)
-    assert [str(one.choice) for one in made] == ["torch, fp32: as asked for", "torch, fp32: it has no network"]
+    assert [str(one.choice) for one in made] == ["torch, fp32: as requested", "torch, fp32: it has no network"]
     assert found.settings["engine"] == "torch in fp32"
     pair = found.pairs[0]
     expected = Fuser(build("encoder-decoder"))(images.read(pair.ir), images.read(pair.vis))

@@ -217,8 +217,8 @@ def test_another_package_adds_a_recipe(run: Run, tno_01: Pair, tmp_path: Path, m
     assert (
         f"`irfuse train toy --images {tno_01.vis} --steps 5 -o toy.safetensors`" in out.with_suffix(".md").read_text()
     )
-    for name, complaint in (("broken", "cannot be imported"), ("other", "must be a subclass of")):
+    for name, complaint in (("broken", "AttributeError"), ("other", "is not a subclass of")):
         status, _, complaints = run("train", name, "-o", out)
         assert status == 2
-        assert f"the recipe '{name}' (irfuse_toy:" in complaints
+        assert f"irfuse-toy 1.0: the recipe '{name}' cannot be used: " in complaints
         assert complaint in complaints

@@ -128,7 +128,7 @@ def test_written_color_is_read_by_pillow(extension: str, rgb: Array, tmp_path: P
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
-@pytest.mark.parametrize("description", ["irfuse 1.0, engine: torch, fp32: as asked for", "a", "in Zürich.onnx"])
+@pytest.mark.parametrize("description", ["irfuse 1.0, engine: torch, fp32: as requested", "a", "in Zürich.onnx"])
 def test_description(extension: str, description: str, rgb: Array, capfd: pytest.CaptureFixture[str]) -> None:
     image = rgb[..., 0] if extension == ".pgm" else rgb
     data = images.encode(image, extension, description)

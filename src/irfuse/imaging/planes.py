@@ -67,8 +67,8 @@ class Planes(Generic[T]):
         """Scale infrared values to [0, 1] and compute their luma, (B, 1, H, W) in float32.
 
         Args:
-            thermal: `Levels` apply to every dtype. `Percentiles` apply to ``uint16``, separately for each image of a batch;
-                other dtypes are scaled by their full range.
+            thermal: `Levels` apply to every dtype. `Percentiles` apply to ``uint16``, separately for each image of a
+                batch; other dtypes are scaled by their full range.
 
         Raises:
             ImageError: floating-point values lie outside [0, 1], and `thermal` does not scale them.
