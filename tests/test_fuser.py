@@ -1,5 +1,6 @@
+import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,13 +9,13 @@ import torch
 from torch import Tensor
 
 from irfuse.device import computes_in
-from irfuse.errors import DeviceError, ImageError, PairError, ParameterError, SuspiciousPairWarning
+from irfuse.errors import DeviceError, ImageError, MethodError, PairError, ParameterError, SuspiciousPairWarning
 from irfuse.fuser import Fuser
 from irfuse.imaging.levels import Levels, Percentiles
 from irfuse.io import images
 from irfuse.io.pairs import Pair
 from irfuse.methods.average import Average
-from irfuse.methods.base import Core
+from irfuse.methods.base import Core, MethodInfo
 from irfuse.methods.res2netfuse import Res2NetFuse
 
 SIZE = (12, 10)
@@ -280,3 +281,30 @@ def test_automatic_half_precision_warns_of_16_bits() -> None:
         Fuser("encoder-decoder", device="cpu", engine="torch")(ir, ir)
         for precision in ("fp32", "bf16"):
             Fuser("encoder-decoder", device="cpu", engine="torch", precision=precision)(ir, vis)
+
+
+class Wrong(Average):
+    """A method of a user's that does something wrong."""
+
+    info = MethodInfo(name="wrong", title="Wrong", tiling="halo")
+
+    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.change = change
+
+    def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
+        return self.change(super().forward(ir, vis))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda fused: fused * math.nan, "wrong returned 48 values that are NaN or infinite"),
+        (lambda fused: fused[..., :3], r"wrong returned the shape \(1, 1, 6, 3\) instead of \(1, 1, 6, 8\)"),
+        (lambda fused: fused @ fused, "wrong failed: RuntimeError: "),
+    ],
+)
+def test_what_a_method_returns_is_checked(change: Callable[[Tensor], Tensor], reason: str) -> None:
+    image = np.full((6, 8), 100, np.uint8)
+    with pytest.raises(MethodError, match=reason):
+        Fuser(Wrong(change), device="cpu")(image, image)

@@ -20,3 +20,7 @@ def test_public_names() -> None:
     assert {"Evaluator", "Fuser", "Model", "evaluate", "fuse"} <= set(irfuse.__all__)
     for name in irfuse.__all__:
         assert getattr(irfuse, name).__doc__
+
+
+def test_the_older_name_of_the_runtime() -> None:
+    assert irfuse.runtime.Model is irfuse.Model

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from irfuse import benchmark as benchmark
+    from irfuse import runtime as runtime
     from irfuse.api import evaluate as evaluate
     from irfuse.api import evaluate_batch as evaluate_batch
     from irfuse.api import fuse as fuse
@@ -41,7 +42,7 @@ _HOMES = {
     "list_protocols": "irfuse.api",
 }
 
-_PACKAGES = ("benchmark",)
+_PACKAGES = ("benchmark", "runtime")
 """Subpackages that are public as they are: ``irfuse.benchmark.run`` needs no import of its own."""
 
 __all__ = [

@@ -17,6 +17,10 @@ class SpecError(IrfuseError, ValueError):
     """An unknown method, or a parameter that the method does not take."""
 
 
+class MethodError(IrfuseError):
+    """A method, of a file or a package of the user's, that fails or does not return what the contract demands."""
+
+
 class ParameterError(IrfuseError, ValueError):
     """An argument whose value is impossible."""
 

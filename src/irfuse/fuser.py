@@ -15,12 +15,12 @@ from irfuse.choices import check_choice
 from irfuse.device import resolve, warn_of_tf32
 from irfuse.engines.base import TENSOR_ENGINES, Engine
 from irfuse.engines.choose import EngineChoice, PrecisionChoice, choose
-from irfuse.errors import ParameterError, SuspiciousPairWarning
+from irfuse.errors import IrfuseError, MethodError, ParameterError, SuspiciousPairWarning
 from irfuse.imaging import planes, sizes, tiling
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.imaging.planes import Planes, Prepared, Role
-from irfuse.methods import build
+from irfuse.methods import METHODS, build
 from irfuse.methods.base import IterativeMethod, Method, check_info
 from irfuse.progress import Progress, silent
 
@@ -117,6 +117,8 @@ class Fuser:
         Raises:
             ImageError: an image is empty, has a wrong shape or dtype, or holds NaN, infinite or out-of-range values.
             PairError: the sizes differ.
+            MethodError: the method failed, or did not return an image.
+            MissingDependencyError, ExportError: the engine cannot be made, or cannot compute.
 
         Warns:
             SuspiciousPairWarning: the images seem to be swapped, their levels hold no value, or half precision loses
@@ -141,7 +143,7 @@ class Fuser:
             # Not inference mode, whose tensors a caller could not use in training.
             with torch.no_grad():
                 ir = planes.join([pair.prepared.ir for pair in alike])
-                fused = self._fuse_planes(ir, planes.join([pair.prepared.vis for pair in alike]))
+                fused = self._checked(ir, planes.join([pair.prepared.vis for pair in alike]))
                 ends: list[int] = list(accumulate(len(pair.prepared.vis) for pair in alike))
                 parts = [fused[start:end] for start, end in pairwise([0, *ends])]
                 results = [self._finish(pair, part) for pair, part in zip(alike, parts, strict=True)]
@@ -176,6 +178,24 @@ class Fuser:
             tensor = native if isinstance(native, Tensor) else torch.from_numpy(native)
             return pair.planes.restore_tensor(tensor.to(pair.vis.device))
         return pair.planes.restore(native.cpu().numpy() if isinstance(native, Tensor) else native)
+
+    def _checked(self, ir: Any, vis: Any) -> Any:
+        """Fuse planes, and refuse what a method of the user's own may do wrong."""
+        name = self.method.info.name
+        try:
+            fused = self._fuse_planes(ir, vis)
+        except IrfuseError:
+            raise
+        except Exception as error:
+            if type(self.method) in METHODS:
+                raise
+            raise MethodError(" ".join(f"{name} failed: {type(error).__name__}: {error}".split())) from error
+        if fused.shape != vis.shape:
+            raise MethodError(f"{name} returned the shape {tuple(fused.shape)} instead of {tuple(vis.shape)}")
+        bad = planes.not_finite(fused)
+        if bad:
+            raise MethodError(f"{name} returned {bad} values that are NaN or infinite")
+        return fused
 
     def _fuse_planes(self, ir: Any, vis: Any) -> Any:
         """Fuse (B, 1, H, W) and (B, C, H, W) in [0, 1] of any size; C is what the method takes."""

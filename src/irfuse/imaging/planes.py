@@ -261,6 +261,17 @@ def join(parts: Sequence[T], axis: int = 0) -> T:
     return joined
 
 
+def not_finite(image: T) -> int:
+    """Count the values of an array or tensor that are NaN or infinite."""
+    if isinstance(image, np.ndarray):
+        return 0 if image.dtype.kind != "f" or (finite := np.isfinite(image)).all() else int((~finite).sum())
+    # One NaN or infinite value makes the sum so, which takes a small part of the time of a look at each. A sum can also
+    # overflow: that of a bright image in float16 does.
+    if not image.is_floating_point() or image.sum().isfinite():
+        return 0
+    return image.numel() - int(image.isfinite().sum())
+
+
 def _check(image: T, role: Role, channel_axis: int, forms: str) -> None:
     """Refuse what is no image."""
     full_scale(_dtype(image), role)
@@ -269,7 +280,7 @@ def _check(image: T, role: Role, channel_axis: int, forms: str) -> None:
         raise ImageError(f"{role}: the shape {shape} is not {forms} with C from 1 to 4")
     if 0 in shape:
         raise ImageError(f"{role}: the image is empty, its shape is {shape}")
-    bad = _not_finite(image)
+    bad = not_finite(image)
     if bad:
         raise ImageError(f"{role}: {bad} values are NaN or infinite")
 
@@ -315,17 +326,6 @@ def _floats(image: T) -> T:
     if isinstance(image, np.ndarray):
         return image.astype(np.float32, copy=False)
     return image.float()
-
-
-def _not_finite(image: T) -> int:
-    """Count the values that are NaN or infinite."""
-    if isinstance(image, np.ndarray):
-        return int(image.size - np.isfinite(image).sum()) if image.dtype.kind == "f" else 0
-    # One NaN or infinite value makes the sum so, which takes a small part of the time of a look at each. A sum can also
-    # overflow: that of a bright image in float16 does.
-    if not image.is_floating_point() or image.sum().isfinite():
-        return 0
-    return image.numel() - int(image.isfinite().sum())
 
 
 def _where(condition: T, true: T, false: T) -> T:
