@@ -94,7 +94,8 @@ def machine(device: torch.device) -> str:
     """Describe the machine that a figure was measured on."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{os.cpu_count()} CPU cores ({platform.machine()}), {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{os.cpu_count()} CPU cores ({platform.machine()}), {threads} thread{'s' * (threads != 1)}"
 
 
 def _cpu_flags() -> set[str]:
