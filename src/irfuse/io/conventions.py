@@ -84,7 +84,7 @@ def _dji(letter: str) -> tuple[Convention, Convention]:
             "DJI H20T, H30T, M30T, M3T, M4T",
             re.compile(r"(?i)(?<=\d)_T$"),
             re.compile(rf"(?i)(?<=\d)_{letter}$"),
-            ("DJI_20230101120000_0001_T", f"DJI_20230101120000_0001_{letter}"),
+            ("DJI_0001_T", f"DJI_0001_{letter}"),
         ),
         Convention(
             "the same cameras, if the second changes between the two files",

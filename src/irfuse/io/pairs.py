@@ -170,9 +170,8 @@ def _equal(scenes: dict[str, str], rests: dict[str, str]) -> dict[str, str]:
 
 
 def _without_method(rests: dict[str, str], scenes: Iterable[str]) -> dict[str, str]:
-    """Return the scene of each name that consists of a scene and a method; none if there are several methods."""
-    found: dict[str, str] = {}
-    methods: set[tuple[str, str]] = set()
+    """Return the scene of each name that consists of a scene and the commonest method; none if several are."""
+    by_method: dict[tuple[str, str], dict[str, str]] = {}
     # The longest scene first: a_b_method may belong to the scene a_b and to the scene a.
     known = sorted(filter(None, set(scenes)), key=len, reverse=True)
     for stem, rest in rests.items():
@@ -180,10 +179,11 @@ def _without_method(rests: dict[str, str], scenes: Iterable[str]) -> dict[str, s
             before, middle, after = f"_{rest}_".partition(f"_{scene}_")
             # A number is no method: it counts scenes.
             if middle and bool(before) != bool(after) and not (before or after).strip("_").isdigit():
-                found[stem] = scene
-                methods.add((before, after))
+                by_method.setdefault((before, after), {})[stem] = scene
                 break
-    return found if len(methods) == 1 else {}
+    most = max(map(len, by_method.values()), default=0)
+    common = [found for found in by_method.values() if len(found) == most]
+    return common[0] if len(common) == 1 else {}
 
 
 def _search(source: Path) -> Pairing:
@@ -280,27 +280,28 @@ def _match_subfolders(ir_folder: Path, vis_folder: Path) -> _Matches:
 
 
 def _named(scenes: Sequence[_Scene]) -> tuple[Pair, ...]:
-    """Name the pairs by the parts of their names. Folders `a_b` and `a/b` are told apart by another separator."""
+    """Name the pairs by the parts of their names, each differently, and so that a file can have the name."""
     names = ["_".join(scene.parts) for scene in scenes]
-    counts = Counter(names)
-    names = [name if counts[name] == 1 else "__".join(s.parts) for name, s in zip(names, scenes, strict=True)]
-    names = [_short(name) if len(scene.parts) > 1 else name for name, scene in zip(names, scenes, strict=True)]
-    for name, count in Counter(names).items():
-        if count > 1:
-            first, second = [scene.vis for scene, other in zip(scenes, names, strict=True) if other == name][:2]
-            raise PairError(
-                f"{first} and {second} would have the same name {name!r}; rename a folder, or list the pairs in a CSV "
-                "file with a column name"
-            )
+    # Folders a_b and a/b are told apart by another separator and, if that is not enough, by a hash.
+    names = ["__".join(s.parts) if count > 1 else name for s, name, count in _counted(scenes, names)]
+    names = [
+        _hashed(name, s) if count > 1 or (len(s.parts) > 1 and len(os.fsencode(name)) > _LONGEST) else name
+        for s, name, count in _counted(scenes, names)
+    ]
     return tuple(Pair(name, scene.ir, scene.vis) for name, scene in zip(names, scenes, strict=True))
 
 
-def _short(name: str) -> str:
-    """Shorten a name that is too long for a file. A hash keeps it unique."""
-    data = os.fsencode(name)
-    if len(data) <= _LONGEST:
-        return name
-    return f"{data[: _LONGEST - 9].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:8]}"
+def _counted(scenes: Sequence[_Scene], names: Sequence[str]) -> Iterator[tuple[_Scene, str, int]]:
+    """Yield each scene with its name, and how many have this name."""
+    counts = Counter(names)
+    for scene, name in zip(scenes, names, strict=True):
+        yield scene, name, counts[name]
+
+
+def _hashed(name: str, scene: _Scene) -> str:
+    """Shorten a name, and add a hash of the path that keeps it unique."""
+    digest = hashlib.sha256(os.fsencode("/".join(scene.parts))).hexdigest()[:8]
+    return f"{os.fsencode(name)[: _LONGEST - 9].decode(errors='ignore')}-{digest}"
 
 
 def _from_flir_map(source: Path) -> Pairing:
