@@ -25,17 +25,20 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OutputError: the folder does not exist or cannot be written, or the block raises an `OSError`.
     """
-    if path.is_symlink():
-        path = path.resolve()
-    if path.exists() and not path.is_file():
-        raise OutputError(f"cannot write {path}: it exists and is not a regular file")
     try:
+        if path.is_symlink():
+            # Not Path.resolve, which raises a RuntimeError for a link to itself.
+            path = Path(os.path.realpath(path))
+        if path.exists() and not path.is_file():
+            raise OutputError(f"cannot write {path}: it exists and is not a regular file")
         with _temporary(path) as temporary:
             with temporary.open("wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
