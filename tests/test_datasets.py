@@ -85,6 +85,8 @@ def test_files_and_folders(tmp_path: Path) -> None:
     for name in ("b.png", "a.jpg", "notes.txt"):
         (tmp_path / name).touch()
     assert datasets.images(str(tmp_path)) == [tmp_path / "a.jpg", tmp_path / "b.png"]
+    (tmp_path / "c.png").symlink_to("gone")
+    assert datasets.images(str(tmp_path))[2:] == [tmp_path / "c.png"]
     assert datasets.images(str(tmp_path / "b.png")) == [tmp_path / "b.png"]
     with pytest.raises(DatasetError, match="no such file or folder"):
         datasets.images("nowhere")

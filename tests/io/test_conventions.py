@@ -58,6 +58,8 @@ def test_visible_words(word: str) -> None:
         (["DJI_20230101120000_0001_T"], ["DJI_20230101120001_0001_W", "DJI_20230101120002_0001_W"], {}),
         # A word that belongs to the scene.
         (["FLIR_1_PreviewData"], ["FLIR_1_RGB"], {"FLIR_1_RGB": "FLIR_1_PreviewData"}),
+        # Accents.
+        (["caf\u00e9"], ["cafe\u0301"], {"cafe\u0301": "caf\u00e9"}),
         # Letters that are part of a word.
         (["hanoi"], ["hanov"], {}),
         (["firm1"], ["vism1"], {}),

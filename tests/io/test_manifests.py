@@ -15,6 +15,8 @@ FORMS = {
     "capitals": b"IR,VIS\nd/ir/1.png,d/vis/1.png\n",
     "other words": b"Thermal,RGB\nd/ir/1.png,d/vis/1.png\n",
     "longer names": b"visible_path,infrared_path\nd/vis/1.png,d/ir/1.png\n",
+    "different names": b"IR image;Visible\nd/ir/1.png;d/vis/1.png\n",
+    "times": b"ir_file,ir_time,rgb_file\nd/ir/1.png,12:00,d/vis/1.png\n",
     "more columns": b"id,ir,time,vis\n7,d/ir/1.png,12:00,d/vis/1.png\n",
     "backslashes": b"ir,vis\nd\\ir\\1.png,d\\vis\\1.png\n",
     "Excel": b"\xef\xbb\xbfsep=;\r\nIR;VIS\r\nd\\ir\\1.png;d\\vis\\1.png\r\n",

@@ -89,6 +89,12 @@ def test_data_set_folder(tmp_path: Path) -> None:
         pairs.find(tmp_path)
 
 
+def test_data_set_without_matching_names(tmp_path: Path) -> None:
+    folders(tmp_path, ["1.png"], ["2.png"])
+    with pytest.raises(PairError, match=r"no pair: none of its images has a partner, such as .*ir/1\.png; name"):
+        pairs.find(tmp_path)
+
+
 def test_manifest(tmp_path: Path) -> None:
     manifest = tmp_path / "pairs.csv"
     manifest.write_text("ir, vis, name\na/1.png,b/2.png,first\na/3.png,b/4.png,\n")

@@ -217,7 +217,8 @@ def images(source: str) -> list[Path]:
     if not path.is_dir():
         raise DatasetError(_unknown(source, "images", IMAGE_SETS))
     try:
-        found = sorted(file for file in path.iterdir() if is_image(file) and file.is_file())
+        # A broken link is listed, so that reading it fails by name.
+        found = sorted(file for file in path.iterdir() if is_image(file) and (file.is_file() or file.is_symlink()))
     except OSError as error:
         raise DatasetError(f"{source}: the folder cannot be read: {error.strerror or error}") from error
     if not found:

@@ -5,6 +5,7 @@ of a list. To support another data set, add a word or a row with an example; the
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -209,12 +210,13 @@ def keys(name: str, mark: re.Pattern[str] | None) -> set[str]:
 
 
 def plain(name: str) -> str:
-    """Drop case and kinds of separators.
+    """Drop case, kinds of separators, and the two ways to encode accents.
 
     >>> plain("Scene-1__a")
     'scene_1_a'
     """
-    return re.sub(r"[-_. ]+", "_", name).strip("_").lower()
+    # macOS and some archives write an accent as a character of its own.
+    return re.sub(r"[-_. ]+", "_", unicodedata.normalize("NFC", name)).strip("_").lower()
 
 
 def unpadded(name: str) -> str:

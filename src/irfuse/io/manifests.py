@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 from irfuse.errors import PairError
-from irfuse.io.conventions import WORDS, partners
+from irfuse.io.conventions import WORDS, keys, partners
 from irfuse.io.pair import Pair, Pairing
 
 EXTENSIONS = (".csv", ".tsv")
@@ -81,15 +81,17 @@ def _sensors(columns: list[str], path: Path) -> tuple[str, str]:
     by_name = {column.lower(): column for column in columns}
     if {"ir", "vis"} <= by_name.keys():
         return by_name["ir"], by_name["vis"]
+    ir, vis = ([column for column in columns if keys(column, mark)] for mark in (WORDS.ir, WORDS.vis))
+    if len(ir) == len(vis) == 1 and ir != vis:
+        return ir[0], vis[0]
     found = partners(columns, columns, [WORDS], one_folder=True).found
-    if len(found) != 1:
-        names = ", ".join(filter(None, columns)) or "none"
-        raise PairError(
-            f"{path}: the first line must name the columns ir and vis, separated by commas, semicolons or tabs; "
-            f"it names {names}"
-        )
-    ((vis, ir),) = found.items()
-    return ir, vis
+    if len(found) == 1:
+        return next((infrared, visible) for visible, infrared in found.items())
+    names = ", ".join(filter(None, columns)) or "none"
+    raise PairError(
+        f"{path}: the first line must name the columns ir and vis, separated by commas, semicolons or tabs; "
+        f"it names {names}"
+    )
 
 
 def _pair(ir: str, vis: str, name: str, folder: Path, place: str) -> Pair:

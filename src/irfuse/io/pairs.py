@@ -200,7 +200,14 @@ def _search(source: Path) -> Pairing:
         scenes += [_Scene((*parts, *scene.parts), scene.ir, scene.vis) for scene in found.scenes]
         unpaired += found.unpaired
     if not scenes:
-        reason = problems[0] if problems else "no two folders such as ir/ and vis/, no images such as x_ir and x_vis"
+        reason = "no two folders such as ir/ and vis/, and no images such as x_ir and x_vis"
+        if unpaired:
+            reason = (
+                f"none of its images has a partner, such as {unpaired[0]}; name partners alike (1.png and 1.jpg, x_ir "
+                "and x_vis, IR1 and VIS1)"
+            )
+        if problems:
+            reason = problems[0]
         raise PairError(
             f"{source}: no pair: {reason}; name both folders (irfuse fuse IR VIS), or list the pairs in a CSV file"
         )
