@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -242,6 +243,35 @@ def test_links_of_sensor_folders(tmp_path: Path) -> None:
         touch(tmp_path / sensor / "train" / "1.png")
         (tmp_path / sensor / "up").symlink_to("..")
     assert names(pairs.find(tmp_path)) == ["train_1"]
+
+
+def test_links_between_subfolders(tmp_path: Path) -> None:
+    for sensor in ("ir", "vis"):
+        touch(tmp_path / sensor / "x" / "p" / "1.png", tmp_path / sensor / "y" / "p" / "2.png")
+        (tmp_path / sensor / "x" / "q").symlink_to("../y")
+        (tmp_path / sensor / "y" / "q").symlink_to("../x")
+        (tmp_path / sensor / "copy").symlink_to("x")
+    assert sorted(pair.vis.resolve().name for pair in pairs.find(tmp_path).pairs) == ["1.png", "2.png"]
+    (tmp_path / "vis" / "y" / "p" / "2.jpg").touch()
+    with pytest.warns(DatasetWarning, match=r"2\.jpg and 2\.png have the same name"):
+        assert names(pairs.match(tmp_path / "ir", tmp_path / "vis")) == ["x_p_1"]
+
+
+def test_links_into_closed_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "ir" / "1.png", tmp_path / "vis" / "1.png")
+    (tmp_path / "link").symlink_to("/closed/folder")
+    (tmp_path / "ir" / "2.png").symlink_to("/closed/2.png")
+    looked = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name in ("link", "2.png"):
+            raise PermissionError(13, "Permission denied")
+        return looked(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    with pytest.warns(DatasetWarning, match="link: the link is broken"):
+        found = pairs.find(tmp_path)
+    assert (names(found), found.unpaired) == (["1"], (tmp_path / "ir" / "2.png",))
 
 
 def test_broken_links_are_images(tmp_path: Path) -> None:

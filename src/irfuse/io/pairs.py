@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import stat
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from irfuse import notices
 from irfuse.errors import DatasetWarning, PairError
@@ -87,7 +89,7 @@ def match(ir_folder: Path, vis_folder: Path) -> Pairing:
     >>> [pair.name for pair in match(samples.FOLDER / "ir", samples.FOLDER / "vis").pairs][:2]
     ['msrs_00037N', 'msrs_00633D']
     """
-    found = _match_folders(ir_folder, vis_folder)
+    found = _match_folders(ir_folder, vis_folder, set())
     if not found.scenes:
         counts = [sum(1 for _ in _images_below(folder)) for folder in (ir_folder, vis_folder)]
         raise PairError(
@@ -193,7 +195,7 @@ def _search(source: Path) -> Pairing:
     problems: list[str] = []
     for parts, ir, vis in _parts(source, problems):
         try:
-            found = _match_folders(ir, vis)
+            found = _match_folders(ir, vis, set())
         except PairError as error:
             problems.append(str(error))
             continue
@@ -221,7 +223,7 @@ def _parts(source: Path, problems: list[str]) -> Iterator[tuple[tuple[str, ...],
 
     What cannot be searched is appended to `problems`.
     """
-    root = os.path.realpath(source)
+    above = Path(os.path.realpath(source)).parents
     seen: set[str] = set()
     waiting, links = deque([source]), deque[Path]()
     while waiting or links:
@@ -229,7 +231,7 @@ def _parts(source: Path, problems: list[str]) -> Iterator[tuple[tuple[str, ...],
         folder = (waiting or links).popleft()
         real = os.path.realpath(folder)
         # Folders above the source contain it, and belong to no data set in it.
-        if real in seen or (folder != source and f"{root}/".startswith(f"{real.rstrip('/')}/")):
+        if real in seen or Path(real) in above:
             continue
         seen.add(real)
         try:
@@ -237,8 +239,12 @@ def _parts(source: Path, problems: list[str]) -> Iterator[tuple[tuple[str, ...],
         except PairError as error:
             problems.append(str(error))
             continue
-        below = [path for path in entries if path.is_dir() and not path.name.startswith(".")]
-        problems += [f"{path}: the link is broken" for path in entries if _is_broken(path) and not is_image(path)]
+        below = [path for path in entries if _kind(path) == "folder"]
+        problems += [
+            f"{path}: the link is broken or leads into a closed folder"
+            for path in entries
+            if _kind(path) == "none" and not is_image(path)
+        ]
         names = [path.name for path in below]
         found = partners(names, names, FOLDERS, one_folder=True)
         if found.ambiguous:
@@ -256,13 +262,20 @@ def _parts(source: Path, problems: list[str]) -> Iterator[tuple[tuple[str, ...],
             links.extend(path for path in below if path.is_symlink())
 
 
-def _match_folders(ir_folder: Path, vis_folder: Path) -> _Matches:
-    """Match the images of two folders or, if there are none, those of their subfolders."""
+def _match_folders(ir_folder: Path, vis_folder: Path, seen: set[tuple[str, str]]) -> _Matches:
+    """Match the images of two folders or, if there are none, those of their subfolders.
+
+    Folders that are in `seen` are left out, and matched ones are added, since links may lead to them again.
+    """
+    real = os.path.realpath(ir_folder), os.path.realpath(vis_folder)
+    if real in seen:
+        return _Matches([], [])
+    seen.add(real)
     ir_files, vis_files = _by_stem(ir_folder), _by_stem(vis_folder)
-    one_folder = os.path.realpath(ir_folder) == os.path.realpath(vis_folder)
+    one_folder = real[0] == real[1]
     if ir_files or vis_files or one_folder:
         return _match_files(ir_files, vis_files, one_folder)
-    return _match_subfolders(ir_folder, vis_folder)
+    return _match_subfolders(ir_folder, vis_folder, seen)
 
 
 def _match_files(ir_files: dict[str, Path], vis_files: dict[str, Path], one_folder: bool) -> _Matches:
@@ -273,14 +286,18 @@ def _match_files(ir_files: dict[str, Path], vis_files: dict[str, Path], one_fold
     return _Matches(scenes, [path for part in files for _, path in sorted(part.items()) if path not in used])
 
 
-def _match_subfolders(ir_folder: Path, vis_folder: Path) -> _Matches:
+def _match_subfolders(ir_folder: Path, vis_folder: Path, seen: set[tuple[str, str]]) -> _Matches:
     scenes: list[_Scene] = []
     ir_names, vis_names = ([path.name for path in _subfolders(folder)] for folder in (ir_folder, vis_folder))
     found = partners(ir_names, vis_names, (SAME, WORDS)).found
     unpaired = [ir_folder / name for name in sorted(set(ir_names) - set(found.values()))]
     unpaired += [vis_folder / name for name in sorted(set(vis_names) - found.keys())]
-    for vis, ir in sorted(found.items()):
-        below = _match_folders(ir_folder / ir, vis_folder / vis)
+    for vis, ir in sorted(found.items(), key=lambda names: ((vis_folder / names[0]).is_symlink(), names)):
+        try:
+            below = _match_folders(ir_folder / ir, vis_folder / vis, seen)
+        except PairError as error:
+            notices.warn(DatasetWarning(str(error)))
+            continue
         scenes += [_Scene((vis, *scene.parts), scene.ir, scene.vis) for scene in below.scenes]
         unpaired += below.unpaired
     return _Matches(scenes, unpaired)
@@ -329,21 +346,32 @@ def _from_flir_map(source: Path) -> Pairing:
 
 
 def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder, sorted, without what is hidden."""
     try:
-        return sorted(folder.iterdir())
+        entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        for path in entries[:1]:
+            # A folder may be listed and yet closed.
+            path.lstat()
     except OSError as error:
         raise PairError(f"{folder}: the folder cannot be read: {error.strerror or error}") from error
+    return entries
+
+
+def _kind(path: Path) -> Literal["folder", "file", "none"]:
+    """Tell what a path is, or what a link leads to: nothing, if it is broken or leads into a closed folder."""
+    try:
+        return "folder" if stat.S_ISDIR(path.stat().st_mode) else "file"
+    except OSError:
+        return "none"
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    """Return the subfolders, without links to a folder above them."""
-    real = os.path.realpath(folder)
+    """Return the subfolders, without links to this folder and to those above it."""
+    real = Path(os.path.realpath(folder))
     return [
         path
         for path in _entries(folder)
-        if path.is_dir()
-        and not path.name.startswith(".")
-        and not f"{real}/".startswith(f"{os.path.realpath(path).rstrip('/')}/")
+        if _kind(path) == "folder" and Path(os.path.realpath(path)) not in (real, *real.parents)
     ]
 
 
@@ -352,16 +380,11 @@ def _images_below(folder: Path) -> Iterator[Path]:
         yield from (path for path in map(Path, names) if is_image(path))
 
 
-def _is_broken(path: Path) -> bool:
-    """Tell whether a path is a link to nothing."""
-    return path.is_symlink() and not path.exists()
-
-
 def _by_stem(folder: Path) -> dict[str, Path]:
     """Return the images of a folder by their names. A broken link is one of them, so that its pair is reported."""
     files: dict[str, Path] = {}
     for path in _entries(folder):
-        if not is_image(path) or path.name.startswith(".") or not (path.is_file() or _is_broken(path)):
+        if not is_image(path) or _kind(path) == "folder":
             continue
         if path.stem in files:
             raise PairError(f"{folder}: {files[path.stem].name} and {path.name} have the same name; keep one of them")
