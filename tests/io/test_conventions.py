@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from irfuse.io import conventions, pairs
 from irfuse.io.conventions import FILES, FOLDERS, IR_WORDS, SAME, VIS_WORDS, WORDS, Convention, partners
@@ -78,6 +80,29 @@ def test_one_folder() -> None:
     found = partners(names, names, FILES, one_folder=True)
     assert found.found == {"x_vis": "x_ir"}
     assert {"y_ir", "y_thermal", "y_vis"} <= found.ambiguous
+
+
+PARTS = st.sampled_from(
+    ["ir", "IR", "thermal", "vis", "rgb", "FLIR", "1", "01", "a", "_", "-", "T", "_W", "i", "v", "DJI_"]
+)
+NAMES = st.lists(st.lists(PARTS, min_size=1, max_size=4).map("".join), max_size=8, unique=True)
+
+
+@given(NAMES, NAMES)
+def test_no_name_has_two_partners(ir: list[str], vis: list[str]) -> None:
+    found = partners(ir, vis, (SAME, *FILES))
+    assert len(set(found.found.values())) == len(found.found)
+    assert set(found.found) <= set(vis)
+    assert set(found.found.values()) <= set(ir)
+    assert all(found.found[name] == name for name in set(ir) & set(vis))
+    assert partners(reversed(ir), reversed(vis), (SAME, *FILES)) == found
+
+
+@given(NAMES)
+def test_no_image_of_one_folder_is_used_twice(names: list[str]) -> None:
+    found = partners(names, names, FILES, one_folder=True).found
+    used = [name for pair in found.items() for name in pair]
+    assert len(set(used)) == len(used)
 
 
 LAYOUTS = {

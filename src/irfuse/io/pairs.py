@@ -204,14 +204,12 @@ def _search(source: Path) -> Pairing:
     if not scenes:
         reason = "no two folders such as ir/ and vis/, and no images such as x_ir and x_vis"
         if unpaired:
-            reason = (
-                f"none of its images has a partner, such as {unpaired[0]}; name partners alike (1.png and 1.jpg, x_ir "
-                "and x_vis, IR1 and VIS1)"
-            )
+            reason = f"none of its images has a partner, such as {unpaired[0]}"
         if problems:
             reason = problems[0]
         raise PairError(
-            f"{source}: no pair: {reason}; name both folders (irfuse fuse IR VIS), or list the pairs in a CSV file"
+            f"{source}: no pair: {reason}; name partners alike (1.png and 1.jpg, x_ir and x_vis), name both folders "
+            "(irfuse fuse IR VIS), or list the pairs in a CSV file"
         )
     for problem in problems:
         notices.warn(DatasetWarning(problem))
