@@ -54,6 +54,7 @@ def test_visible_words(word: str) -> None:
         # Several candidates.
         (["a_ir", "a_thermal"], ["a_vis"], {}),
         (["a_ir"], ["a_vis", "a_rgb"], {}),
+        (["a_ir", "a_thermal"], ["a_vis", "a_rgb"], {}),
         (["DJI_0001_T"], ["DJI_0001_W", "DJI_0001_Z"], {"DJI_0001_W": "DJI_0001_T"}),
         (["DJI_20230101120000_0001_T"], ["DJI_20230101120000_0002_W"], {}),
         (["DJI_20230101120000_0001_T"], ["DJI_20230101150000_0001_W"], {}),

@@ -63,17 +63,17 @@ def test_unfinished_files_of_running_processes_stay(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_removed_before_it_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    held, removed = files._hold, []
+    really_hold, held = files._hold, []
 
     def hold(file: BinaryIO) -> None:
-        if not removed:
-            removed.append(file.name)
-            Path(file.name).unlink()
-        held(file)
+        held.append(Path(file.name))
+        if len(held) == 1:
+            held[0].unlink()
+        really_hold(file)
 
     monkeypatch.setattr(files, "_hold", hold)
     files.write_atomic(tmp_path / "x", b"whole")
-    assert len(removed) == 1
+    assert len(set(held)) == 2
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"whole"]
 
 
