@@ -85,6 +85,39 @@ def test_files_and_folders(tmp_path: Path) -> None:
     for name in ("b.png", "a.jpg", "notes.txt"):
         (tmp_path / name).touch()
     assert datasets.images(str(tmp_path)) == [tmp_path / "a.jpg", tmp_path / "b.png"]
+    (tmp_path / "c.png").symlink_to("gone")
+    assert datasets.images(str(tmp_path))[2:] == [tmp_path / "c.png"]
     assert datasets.images(str(tmp_path / "b.png")) == [tmp_path / "b.png"]
     with pytest.raises(DatasetError, match="no such file or folder"):
         datasets.images("nowhere")
+
+
+def test_every_file_has_a_source() -> None:
+    for image_set in datasets.select([]):
+        listed = image_set.listed()
+        assert all(name.startswith(tuple(f"{part}/" for part in image_set.sources())) for name in listed)
+        assert all(source.startswith("https://") for source in image_set.sources().values())
+
+
+def test_near_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DatasetError, match=r"tno: no such file or folder, .*; did you mean 'tno21'\?"):
+        datasets.pairs("tno")
+    with pytest.raises(DatasetError, match="did you mean 'roadscene'\\?"):
+        datasets.pairs("RoadScenes")
+    with pytest.raises(DatasetError, match="did you mean 'coco20'\\?"):
+        datasets.images("coco")
+    with pytest.raises(DatasetError, match=r"no named set of pairs \("):
+        datasets.pairs("some/folder")
+    with pytest.raises(DatasetError, match="VIFB: no named set; did you mean 'vifb'\\?"):
+        datasets.select(["tno21", "VIFB"])
+
+
+def test_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRFUSE_DATA", str(tmp_path))
+    (image_set,) = datasets.select(["coco20"])
+    assert image_set.found() == 0
+    first = next(iter(image_set.listed()))
+    (tmp_path / first).parent.mkdir(parents=True)
+    (tmp_path / first).touch()
+    assert image_set.found() == 1

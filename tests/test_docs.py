@@ -10,6 +10,7 @@ from torch import Tensor
 
 from irfuse import samples, weights
 from irfuse.engines.tolerances import tolerances
+from irfuse.io.conventions import IR_WORDS, VIS_WORDS
 from irfuse.methods.base import Method
 from irfuse.metrics import METRICS, MetricInfo
 from irfuse.training.data import TrainingData
@@ -54,6 +55,13 @@ def test_tolerances(spec: str) -> None:
     measured = {(t.engine, t.precision): f"{t.psnr}" for t in tolerances() if t.spec == spec}
     ways = (("torch", "bf16"), ("compile", "bf16"), ("openvino", "bf16"), ("torch", "fp16"))
     assert page.count(f"| `{spec}` | {' | '.join(measured[way] for way in ways)} |") == 1
+
+
+def test_words_for_sensors() -> None:
+    page = (FOLDER.parent / "fuse.md").read_text(encoding="utf-8")
+    for sensor, listed in (("infrared", IR_WORDS), ("visible", VIS_WORDS)):
+        (line,) = re.findall(rf"^- {sensor}: ((?:.|\n  )*)$", page, re.MULTILINE)
+        assert re.findall(r"`(\w+)`", line) == list(listed)
 
 
 @pytest.mark.parametrize("page", PAGES_WITH_LINKS, ids=lambda page: str(page.relative_to(ROOT)))

@@ -69,6 +69,10 @@ class DatasetError(IrfuseError):
     """A data set that cannot be found, or whose files are not those of its list."""
 
 
+class DatasetWarning(UserWarning):
+    """Files or folders of a data set that are left out, such as a folder that cannot be read."""
+
+
 class UndefinedScoreWarning(UserWarning):
     """Scores that are NaN because they are undefined for these images.
 

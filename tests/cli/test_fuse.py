@@ -101,7 +101,7 @@ def test_swapped_pair_is_fused_with_a_warning(run: Run, msrs_day: Pair, tmp_path
         (["ir.png", "."], "ir.png: is a file; give two image files or two folders"),
         (["none", "."], "none: no such file or folder"),
         (["ir.png"], "the visible image is missing"),
-        (["empty"], "empty: exactly one subfolder"),
+        (["empty"], "empty: no pair: no two folders such as ir/ and vis/"),
         (["broken.png", "vis.png"], "broken.png: not a readable image"),
         (["ir.png", "small.png"], "the sizes differ: infrared 8x6, visible 4x3"),
         (["ir.png", "vis.png", "-o", "new/folder/out.png", "-m", "nope"], "unknown method 'nope'"),
@@ -177,6 +177,50 @@ def test_resume_of_one_pair(run: Run, tno_01: Pair, tmp_path: Path) -> None:
     arguments = ("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "f.png", "-m", "average", "--resume")
     assert run(*arguments)[1].strip() == str(tmp_path / "f.png")
     assert "skipped, since it exists" in run(*arguments)[1]
+
+
+@pytest.mark.parametrize("one_pair", [True, False])
+def test_resume_with_another_method_or_setting(run: Run, folders: Path, tmp_path: Path, one_pair: bool) -> None:
+    if one_pair:
+        arguments = ["fuse", folders / "ir/tno_01.png", folders / "vis/tno_01.png", "-o", tmp_path / "out.png"]
+    else:
+        arguments = ["fuse", folders, "-o", tmp_path / "out"]
+    run(*arguments, "-m", "average")
+    made, count = (f"{tmp_path / 'out.png'}\n", 1) if one_pair else ("5 fused", 5)
+    for options, former in (
+        (["-m", "maximum"], "method: average"),
+        (["-m", "maximum", "--color", "gray"], "method: maximum"),
+        (["-m", "maximum", "--stretch"], "method: maximum, color: gray"),
+        (["-m", "maximum", "--thermal-range", "0", "200"], "method: maximum, stretched"),
+        (["-m", "maximum", "--thermal-percentiles", "1", "99"], "method: maximum, thermal range: 0 200"),
+        (["-m", "average"], "method: maximum, thermal percentiles: 1 99"),
+    ):
+        status, printed, said = run(*arguments, *options, "--resume")
+        assert (status, made in printed) == (0, True)
+        assert f"made again, because its result was made by {former}" in said
+        assert count == 1 or "(and 4 more like this)" in said
+        _, printed, said = run(*arguments, *options, "--resume")
+        assert "skipped" in printed
+        assert "made again" not in said
+
+
+def test_files_without_a_partner_are_counted(run: Run, folders: Path, tmp_path: Path) -> None:
+    for i in range(30):
+        images.write(folders / "ir" / f"lonely_{i:02}.png", np.zeros((8, 8), np.uint8))
+    _, _, said = run("fuse", folders, "-o", tmp_path / "out", "-m", "average")
+    assert said.count("no partner: ") == 11
+    assert f"no partner: {folders / 'ir' / 'lonely_09.png'}" in said
+    assert f"no partner: 20 more in {folders / 'ir'}" in said
+
+
+def test_unreadable_folders_are_named(run: Run, folders: Path, tmp_path: Path) -> None:
+    (tmp_path / "set" / "lost").mkdir(parents=True)
+    (tmp_path / "set" / "s").symlink_to(folders)
+    (tmp_path / "set" / "gone").symlink_to("nothing")
+    status, printed, said = run("fuse", tmp_path / "set", "-o", tmp_path / "out", "-m", "average")
+    assert status == 0
+    assert "5 fused" in printed
+    assert f"warning: {tmp_path / 'set' / 'gone'}: the link is broken" in said
 
 
 def test_engine_and_precision(run: Run, tno_01: Pair, tmp_path: Path) -> None:

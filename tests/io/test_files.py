@@ -1,5 +1,8 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -44,6 +47,61 @@ def test_remove_unfinished(tmp_path: Path) -> None:
     other.touch()
     files.remove_unfinished(tmp_path, {"a[1].png", "c.png"})
     assert list(tmp_path.iterdir()) == [other]
+
+
+def test_unfinished_files_of_running_processes_stay(tmp_path: Path) -> None:
+    """Another process that starts in the same folder does not take the file that this one is writing."""
+    path = tmp_path / "x.png"
+    remove = "import sys; from pathlib import Path; from irfuse.io import files; "
+    remove += "files.remove_unfinished(Path(sys.argv[1]), {'x.png'})"
+    with files.open_atomic(path) as file:
+        file.write(b"whole")
+        subprocess.run([sys.executable, "-c", remove, str(tmp_path)], check=True)
+        assert len(list(tmp_path.iterdir())) == 1
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_is_removed_before_it_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    really_hold, held = files._hold, []
+
+    def hold(file: BinaryIO) -> None:
+        held.append(Path(file.name))
+        if len(held) == 1:
+            held[0].unlink()
+        really_hold(file)
+
+    monkeypatch.setattr(files, "_hold", hold)
+    files.write_atomic(tmp_path / "x", b"whole")
+    assert len(set(held)) == 2
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"whole"]
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".png", "像" * 83 + ".png", "a" * 200, "a" * 201])
+def test_long_names(name: str, tmp_path: Path) -> None:
+    files.write_atomic(tmp_path / name, b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    (tmp_path / f".{files._short(name)}.0123abcd.part").touch()
+    files.remove_unfinished(tmp_path, {name})
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="File name too long"):
+        files.write_atomic(tmp_path / ("a" * 256), b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_links_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    files.write_atomic(tmp_path / "link", b"whole")
+    assert (tmp_path / "file").read_bytes() == b"whole"
+    (tmp_path / "self").symlink_to("self")
+    files.write_atomic(tmp_path / "self", b"whole")
+    assert (tmp_path / "self").read_bytes() == b"whole"
+    with pytest.raises(OutputError, match=r"^cannot write \S*: it exists and is not a regular file$"):
+        files.write_atomic(tmp_path, b"")
 
 
 def test_make_folder(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from irfuse.errors import PairError
+from irfuse.errors import DatasetWarning, PairError
 from irfuse.io import pairs
 
 
@@ -76,7 +78,7 @@ def test_no_pair_and_duplicates(tmp_path: Path) -> None:
 
 
 def test_data_set_folder(tmp_path: Path) -> None:
-    with pytest.raises(PairError, match="it has none"):
+    with pytest.raises(PairError, match="no two folders such as ir/ and vis/"):
         pairs.find(tmp_path)
     (tmp_path / "IR").mkdir()
     (tmp_path / "Visible").mkdir()
@@ -84,7 +86,13 @@ def test_data_set_folder(tmp_path: Path) -> None:
     (tmp_path / "Visible" / "1.png").touch()
     assert [pair.name for pair in pairs.find(tmp_path).pairs] == ["1"]
     (tmp_path / "thermal").mkdir()
-    with pytest.raises(PairError, match="it has IR and thermal"):
+    with pytest.raises(PairError, match="it has IR and Visible and thermal"):
+        pairs.find(tmp_path)
+
+
+def test_data_set_without_matching_names(tmp_path: Path) -> None:
+    folders(tmp_path, ["1.png"], ["2.png"])
+    with pytest.raises(PairError, match=r"no pair: none of its images has a partner, such as .*ir/1\.png; name"):
         pairs.find(tmp_path)
 
 
@@ -101,7 +109,7 @@ def test_manifest(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("", "it names none"),
-        ("ir,visible\n1,2\n", "it names ir, visible"),
+        ("ir,label\n1,2\n", "it names ir, label"),
         ("ir,vis\n", "lists no pair"),
         ("ir,vis\n1.png,\n", "line 2: ir or vis is empty"),
         ("ir,vis\n1.png\n", "line 2: ir or vis is empty"),
@@ -179,8 +187,167 @@ def test_flir_adas(tmp_path: Path) -> None:
     )
     map_file = second / "rgb_to_thermal_vid_map.json"
     map_file.write_text('{"video-a-frame-1-x.jpg": "video-b-frame-1-y.jpg", "gone.jpg": "gone.jpg"}')
-    assert [(p.name, p.ir.name) for p in pairs.find(second).pairs] == [("video-a-frame-1-x", "video-b-frame-1-y.jpg")]
+    with pytest.warns(DatasetWarning, match="the frames of 1 of 2 pairs are missing"):
+        found = pairs.find(second).pairs
+    assert [(p.name, p.ir.name) for p in found] == [("video-a-frame-1-x", "video-b-frame-1-y.jpg")]
     for text, error in (("[]", "does not map"), ("{", "does not map"), ('{"a": 1}', "does not map"), ("{}", "none of")):
         map_file.write_text(text)
         with pytest.raises(PairError, match=error):
             pairs.find(second)
+
+
+def names(pairing: pairs.Pairing) -> list[str]:
+    return [pair.name for pair in pairing.pairs]
+
+
+def test_names_of_data_sets_do_not_clash(tmp_path: Path) -> None:
+    for part in ("a_b", "a/b", "c"):
+        touch(tmp_path / part / "ir" / "1.png", tmp_path / part / "vis" / "1.png")
+    found = pairs.find(tmp_path)
+    assert {pair.name: pair.vis.relative_to(tmp_path).as_posix() for pair in found.pairs} == {
+        "a__b__1": "a/b/vis/1.png",
+        "a_b__1": "a_b/vis/1.png",
+        "c_1": "c/vis/1.png",
+    }
+    touch(tmp_path / "a__b" / "ir" / "1.png", tmp_path / "a__b" / "vis" / "1.png")
+    touch(tmp_path / "a_" / "b" / "ir" / "1.png", tmp_path / "a_" / "b" / "vis" / "1.png")
+    assert len(set(names(pairs.find(tmp_path)))) == 5
+
+
+def test_long_names_of_data_sets(tmp_path: Path) -> None:
+    for folder in ("x" * 200 + "1", "x" * 200 + "2"):
+        touch(tmp_path / folder / "ir" / f"{'像' * 30}.png", tmp_path / folder / "vis" / f"{'像' * 30}.png")
+    found = names(pairs.find(tmp_path))
+    assert len(set(found)) == 2
+    assert all(200 < len(name.encode()) <= 240 for name in found)
+
+
+def test_links(tmp_path: Path) -> None:
+    """A folder is searched once, by its own path if that is in the data set."""
+    touch(tmp_path / "in" / "s" / "ir" / "1.png", tmp_path / "in" / "s" / "vis" / "1.png")
+    touch(tmp_path / "elsewhere" / "ir" / "2.png", tmp_path / "elsewhere" / "vis" / "2.png")
+    touch(tmp_path / "beside" / "ir" / "3.png", tmp_path / "beside" / "vis" / "3.png")
+    (tmp_path / "in" / "a").symlink_to("s")
+    (tmp_path / "in" / "b" / "c").mkdir(parents=True)
+    (tmp_path / "in" / "b" / "c" / "up").symlink_to("../..")
+    (tmp_path / "in" / "b" / "c" / "far_up").symlink_to(tmp_path)
+    (tmp_path / "in" / "b" / "out").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "b" / "self").symlink_to("self")
+    with pytest.warns(DatasetWarning, match="self: the link is broken"):
+        found = pairs.find(tmp_path / "in")
+    assert names(found) == ["s_1", "b_out_2"]
+
+
+def test_links_of_sensor_folders(tmp_path: Path) -> None:
+    for sensor in ("ir", "vis"):
+        touch(tmp_path / sensor / "train" / "1.png")
+        (tmp_path / sensor / "up").symlink_to("..")
+    assert names(pairs.find(tmp_path)) == ["train_1"]
+
+
+def test_links_between_subfolders(tmp_path: Path) -> None:
+    for sensor in ("ir", "vis"):
+        touch(tmp_path / sensor / "x" / "p" / "1.png", tmp_path / sensor / "y" / "p" / "2.png")
+        (tmp_path / sensor / "x" / "q").symlink_to("../y")
+        (tmp_path / sensor / "y" / "q").symlink_to("../x")
+        (tmp_path / sensor / "copy").symlink_to("x")
+    assert sorted(pair.vis.resolve().name for pair in pairs.find(tmp_path).pairs) == ["1.png", "2.png"]
+    (tmp_path / "vis" / "y" / "p" / "2.jpg").touch()
+    with pytest.warns(DatasetWarning, match=r"2\.jpg and 2\.png have the same name"):
+        assert names(pairs.match(tmp_path / "ir", tmp_path / "vis")) == ["x_p_1"]
+
+
+def test_links_into_closed_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "ir" / "1.png", tmp_path / "vis" / "1.png")
+    (tmp_path / "link").symlink_to("/closed/folder")
+    (tmp_path / "ir" / "2.png").symlink_to("/closed/2.png")
+    looked = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name in ("link", "2.png"):
+            raise PermissionError(13, "Permission denied")
+        return looked(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    with pytest.warns(DatasetWarning, match="link: the link is broken"):
+        found = pairs.find(tmp_path)
+    assert (names(found), found.unpaired) == (["1"], (tmp_path / "ir" / "2.png",))
+
+
+def test_broken_links_are_images(tmp_path: Path) -> None:
+    ir, vis = folders(tmp_path, ["1.png"], ["1.png"])
+    (ir / "2.png").symlink_to("gone")
+    (vis / "2.png").symlink_to("2.png")
+    (vis / "3.png").symlink_to("gone")
+    found = pairs.find(tmp_path)
+    assert names(found) == ["1", "2"]
+    assert found.unpaired == (vis / "3.png",)
+
+
+def test_what_cannot_be_searched_costs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "s" / "ir" / "1.png", tmp_path / "s" / "vis" / "1.png")
+    (tmp_path / "lost+found").mkdir()
+    touch(tmp_path / "twice" / "1_ir.png", tmp_path / "twice" / "1_ir.jpg")
+    several = tmp_path / "several"
+    touch(several / "ir" / "1.png", several / "thermal" / "1.png", several / "vis" / "1.png")
+    listed = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path.name == "lost+found":
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.warns(DatasetWarning) as said:
+        found = pairs.find(tmp_path)
+    assert names(found) == ["s_1"]
+    reasons = sorted(str(warning.message).removeprefix(f"{tmp_path}/") for warning in said)
+    assert reasons[0] == "lost+found: the folder cannot be read: Permission denied"
+    assert reasons[1] == "several: only one subfolder may be named for each sensor; it has ir and thermal and vis"
+    assert "1_ir.jpg and 1_ir.png have the same name" in reasons[2]
+    with pytest.raises(PairError, match=r"no pair: .*lost\+found: the folder cannot be read"):
+        pairs.find(tmp_path / "lost+found")
+
+
+def test_subfolders_without_a_partner(tmp_path: Path) -> None:
+    touch(
+        tmp_path / "ir" / "train" / "1.png", tmp_path / "vis" / "train" / "01.png", tmp_path / "ir" / "test" / "1.png"
+    )
+    found = pairs.match(tmp_path / "ir", tmp_path / "vis")
+    assert (names(found), found.unpaired) == (["train_01"], (tmp_path / "ir" / "test",))
+    with pytest.raises(PairError, match="their 1 and 1 images do not match"):
+        pairs.match(tmp_path / "ir" / "test", tmp_path / "vis")
+
+
+@pytest.mark.parametrize(
+    ("fused", "found"),
+    [
+        (["a_DenseFuse", "b_DenseFuse"], {"a_vis": "a_DenseFuse", "b_vis": "b_DenseFuse"}),
+        (["DenseFuse-a", "DenseFuse-b"], {"a_vis": "DenseFuse-a", "b_vis": "DenseFuse-b"}),
+        (["a_vis_U2Fusion_fused"], {"a_vis": "a_vis_U2Fusion_fused"}),
+        (["a", "b_SDNet"], {"a_vis": "a", "b_vis": "b_SDNet"}),
+        (["a_SDNet", "b_SDNet", "b_CBF"], {"a_vis": "a_SDNet", "b_vis": "b_SDNet"}),
+        (["a_2", "b_2"], None),
+        (["a_SDNet", "b_CBF"], None),
+        (["a_SDNet", "a_CBF"], None),
+        (["ab_SDNet"], None),
+    ],
+)
+def test_results_named_after_scene_and_method(fused: list[str], found: dict[str, str] | None, tmp_path: Path) -> None:
+    scenes = [pairs.Pair(f"{name}_vis", Path(f"{name}_ir.png"), Path(f"{name}_vis.png")) for name in ("a", "b")]
+    touch(*[tmp_path / f"{name}.png" for name in fused])
+    if found is None:
+        with pytest.raises(PairError, match="give each method its own folder"):
+            pairs.match_fused(tmp_path, scenes)
+    else:
+        matched = pairs.match_fused(tmp_path, scenes)
+        assert {name: path.stem for name, path in matched.fused.items()} == found
+
+
+def test_results_with_other_zeros(tmp_path: Path) -> None:
+    scenes = [pairs.Pair(f"{i:03}", Path(f"ir/{i:03}.png"), Path(f"vis/{i:03}.png")) for i in (1, 10)]
+    touch(tmp_path / "1.png", tmp_path / "10.png")
+    assert {name: path.stem for name, path in pairs.match_fused(tmp_path, scenes).fused.items()} == {
+        "001": "1",
+        "010": "10",
+    }

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from irfuse.errors import MissingDependencyError, OutputError
-from irfuse.io import images
+from irfuse.io import images, origin
+from irfuse.io.files import open_atomic
 from irfuse.io.images import Array
 from irfuse.io.pairs import Pair, find
 from irfuse.pipelines import folder
@@ -238,3 +239,70 @@ def test_pairs_of_a_generator_are_checked_one_by_one(pairs: tuple[Pair, ...], tm
     assert "would replace an input" in reasons[2]
     assert reasons[3] == "an input is the result of an earlier pair; choose another output folder"
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_resume_makes_again_what_another_method_made(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = origin.describe("1.0", "method: average", "torch, fp32: it has no network")
+    second = origin.describe("2.0", "method: maximum", "onnx, fp32")
+    folder.run(pairs[:6], out, mean, description=first)
+    folder.run(pairs[6:8], out, mean, description=second)
+    folder.run(pairs[8:10], out, mean)
+    report = folder.run(pairs, out, mean, description=second, resume=True)
+    assert report.skipped == ["06", "07"]
+    assert report.fused == [f"{i:02}" for i in range(12) if i not in (6, 7)]
+    assert dict(report.warnings) == {
+        **{f"{i:02}": "made again, because its result was made by method: average" for i in range(6)},
+        **{f"{i:02}": "made again, because its result was made by something else" for i in (8, 9)},
+    }
+    assert {origin.maker(origin.read(path)) for path in out.iterdir()} == {"method: maximum"}
+    other_engine = origin.describe("3.0", "method: maximum", "openvino")
+    assert len(folder.run(pairs, out, mean, description=other_engine, resume=True).skipped) == 12
+    assert len(folder.run(pairs, out, mean, resume=True).skipped) == 12
+
+
+def test_resume_of_formats_without_a_description(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    description = origin.describe("1.0", "method: average", "torch")
+    for _ in range(2):
+        report = folder.run(pairs, tmp_path / "out", mean, description=description, resume=True, extension=".bmp")
+    assert len(report.skipped) == len(report.warnings) == 12
+    assert report.warnings[0][1] == "kept, although .bmp files do not say what made them"
+
+
+def test_two_results_of_one_name(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    clash = Pair("00", pairs[1].ir, pairs[1].vis)
+    with pytest.raises(OutputError, match=r"00\.png and .*01\.png would both be fused into .*out/00\.png; rename one"):
+        folder.run([*pairs, clash], tmp_path / "out", mean)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("as_generator", [False, True])
+def test_names_that_are_too_long(pairs: tuple[Pair, ...], tmp_path: Path, as_generator: bool) -> None:
+    long = [Pair(name, pairs[0].ir, pairs[0].vis) for name in ("a" * 251, "a" * 252, "b")]
+    report = folder.run(iter(long) if as_generator else long, tmp_path / "out", mean)
+    assert report.fused == ["a" * 251, "b"]
+    assert "the name of its result has 256 bytes, and a file allows 255" in report.failures[0][1]
+
+
+def test_two_runs_into_one_folder(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    """The second run starts, and so removes what killed processes left, while the first one writes."""
+    out = tmp_path / "out"
+
+    def fuse(ir: Array, vis: Array) -> Array:
+        folder.run(pairs[:2], out, mean)
+        return mean(ir, vis)
+
+    out.mkdir()
+    with open_atomic(out / "00.png") as file:
+        report = folder.run(pairs, out, fuse)
+        file.write(b"whole")
+    assert (len(report.fused), report.failures) == (12, [])
+    assert (out / "00.png").read_bytes() == b"whole"
+
+
+def test_broken_links_are_failures(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    pairs[2].ir.unlink()
+    pairs[2].ir.symlink_to("gone.png")
+    report = folder.run(find(tmp_path).pairs, tmp_path / "out", mean)
+    assert len(report.fused) == 11
+    assert report.failures == [("02", f"{pairs[2].ir}: no such file")]

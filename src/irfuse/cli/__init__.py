@@ -9,6 +9,7 @@ import typer
 
 from irfuse.cli.benchmark import benchmark
 from irfuse.cli.console import errors, printed_warnings
+from irfuse.cli.datasets import datasets
 from irfuse.cli.demo import demo
 from irfuse.cli.evaluate import evaluate
 from irfuse.cli.export import export
@@ -43,6 +44,7 @@ app.command()(demo)
 app.command()(methods)
 app.command()(metrics)
 app.command()(protocols)
+app.command()(datasets)
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
 

@@ -3,7 +3,7 @@
 import re
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from irfuse.errors import BenchmarkWarning, PluginWarning, PrecisionWarning, SuspiciousPairWarning
+from irfuse.errors import BenchmarkWarning, DatasetWarning, PluginWarning, PrecisionWarning, SuspiciousPairWarning
 from irfuse.progress import Progress
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ output = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _SECONDS_BETWEEN_LINES = 30.0
+_LISTED = 10
+"""The most files of a folder that are listed as having no partner."""
 
 
 @contextmanager
@@ -32,7 +34,7 @@ def printed_warnings() -> Iterator[None]:
         errors.print(f"warning: {message}", style="yellow", markup=False)
 
     with warnings.catch_warnings():
-        for category in (SuspiciousPairWarning, BenchmarkWarning, PluginWarning, PrecisionWarning):
+        for category in (SuspiciousPairWarning, BenchmarkWarning, DatasetWarning, PluginWarning, PrecisionWarning):
             warnings.simplefilter("always", category)
         warnings.showwarning = show
         yield
@@ -68,6 +70,19 @@ def table(*columns: str) -> Table:
 def print_engine(used: str) -> None:
     """Print the engine, the precision and the reason for them."""
     errors.print(f"engine: {used}", markup=False)
+
+
+def print_unpaired(paths: Sequence[Path]) -> None:
+    """Print the files without a partner: a few of each folder, and how many more there are."""
+    by_folder: dict[Path, list[Path]] = {}
+    for path in paths:
+        by_folder.setdefault(path.parent, []).append(path)
+    for folder, found in by_folder.items():
+        more = len(found) - _LISTED
+        for path in found[: _LISTED if more > 0 else None]:
+            errors.print(f"no partner: {path}", style="yellow", markup=False)
+        if more > 0:
+            errors.print(f"no partner: {more} more in {folder}", style="yellow", markup=False)
 
 
 def print_report(report: "Report", out: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from irfuse.cli.console import errors, output, progress
+from irfuse.cli.console import errors, output, print_unpaired, progress
 from irfuse.cli.options import DeviceOption, RangeOption, names
 from irfuse.errors import ImageError, OutputError, PairError
 from irfuse.io import tables
@@ -127,8 +127,7 @@ def _triples(fused: Path, ir: Path, vis: Path | None) -> tuple[list["Triple"], i
         raise PairError(f"{fused} is a folder; give an infrared and a visible folder with it")
     pairing = pairs.find(ir) if vis is None else pairs.match(ir, vis)
     matched = pairs.match_fused(fused, pairing.pairs)
-    for path in (*pairing.unpaired, *matched.unpaired):
-        errors.print(f"no partner: {path}", style="yellow", markup=False)
+    print_unpaired((*pairing.unpaired, *matched.unpaired))
     if matched.missing:
         errors.print(f"no fused image for: {', '.join(matched.missing)}", style="yellow", markup=False)
     by_name = {pair.name: pair for pair in pairing.pairs}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irfuse.cli.console import errors, output, print_engine, print_report, progress
+from irfuse.cli.console import errors, output, print_engine, print_report, print_unpaired, progress
 from irfuse.cli.options import (
     ColorOption,
     DeviceOption,
@@ -57,14 +57,19 @@ def fuse(
     extension: Annotated[
         str, typer.Option("--format", help="The format of a folder's results: png, tiff, jpg, ...")
     ] = "png",
-    resume: Annotated[bool, typer.Option("--resume", help="Skip pairs whose result exists and can be read.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip pairs whose result exists, unless another method or setting made it.")
+    ] = False,
 ) -> None:
-    """Fuse a pair of images, or all pairs of two folders, of a data set with ir/ and vis/, or of a CSV manifest.
+    """Fuse a pair of images, or all pairs of two folders, of a data set, or of a CSV manifest.
+
+    A data set has two folders such as ir/ and vis/, or images such as x_ir.png and x_vis.png.
 
     The results of a folder have the names of the visible images. The exit status is 0 if all pairs were fused, 1 if
     some failed, and 2 if nothing could be done.
     """
     from irfuse import __version__
+    from irfuse.io import origin
     from irfuse.pipelines import folder
 
     ending = f".{extension.lower().removeprefix('.')}"
@@ -79,8 +84,8 @@ def fuse(
     if model is not None:
         _check_model_options(context)
     scale = thermal(thermal_range, thermal_percentiles)
-    # This is stored in the results. For a model, the description of its engine names the method.
-    origin = f"irfuse {__version__}" if model is not None else f"irfuse {__version__}, method: {method}"
+    maker = f"model: {model.name}" if model is not None else f"method: {method}"
+    maker = ", ".join([maker, *_settings(color, stretch, context, thermal_range, thermal_percentiles)])
 
     def make(on_fetch: Progress, on_iteration: Progress) -> "tuple[FusePair, str]":
         if model is not None:
@@ -107,8 +112,7 @@ def fuse(
     if pairing is not None:
         with progress("fetching", "MB", at_once=False) as on_fetch:
             fuse_pair, engine_used = make(on_fetch, silent)
-        for path in pairing.unpaired:
-            errors.print(f"no partner: {path}", style="yellow", markup=False)
+        print_unpaired(pairing.unpaired)
         with progress("fusing", "pairs") as on_step:
 
             def tell(done: int, total: int | None, note: str) -> None:
@@ -121,20 +125,41 @@ def fuse(
                 out,
                 fuse_pair,
                 extension=ending,
-                description=f"{origin}, engine: {engine_used}",
+                description=origin.describe(__version__, maker, engine_used),
                 resume=resume,
                 on_step=tell,
             )
         print_report(report, out)
     elif vis is not None:
-        _fuse_pair(ir, vis, out, make, origin, resume)
+        _fuse_pair(ir, vis, out, make, maker, resume)
+
+
+def _settings(
+    color: str,
+    stretch: bool,
+    context: typer.Context,
+    thermal_range: tuple[float, float] | None,
+    thermal_percentiles: tuple[float, float],
+) -> list[str]:
+    """List the settings that change results and differ from their defaults."""
+    found = [f"color: {color}"] * (color != "auto") + ["stretched"] * stretch
+    if thermal_range is not None:
+        found.append(f"thermal range: {thermal_range[0]:g} {thermal_range[1]:g}")
+    elif _is_given(context, "thermal_percentiles"):
+        found.append(f"thermal percentiles: {thermal_percentiles[0]:g} {thermal_percentiles[1]:g}")
+    return found
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Tell whether the user gave an option."""
+    # Compared by name: the class of a source is Typer's own or Click's, depending on Typer's version.
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _check_model_options(context: typer.Context) -> None:
     """Refuse options that an exported model leaves no choice in."""
-    # Compared by name: the class of a source is Typer's own or Click's, depending on Typer's version.
-    sources = {name: context.get_parameter_source(name) for name in _FIXED_BY_MODEL}
-    given = [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
+    given = [name for name in _FIXED_BY_MODEL if _is_given(context, name)]
     if given:
         raise ParameterError(f"--model cannot be combined with {', '.join(f'--{name}' for name in given)}")
 
@@ -165,19 +190,24 @@ def _check_files(ir: Path, vis: Path, out: Path) -> None:
         raise OutputError(f"{out}: the name of the fused image must end in one of {' '.join(EXTENSIONS)}")
 
 
-def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, origin: str, resume: bool) -> None:
-    from irfuse.io import images
+def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: bool) -> None:
+    from irfuse import __version__
+    from irfuse.io import images, origin
     from irfuse.io.files import make_folder
     from irfuse.pipelines import folder
 
     if resume and folder.is_whole(out):
-        output.print(f"skipped, since it exists: {out}", markup=False)
-        return
+        existing = folder.Existing.of(out, origin.describe(__version__, maker, ""))
+        if existing.remark:
+            errors.print(f"warning: {out}: {existing.remark}", style="yellow", markup=False)
+        if existing.kept:
+            output.print(f"skipped, since it exists: {out}", markup=False)
+            return
     with progress("optimizing", "steps", at_once=False) as on_iteration:
         with progress("fetching", "MB", at_once=False) as on_fetch:
             fuse_pair, engine_used = make(on_fetch, on_iteration)
         fused = folder.fuse_files(ir, vis, fuse_pair)
     make_folder(out.parent)
-    images.write(out, fused, f"{origin}, engine: {engine_used}")
+    images.write(out, fused, origin.describe(__version__, maker, engine_used))
     print_engine(engine_used)
     output.print(str(out), markup=False)

@@ -5,7 +5,9 @@ each pair is followed by its visible image.
 """
 
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from irfuse.errors import DatasetError
@@ -35,6 +37,20 @@ _TNO = (
 _VIFB = "The benchmark VIFB, github.com/xingchenzhang/VIFB"
 
 
+_SOURCES = {
+    "tno21": "https://github.com/hli1221/imagefusion_deeplearning",
+    "vifb": "https://github.com/xingchenzhang/VIFB",
+    "roadscene": "https://github.com/hanna-xu/RoadScene",
+    "msrs": "https://github.com/Linfeng-Tang/PIAFusion, https://github.com/Linfeng-Tang/SuperFusion, "
+    "https://github.com/ycc568/my-seafusion, https://github.com/Leiii-Cao/Text-DiFuse",
+    "msrs55": "https://github.com/Linfeng-Tang/SuperFusion",
+    "m3svd": "https://github.com/Linfeng-Tang/VideoFusion",
+    "natural/bsds500": "https://github.com/BIDS/BSDS500",
+    "natural/coco50": "https://github.com/lizhogn/tiny_coco_dataset",
+}
+"""Where the files come from, by their folders in the folder ``IRFUSE_DATA``."""
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """A named set of natural images, or of pairs.
@@ -58,14 +74,40 @@ class ImageSet:
             DatasetError: ``IRFUSE_DATA`` is not set, or a file is missing or has another SHA-256.
         """
         root = folder(self.name)
-        lines = (_FOLDER / f"{self.name}.txt").read_text(encoding="utf-8").splitlines()
-        listed = [line.split("  ", maxsplit=1) for line in lines]
-        for digest, name in listed:
+        listed = self.listed()
+        for name, digest in listed.items():
             if not (root / name).is_file():
-                raise DatasetError(f"{self.name}: {root / name} is missing")
+                raise DatasetError(f"{self.name}: {root / name} is missing; `irfuse datasets` says where to get it")
             if sha256(root / name) != digest:
                 raise DatasetError(f"{self.name}: {root / name} is not the file in the list (wrong SHA-256)")
-        return [root / name for _, name in listed]
+        return [root / name for name in listed]
+
+    def listed(self) -> dict[str, str]:
+        """Return the SHA-256 of each file by its path in the folder ``IRFUSE_DATA``, in the order of the list.
+
+        >>> len(PAIR_SETS[0].listed()) % 2
+        0
+        """
+        lines = (_FOLDER / f"{self.name}.txt").read_text(encoding="utf-8").splitlines()
+        return {name: digest for digest, name in (line.split("  ", maxsplit=1) for line in lines)}
+
+    def sources(self) -> dict[str, str]:
+        """Return the addresses from which its files can be got, by their folders in the folder ``IRFUSE_DATA``."""
+        folders = {name.rpartition("/")[0] for name in self.listed()}
+        return {
+            part: source
+            for part, source in _SOURCES.items()
+            if any(f"{inner}/".startswith(f"{part}/") for inner in folders)
+        }
+
+    def found(self) -> int:
+        """Count the files that are in the folder ``IRFUSE_DATA``, whatever they hold.
+
+        Raises:
+            DatasetError: ``IRFUSE_DATA`` is not set.
+        """
+        root = folder(self.name)
+        return sum((root / name).is_file() for name in self.listed())
 
     def pairs(self) -> list[Pair]:
         """Find the pairs of the set.
@@ -124,6 +166,22 @@ BENCHMARK_SETS = (
 """The sets of pairs for benchmarks."""
 
 
+def select(names: Sequence[str]) -> tuple[ImageSet, ...]:
+    """Return the named sets of these names, or all if there are none.
+
+    Raises:
+        DatasetError: there is no set of a name.
+
+    >>> [image_set.name for image_set in select(["tno21"])]
+    ['tno21']
+    """
+    known = {image_set.name: image_set for image_set in (*IMAGE_SETS, *PAIR_SETS, *BENCHMARK_SETS)}
+    for name in names:
+        if name not in known:
+            raise DatasetError(f"{name}: no named set{_hint(name, known)} (sets: {', '.join(known)})")
+    return tuple(known[name] for name in names or known)
+
+
 def folder(name: str) -> Path:
     """Find the folder with the data of named sets.
 
@@ -157,10 +215,10 @@ def images(source: str) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        names = ", ".join(image_set.name for image_set in IMAGE_SETS)
-        raise DatasetError(f"{source}: no such file or folder, and no named set of images ({names})")
+        raise DatasetError(_unknown(source, "images", IMAGE_SETS))
     try:
-        found = sorted(file for file in path.iterdir() if is_image(file) and file.is_file())
+        # A broken link is listed, so that reading it fails by name.
+        found = sorted(file for file in path.iterdir() if is_image(file) and (file.is_file() or file.is_symlink()))
     except OSError as error:
         raise DatasetError(f"{source}: the folder cannot be read: {error.strerror or error}") from error
     if not found:
@@ -183,6 +241,17 @@ def pairs(source: str) -> Pairing:
             return Pairing(tuple(pair_set.pairs()))
     path = Path(source)
     if not path.exists():
-        names = ", ".join(pair_set.name for pair_set in (*PAIR_SETS, *BENCHMARK_SETS))
-        raise DatasetError(f"{source}: no such file or folder, and no named set of pairs ({names})")
+        raise DatasetError(_unknown(source, "pairs", (*PAIR_SETS, *BENCHMARK_SETS)))
     return find(path)
+
+
+def _unknown(source: str, kind: str, sets: Sequence[ImageSet]) -> str:
+    """Say that there is no file, folder or set of this name, and which set may be meant."""
+    names = [image_set.name for image_set in sets]
+    return f"{source}: no such file or folder, and no named set of {kind}{_hint(source, names)} ({', '.join(names)})"
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    """Suggest the known name that is nearest; empty if none is near."""
+    near = get_close_matches(name.lower(), list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

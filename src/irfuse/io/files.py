@@ -3,14 +3,17 @@
 import hashlib
 import os
 import secrets
+import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from irfuse.errors import OutputError
 
 _UNFINISHED = ".part"
+_LONGEST = 200
+"""The most bytes of a name to which something is added; most file systems allow 255 in all."""
 
 
 @contextmanager
@@ -22,22 +25,39 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OutputError: the folder does not exist or cannot be written, or the block raises an `OSError`.
     """
-    if path.is_symlink():
-        path = path.resolve()
-    if path.exists() and not path.is_file():
-        raise OutputError(f"cannot write {path}: it exists and is not a regular file")
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
     try:
-        # Files of `tempfile` are private; this one gets the usual permissions.
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        if path.is_symlink():
+            # Not Path.resolve, which raises a RuntimeError for a link to itself.
+            path = Path(os.path.realpath(path))
+        if path.exists() and not path.is_file():
+            raise OutputError(f"cannot write {path}: it exists and is not a regular file")
+        with _temporary(path) as temporary:
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """Create an empty file beside `path`, and hold it until the block ends, so that no other process removes it."""
+    while True:
+        # Files of `tempfile` are private; this one gets the usual permissions.
+        temporary = path.with_name(f".{_short(path.name)}.{secrets.token_hex(4)}{_UNFINISHED}")
+        with temporary.open("xb") as file:
+            try:
+                _hold(file)
+                # Another process may have removed the file before it was held.
+                if temporary.exists():
+                    yield temporary
+                    return
+            finally:
+                temporary.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -51,10 +71,45 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def remove_unfinished(folder: Path, names: Collection[str]) -> None:
-    """Remove the temporary files that killed processes left when they wrote files of these names."""
+    """Remove the temporary files that killed processes left when they wrote files of these names.
+
+    Those of running processes stay.
+    """
+    left = {_short(name) for name in names}
     for path in folder.glob(f".*{_UNFINISHED}"):
-        if path.name.removeprefix(".").removesuffix(_UNFINISHED).rpartition(".")[0] in names:
-            path.unlink(missing_ok=True)
+        if path.name.removeprefix(".").removesuffix(_UNFINISHED).rpartition(".")[0] in left:
+            # A file that is gone, in use or somebody else's stays as it is.
+            with suppress(OSError):
+                _remove_unless_held(path)
+
+
+def _short(name: str) -> str:
+    """Return a name, or its hash if it is long, to which something can be added."""
+    data = os.fsencode(name)
+    return name if len(data) <= _LONGEST else hashlib.sha256(data).hexdigest()
+
+
+if sys.platform == "win32":
+    # Windows removes no open file, but renames none either.
+
+    def _hold(file: BinaryIO) -> None:
+        file.close()
+
+    def _remove_unless_held(path: Path) -> None:
+        path.unlink()
+
+else:
+    import fcntl
+
+    def _hold(file: BinaryIO) -> None:
+        # Some network file systems have no locks. Nothing is removed there either.
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+
+    def _remove_unless_held(path: Path) -> None:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def make_folder(path: Path) -> None:

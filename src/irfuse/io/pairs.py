@@ -1,92 +1,86 @@
-"""Pairs of files: match infrared images with visible images."""
+"""Pairs of files: match infrared images with visible images, and fused images with pairs."""
 
-import csv
+import hashlib
 import json
-import re
-from collections.abc import Iterable, Sequence
+import os
+import stat
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from irfuse.errors import PairError
+from irfuse import notices
+from irfuse.errors import DatasetWarning, PairError
+from irfuse.io import manifests
+from irfuse.io.conventions import (
+    FILES,
+    FOLDERS,
+    FUSED_WORDS,
+    IR_WORDS,
+    SAME,
+    VIS_WORDS,
+    WORDS,
+    partners,
+    plain,
+    unpadded,
+    words,
+)
 from irfuse.io.formats import is_image
+from irfuse.io.pair import Pair as Pair
+from irfuse.io.pair import Pairing as Pairing
 
-
-def _words(*words: str) -> re.Pattern[str]:
-    """Match a word in a name: in any case between characters that are no letters, in capitals between no capitals."""
-    lower, upper = "|".join(words), "|".join(words).upper()
-    return re.compile(rf"(?<![a-zA-Z])(?i:{lower})(?![a-zA-Z])|(?<![A-Z])(?:{upper})(?![A-Z])")
-
-
-_IR_WORDS = _words("infrared", "thermal", "previewdata", "lwir", "tir", "ir")
-_VIS_WORDS = _words("visible", "vis", "rgb", "vi")
-_FUSED_WORDS = _words("fused", "fusion", "result")
-_IR_FOLDERS = ("ir", "infrared", "thermal", "lwir", "thermal_8_bit")
-_VIS_FOLDERS = ("vis", "vi", "visible", "rgb")
 _FLIR_MAP, _FLIR_IR, _FLIR_VIS = "rgb_to_thermal_vid_map.json", "video_thermal_test/data", "video_rgb_test/data"
+_LONGEST = 240
+"""The most bytes of a name that is made of several; file systems allow 255 with the extension."""
 
 
 @dataclass(frozen=True)
-class Pair:
-    """The two files of one scene.
+class _Scene:
+    """The files of a scene. The parts of its name are the folders that lead to the visible image, and its name."""
 
-    Attributes:
-        name: the name of the results: a file name without its ending.
-        ir, vis: the infrared and the visible image.
-
-    Raises:
-        PairError: the name is not a plain file name.
-    """
-
-    name: str
+    parts: tuple[str, ...]
     ir: Path
     vis: Path
 
-    def __post_init__(self) -> None:
-        if self.name in ("", ".", "..") or Path(self.name).name != self.name:
-            raise PairError(f"{self.name!r} is not a plain file name; the name of a pair must be one")
-
 
 @dataclass(frozen=True)
-class Pairing:
-    """The pairs of a data set.
+class _Matches:
+    """The scenes of two folders, and the files and subfolders without a partner."""
 
-    Attributes:
-        pairs: the pairs, in their order.
-        unpaired: the image files without a partner.
-    """
-
-    pairs: tuple[Pair, ...]
-    unpaired: tuple[Path, ...] = ()
+    scenes: list[_Scene]
+    unpaired: list[Path]
 
 
 def find(source: Path) -> Pairing:
-    """Find the pairs of a CSV manifest, or of a data-set folder that contains ``ir/`` and ``vis/``.
+    """Find the pairs of a list or of a data-set folder.
 
-    The two folders may also be named ``infrared``, ``thermal``, ``lwir``, ``visible``, ``rgb`` and so on. They may lie
-    deeper and occur several times, as in KAIST (``set00/V000/lwir``) and in the first FLIR ADAS
-    (``train/thermal_8_bit``, ``train/RGB``). The names of their parent folders then precede the names of the pairs. In
-    the second FLIR ADAS, a JSON file of the data set lists the partners.
+    A data set contains two folders for the sensors, such as ``ir/`` and ``vis/``, whose files are matched by
+    :func:`match`, or the images of both sensors, such as ``x_ir.png`` and ``x_vis.png``. Both may lie deeper and occur
+    several times, as in KAIST (``set00/V000/lwir``). The names of their parent folders then precede the names of the
+    pairs. In the second FLIR ADAS, a JSON file of the data set lists the partners.
+    :mod:`irfuse.io.conventions` lists the names that are understood, and :func:`irfuse.io.manifests.read` reads lists.
+
+    Links are followed, and each folder is searched once. What cannot be read or is ambiguous is left out with a
+    :class:`~irfuse.errors.DatasetWarning`.
 
     Raises:
         PairError: `source` is neither, or it contains no pair.
     """
     if source.is_dir():
-        if (source / _FLIR_MAP).is_file():
-            return _from_flir_map(source)
-        parts = [] if _has_both(source) else [folder for folder in _folders_below(source) if _has_both(folder)]
-        if parts:
-            return _joined(source, parts)
-        return match(_subfolder(source, _IR_FOLDERS), _subfolder(source, _VIS_FOLDERS))
-    if source.suffix.lower() == ".csv":
-        return from_manifest(source)
+        return _from_flir_map(source) if (source / _FLIR_MAP).is_file() else _search(source)
+    if source.suffix.lower() in manifests.EXTENSIONS:
+        return manifests.read(source)
     raise PairError(f"{source}: not a data-set folder with ir/ and vis/, and not a CSV manifest")
 
 
 def match(ir_folder: Path, vis_folder: Path) -> Pairing:
-    """Match the images of two folders by their names without the ending.
+    """Match the images of two folders, which may be the same, by their names without the ending.
 
-    The remaining images are matched without the words for the sensor: ``x_ir`` with ``x_vis`` or ``x``, ``IR12`` with
-    ``VIS12``, ``thermal-x`` with ``rgb-x``, ``ir`` with ``vis``. A pair has the name of its visible image.
+    The remaining images are matched by the conventions of :data:`irfuse.io.conventions.FILES`: ``x_ir`` with ``x_vis``
+    or ``x``, ``IR12`` with ``VIS12``, ``DJI_0001_T`` with ``DJI_0001_W``, ``1`` with ``001``. A pair has the name of
+    its visible image. Two folders without images, such as those of LLVIP with ``train`` and ``test``, are matched by
+    their subfolders, whose names then precede the names of the pairs.
 
     Raises:
         PairError: two images of a folder have the same name, or there is no pair.
@@ -95,24 +89,15 @@ def match(ir_folder: Path, vis_folder: Path) -> Pairing:
     >>> [pair.name for pair in match(samples.FOLDER / "ir", samples.FOLDER / "vis").pairs][:2]
     ['msrs_00037N', 'msrs_00633D']
     """
-    ir_files, vis_files = _by_stem(ir_folder), _by_stem(vis_folder)
-    if ir_folder.resolve() == vis_folder.resolve():
-        ir_files = {stem: path for stem, path in ir_files.items() if _IR_WORDS.search(stem)}
-        vis_files = {stem: path for stem, path in vis_files.items() if stem not in ir_files}
-    names = {stem: stem for stem in ir_files.keys() & vis_files.keys()}
-    ir_keys = _by_key(ir_files.keys() - names.keys(), _IR_WORDS)
-    vis_keys = _by_key(vis_files.keys() - names.keys(), _VIS_WORDS)
-    names |= {vis_keys[key]: ir_keys[key] for key in ir_keys.keys() & vis_keys.keys()}
-    pairs = tuple(Pair(name, ir_files[names[name]], vis_files[name]) for name in sorted(names))
-    used = {path for pair in pairs for path in (pair.ir, pair.vis)}
-    unpaired = tuple(path for files in (ir_files, vis_files) for _, path in sorted(files.items()) if path not in used)
-    if not pairs:
+    found = _match_folders(ir_folder, vis_folder, set())
+    if not found.scenes:
+        counts = [sum(1 for _ in _images_below(folder)) for folder in (ir_folder, vis_folder)]
         raise PairError(
-            f"no pair in {ir_folder} and {vis_folder}: the names of their {len(ir_files)} and {len(vis_files)} images "
+            f"no pair in {ir_folder} and {vis_folder}: the names of their {counts[0]} and {counts[1]} images "
             "do not match; name partners alike (1.png and 1.jpg, x_ir and x_vis, IR1 and VIS1), or list them in a CSV "
             "file"
         )
-    return Pairing(pairs, unpaired)
+    return Pairing(_named(found.scenes), tuple(found.unpaired))
 
 
 @dataclass(frozen=True)
@@ -133,7 +118,9 @@ class Matched:
 def match_fused(folder: Path, pairs: Sequence[Pair]) -> Matched:
     """Find the fused images of pairs by the name of the pair, of its visible image, or of its infrared image.
 
-    The remaining images are matched without the words ``fused``, ``fusion`` and ``result`` and those for the sensor.
+    The remaining images are matched without the words ``fused``, ``fusion`` and ``result`` and those for the sensor,
+    and then without the leading zeros of numbers. What still remains may have the name of a method before or after the
+    name of the scene, as in ``scene_method``, if it is the same for all images.
 
     Raises:
         PairError: two images of the folder have the same name, or none belongs to a pair.
@@ -153,126 +140,251 @@ def match_fused(folder: Path, pairs: Sequence[Pair]) -> Matched:
     ):
         free = files.keys() - stems.values()
         stems |= {name: stem for name, stem in names.items() if name not in stems and stem in free}
-    fused_keys = _by_key(files.keys() - stems.values(), _FUSED_WORDS, _IR_WORDS, _VIS_WORDS)
-    pair_keys = _by_key((pair.name for pair in pairs if pair.name not in stems), _FUSED_WORDS, _IR_WORDS, _VIS_WORDS)
-    stems |= {pair_keys[key]: fused_keys[key] for key in pair_keys.keys() & fused_keys.keys()}
+    for fold in (plain, unpadded):
+        rests = {stem: fold(_scene(stem)) for stem in files.keys() - stems.values()}
+        scenes = {pair.name: fold(_scene(pair.name)) for pair in pairs if pair.name not in stems}
+        stems |= _equal(scenes, rests)
+    rests = {stem: plain(_scene(stem)) for stem in files.keys() - stems.values()}
+    scenes = {pair.name: plain(_scene(pair.name)) for pair in pairs if pair.name not in stems}
+    stems |= _equal(scenes, _without_method(rests, scenes.values()))
     if not stems:
-        raise PairError(f"{folder}: no fused image of the {len(pairs)} pairs; name fused images like the visible ones")
+        raise PairError(
+            f"{folder}: no fused image of the {len(pairs)} pairs; name fused images like the visible ones, and give "
+            "each method its own folder"
+        )
     fused = {pair.name: files[stems[pair.name]] for pair in pairs if pair.name in stems}
     unpaired = tuple(path for _, path in sorted(files.items()) if path not in fused.values())
     return Matched(fused, unpaired, tuple(pair.name for pair in pairs if pair.name not in fused))
 
 
-def from_manifest(path: Path) -> Pairing:
-    """Read the pairs that a CSV file lists in its columns ``ir``, ``vis`` and, optionally, ``name``.
-
-    Paths are relative to the CSV file. A pair without a name has the name of its visible image.
-
-    Raises:
-        PairError: the file cannot be read, lacks a column or a value, or gives two pairs the same name.
-    """
-    pairs: dict[str, Pair] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            columns = [column.strip() for column in reader.fieldnames or []]
-            if not {"ir", "vis"} <= set(columns):
-                names = ", ".join(columns) or "none"
-                raise PairError(f"{path}: the first line must name the columns ir and vis; it names {names}")
-            reader.fieldnames = columns
-            for row in reader:
-                pair = _listed_pair(row, path.parent, f"{path}, line {reader.line_num}")
-                if pair.name in pairs:
-                    raise PairError(
-                        f"{path}, line {reader.line_num}: the name {pair.name!r} is used twice; "
-                        "add a column name with a different name for each pair"
-                    )
-                pairs[pair.name] = pair
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PairError(f"{path}: cannot be read as CSV: {error}") from error
-    if not pairs:
-        raise PairError(f"{path}: lists no pair")
-    return Pairing(tuple(pairs.values()))
+def _scene(name: str) -> str:
+    """Return a name without the words for fused images and for sensors."""
+    for listed in (FUSED_WORDS, IR_WORDS, VIS_WORDS):
+        name = words(listed).sub("_", name)
+    return name
 
 
-def _listed_pair(row: dict[str, str | None], folder: Path, place: str) -> Pair:
-    ir, vis, name = ((row.get(column) or "").strip() for column in ("ir", "vis", "name"))
-    if not (ir and vis):
-        raise PairError(f"{place}: ir or vis is empty")
-    try:
-        return Pair(name or Path(vis).stem, folder / ir, folder / vis)
-    except PairError as error:
-        raise PairError(f"{place}: {error}") from None
+def _equal(scenes: dict[str, str], rests: dict[str, str]) -> dict[str, str]:
+    """Return the names of `scenes` with the names of `rests` that have the same value, if both are the only ones."""
+    left, right = Counter(scenes.values()), Counter(rests.values())
+    unique = {rest: stem for stem, rest in rests.items() if right[rest] == 1}
+    return {name: unique[scene] for name, scene in scenes.items() if left[scene] == 1 and scene in unique}
 
 
-def _has_both(folder: Path) -> bool:
-    names = [path.name.lower() for path in _entries(folder) if path.is_dir()]
-    return all(sum(name in sensor for name in names) == 1 for sensor in (_IR_FOLDERS, _VIS_FOLDERS))
+def _without_method(rests: dict[str, str], scenes: Iterable[str]) -> dict[str, str]:
+    """Return the scene of each name that consists of a scene and the commonest method; none if several are."""
+    by_method: dict[tuple[str, str], dict[str, str]] = {}
+    # The longest scene first: a_b_method may belong to the scene a_b and to the scene a.
+    known = sorted(filter(None, set(scenes)), key=len, reverse=True)
+    for stem, rest in rests.items():
+        for scene in known:
+            before, middle, after = f"_{rest}_".partition(f"_{scene}_")
+            # A number is no method: it counts scenes.
+            if middle and bool(before) != bool(after) and not (before or after).strip("_").isdigit():
+                by_method.setdefault((before, after), {})[stem] = scene
+                break
+    most = max(map(len, by_method.values()), default=0)
+    common = [found for found in by_method.values() if len(found) == most]
+    return common[0] if len(common) == 1 else {}
 
 
-def _folders_below(folder: Path) -> list[Path]:
-    below = [path for path in _entries(folder) if path.is_dir() and not path.name.startswith(".")]
-    return [found for path in below for found in (path, *_folders_below(path))]
-
-
-def _joined(source: Path, folders: Sequence[Path]) -> Pairing:
-    """Join the pairs of several data-set folders. The folder's path precedes the name of each pair."""
-    pairs: list[Pair] = []
+def _search(source: Path) -> Pairing:
+    """Find the pairs in a folder and below it."""
+    scenes: list[_Scene] = []
     unpaired: list[Path] = []
-    for folder in folders:
-        found = match(_subfolder(folder, _IR_FOLDERS), _subfolder(folder, _VIS_FOLDERS))
-        prefix = "_".join(folder.relative_to(source).parts)
-        pairs += [Pair(f"{prefix}_{pair.name}", pair.ir, pair.vis) for pair in found.pairs]
+    problems: list[str] = []
+    for parts, ir, vis in _parts(source, problems):
+        try:
+            found = _match_folders(ir, vis, set())
+        except PairError as error:
+            problems.append(str(error))
+            continue
+        scenes += [_Scene((*parts, *scene.parts), scene.ir, scene.vis) for scene in found.scenes]
         unpaired += found.unpaired
-    return Pairing(tuple(pairs), tuple(unpaired))
+    if not scenes:
+        reason = "no two folders such as ir/ and vis/, and no images such as x_ir and x_vis"
+        if unpaired:
+            reason = f"none of its images has a partner, such as {unpaired[0]}"
+        if problems:
+            reason = problems[0]
+        raise PairError(
+            f"{source}: no pair: {reason}; name partners alike (1.png and 1.jpg, x_ir and x_vis), name both folders "
+            "(irfuse fuse IR VIS), or list the pairs in a CSV file"
+        )
+    for problem in problems:
+        notices.warn(DatasetWarning(problem))
+    return Pairing(_named(scenes), tuple(unpaired))
+
+
+def _parts(source: Path, problems: list[str]) -> Iterator[tuple[tuple[str, ...], Path, Path]]:
+    """Yield the folders of the infrared and the visible images, with what precedes the names of their pairs.
+
+    What cannot be searched is appended to `problems`.
+    """
+    above = Path(os.path.realpath(source)).parents
+    seen: set[str] = set()
+    waiting, links = deque([source]), deque[Path]()
+    while waiting or links:
+        # Links come last, so that a folder is known by its own path.
+        folder = (waiting or links).popleft()
+        real = os.path.realpath(folder)
+        # Folders above the source contain it, and belong to no data set in it.
+        if real in seen or Path(real) in above:
+            continue
+        seen.add(real)
+        try:
+            entries = _entries(folder)
+        except PairError as error:
+            problems.append(str(error))
+            continue
+        below = [path for path in entries if _kind(path) == "folder"]
+        problems += [
+            f"{path}: the link is broken or leads into a closed folder"
+            for path in entries
+            if _kind(path) == "none" and not is_image(path)
+        ]
+        names = [path.name for path in below]
+        found = partners(names, names, FOLDERS, one_folder=True)
+        if found.ambiguous:
+            several = " and ".join(sorted(found.ambiguous))
+            problems.append(f"{folder}: only one subfolder may be named for each sensor; it has {several}")
+        parents = folder.relative_to(source).parts
+        # Other subfolders hold labels, results or other versions of the same images.
+        for vis, ir in sorted(found.found.items()):
+            # Several scenes may lie side by side: a_ir, a_vis, b_ir, b_vis.
+            yield (*parents, vis) if len(found.found) > 1 else parents, folder / ir, folder / vis
+        if not found.found:
+            if any(is_image(path) for path in entries):
+                yield parents, folder, folder
+            waiting.extendleft(reversed([path for path in below if not path.is_symlink()]))
+            links.extend(path for path in below if path.is_symlink())
+
+
+def _match_folders(ir_folder: Path, vis_folder: Path, seen: set[tuple[str, str]]) -> _Matches:
+    """Match the images of two folders or, if there are none, those of their subfolders.
+
+    Folders that are in `seen` are left out, and matched ones are added, since links may lead to them again.
+    """
+    real = os.path.realpath(ir_folder), os.path.realpath(vis_folder)
+    if real in seen:
+        return _Matches([], [])
+    seen.add(real)
+    ir_files, vis_files = _by_stem(ir_folder), _by_stem(vis_folder)
+    one_folder = real[0] == real[1]
+    if ir_files or vis_files or one_folder:
+        return _match_files(ir_files, vis_files, one_folder)
+    return _match_subfolders(ir_folder, vis_folder, seen)
+
+
+def _match_files(ir_files: dict[str, Path], vis_files: dict[str, Path], one_folder: bool) -> _Matches:
+    found = partners(ir_files, vis_files, FILES if one_folder else (SAME, *FILES), one_folder=one_folder).found
+    scenes = [_Scene((vis,), ir_files[ir], vis_files[vis]) for vis, ir in sorted(found.items())]
+    used = {path for scene in scenes for path in (scene.ir, scene.vis)}
+    files = (ir_files,) if one_folder else (ir_files, vis_files)
+    return _Matches(scenes, [path for part in files for _, path in sorted(part.items()) if path not in used])
+
+
+def _match_subfolders(ir_folder: Path, vis_folder: Path, seen: set[tuple[str, str]]) -> _Matches:
+    scenes: list[_Scene] = []
+    ir_names, vis_names = ([path.name for path in _subfolders(folder)] for folder in (ir_folder, vis_folder))
+    found = partners(ir_names, vis_names, (SAME, WORDS)).found
+    unpaired = [ir_folder / name for name in sorted(set(ir_names) - set(found.values()))]
+    unpaired += [vis_folder / name for name in sorted(set(vis_names) - found.keys())]
+    for vis, ir in sorted(found.items(), key=lambda names: ((vis_folder / names[0]).is_symlink(), names)):
+        try:
+            below = _match_folders(ir_folder / ir, vis_folder / vis, seen)
+        except PairError as error:
+            notices.warn(DatasetWarning(str(error)))
+            continue
+        scenes += [_Scene((vis, *scene.parts), scene.ir, scene.vis) for scene in below.scenes]
+        unpaired += below.unpaired
+    return _Matches(scenes, unpaired)
+
+
+def _named(scenes: Sequence[_Scene]) -> tuple[Pair, ...]:
+    """Name the pairs by the parts of their names, each differently, and so that a file can have the name."""
+    names = ["_".join(scene.parts) for scene in scenes]
+    # Folders a_b and a/b are told apart by another separator and, if that is not enough, by a hash.
+    names = ["__".join(s.parts) if count > 1 else name for s, name, count in _counted(scenes, names)]
+    names = [
+        _hashed(name, s) if count > 1 or (len(s.parts) > 1 and len(os.fsencode(name)) > _LONGEST) else name
+        for s, name, count in _counted(scenes, names)
+    ]
+    return tuple(Pair(name, scene.ir, scene.vis) for name, scene in zip(names, scenes, strict=True))
+
+
+def _counted(scenes: Sequence[_Scene], names: Sequence[str]) -> Iterator[tuple[_Scene, str, int]]:
+    """Yield each scene with its name, and how many have this name."""
+    counts = Counter(names)
+    for scene, name in zip(scenes, names, strict=True):
+        yield scene, name, counts[name]
+
+
+def _hashed(name: str, scene: _Scene) -> str:
+    """Shorten a name, and add a hash of the path that keeps it unique."""
+    digest = hashlib.sha256(os.fsencode("/".join(scene.parts))).hexdigest()[:8]
+    return f"{os.fsencode(name)[: _LONGEST - 9].decode(errors='ignore')}-{digest}"
 
 
 def _from_flir_map(source: Path) -> Pairing:
     """Read the pairs of video frames of FLIR ADAS 2, whose names do not match."""
     path = source / _FLIR_MAP
     try:
-        partners = json.loads(path.read_text(encoding="utf-8"))
-        pairs = [Pair(Path(vis).stem, source / _FLIR_IR / ir, source / _FLIR_VIS / vis) for vis, ir in partners.items()]
+        frames = json.loads(path.read_text(encoding="utf-8"))
+        pairs = [Pair(Path(vis).stem, source / _FLIR_IR / ir, source / _FLIR_VIS / vis) for vis, ir in frames.items()]
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise PairError(f"{path}: does not map visible frames to thermal frames ({error})") from error
     found = tuple(sorted((pair for pair in pairs if pair.ir.is_file() and pair.vis.is_file()), key=lambda p: p.name))
     if not found:
         raise PairError(f"{path}: none of its frames is in {_FLIR_VIS} and {_FLIR_IR}")
+    if len(found) < len(pairs):
+        missing = len(pairs) - len(found)
+        notices.warn(DatasetWarning(f"{path}: the frames of {missing} of {len(pairs)} pairs are missing"))
     return Pairing(found)
 
 
 def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder, sorted, without what is hidden."""
     try:
-        return sorted(folder.iterdir())
+        entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        for path in entries[:1]:
+            # A folder may be listed and yet closed.
+            path.lstat()
     except OSError as error:
         raise PairError(f"{folder}: the folder cannot be read: {error.strerror or error}") from error
+    return entries
 
 
-def _subfolder(folder: Path, names: tuple[str, ...]) -> Path:
-    found = [path for path in _entries(folder) if path.is_dir() and path.name.lower() in names]
-    if len(found) != 1:
-        has = f"has {' and '.join(path.name for path in found)}" if found else "has none"
-        raise PairError(f"{folder}: exactly one subfolder must be named {', '.join(names)}; it {has}")
-    return found[0]
+def _kind(path: Path) -> Literal["folder", "file", "none"]:
+    """Tell what a path is, or what a link leads to: nothing, if it is broken or leads into a closed folder."""
+    try:
+        return "folder" if stat.S_ISDIR(path.stat().st_mode) else "file"
+    except OSError:
+        return "none"
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """Return the subfolders, without links to this folder and to those above it."""
+    real = Path(os.path.realpath(folder))
+    return [
+        path
+        for path in _entries(folder)
+        if _kind(path) == "folder" and Path(os.path.realpath(path)) not in (real, *real.parents)
+    ]
+
+
+def _images_below(folder: Path) -> Iterator[Path]:
+    for _, _, names in os.walk(folder):
+        yield from (path for path in map(Path, names) if is_image(path))
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
+    """Return the images of a folder by their names. A broken link is one of them, so that its pair is reported."""
     files: dict[str, Path] = {}
     for path in _entries(folder):
-        if not is_image(path) or path.name.startswith(".") or not path.is_file():
+        if not is_image(path) or _kind(path) == "folder":
             continue
         if path.stem in files:
             raise PairError(f"{folder}: {files[path.stem].name} and {path.name} have the same name; keep one of them")
         files[path.stem] = path
     return files
-
-
-def _by_key(stems: Iterable[str], *words: re.Pattern[str]) -> dict[str, str]:
-    """Map what is left of stems without some words to the stems. Ambiguous keys are left out."""
-    keys: dict[str, list[str]] = {}
-    for stem in stems:
-        rest = stem
-        for pattern in words:
-            rest = pattern.sub("_", rest)
-        keys.setdefault(re.sub(r"[-_. ]+", "_", rest).strip("_").lower(), []).append(stem)
-    return {key: found[0] for key, found in keys.items() if len(found) == 1}

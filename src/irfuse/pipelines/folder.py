@@ -3,6 +3,7 @@
 A run can be resumed, and a pair that fails does not stop it.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -20,7 +21,7 @@ from irfuse.errors import (
     PairError,
     StoppedError,
 )
-from irfuse.io import images
+from irfuse.io import images, origin
 from irfuse.io.files import make_folder, remove_unfinished
 from irfuse.io.images import Array
 from irfuse.io.pairs import Pair
@@ -32,6 +33,8 @@ FusePair = Callable[[Array, Array], Array]
 T = TypeVar("T")
 R = TypeVar("R")
 
+_LONGEST_NAME = 255
+"""The most bytes of a file's name in all usual file systems."""
 _THREADS = 2
 _AHEAD = 4
 """The number of pairs that may be decoded and waiting, and of results that may wait to be written."""
@@ -70,8 +73,8 @@ def run(
 ) -> Report:
     """Fuse pairs of files into ``output/NAME.png``.
 
-    Each result is written whole or not at all. A pair that fails is reported, and the run goes on. Only one run at a
-    time may write to a folder.
+    Each result is written whole or not at all. A pair that fails is reported, and the run goes on. Several runs may
+    write to one folder.
 
     The pairs may be a sequence or any other iterable, such as a generator that waits for new files. A sequence is
     checked before the work starts. Pairs of another iterable are checked one by one: a pair fails if it has the name of
@@ -85,7 +88,8 @@ def run(
             this thread, one pair at a time.
         extension: the ending of the results' names; it chooses their format.
         description: stored in each result if its format allows it; see :func:`irfuse.io.images.encode`.
-        resume: keep results that exist and can be read. Without it, they are replaced.
+        resume: keep results that exist, can be read and do not say that another method or other settings made them.
+            Those that say so are made again with a warning. Without `resume`, all results are replaced.
         on_step: called at the start, and once for each pair when its result is written or when it is skipped or has
             failed. The total is None unless `pairs` is a sequence.
 
@@ -107,12 +111,16 @@ def run(
 
     def decode(pair: Pair) -> tuple[Array, Array] | None:
         if resume and is_whole(checks.target(pair)):
-            return None
+            existing = Existing.of(checks.target(pair), description)
+            if existing.remark:
+                report.warnings.append((pair.name, existing.remark))
+            if existing.kept:
+                return None
         return images.read(pair.ir), images.read(pair.vis)
 
     def accepted() -> Iterator[Pair]:
         for pair in pairs:
-            problem = checks.problem(pair) if known is None else None
+            problem = checks.too_long(pair) or (checks.problem(pair) if known is None else None)
             if problem is None:
                 yield pair
             else:
@@ -158,7 +166,7 @@ def run(
         raise StoppedError(f"stopped; all results in {output} are whole; continue with --resume") from None
     finally:
         if known is None:
-            remove_unfinished(output, {target.name for target in checks.targets})
+            remove_unfinished(output, {Path(target).name for target in checks.targets})
     return report
 
 
@@ -170,38 +178,54 @@ class _Checks:
         extension: the ending of their names.
 
     Attributes:
-        targets: the results of the pairs that :meth:`problem` accepted.
+        targets: the real paths of the results of the pairs that :meth:`problem` accepted.
     """
 
     def __init__(self, output: Path, extension: str) -> None:
         self._output, self._extension = output, extension
         self._names: set[str] = set()
-        self._inputs: set[Path] = set()
-        self.targets: set[Path] = set()
+        self._inputs: set[str] = set()
+        self.targets: set[str] = set()
 
     def target(self, pair: Pair) -> Path:
         return self._output / (pair.name + self._extension)
 
     def check_all(self, pairs: Sequence[Pair]) -> None:
-        """Raise an OutputError if a result would replace an input of any pair."""
-        inputs = {path.resolve() for pair in pairs for path in (pair.ir, pair.vis)}
-        for target in map(self.target, pairs):
-            if target.resolve() in inputs:
+        """Raise an OutputError if a result would replace an input of any pair, or the result of another pair."""
+        inputs = {os.path.realpath(path) for pair in pairs for path in (pair.ir, pair.vis)}
+        owners: dict[str, Pair] = {}
+        for pair in pairs:
+            target = self.target(pair)
+            real = os.path.realpath(target)
+            if real in inputs:
                 raise OutputError(f"{target} would replace an input; choose another output folder")
+            if real in owners:
+                raise OutputError(f"{owners[real].vis} and {pair.vis} would both be fused into {target}; rename one")
+            owners[real] = pair
+
+    def too_long(self, pair: Pair) -> str | None:
+        """Say that the name of a pair's result is too long for a file; None if it is not."""
+        size = len(os.fsencode(self.target(pair).name))
+        if size <= _LONGEST_NAME:
+            return None
+        return (
+            f"the name of its result has {size} bytes, and a file allows {_LONGEST_NAME}; give the pair a shorter name "
+            "in a CSV file"
+        )
 
     def problem(self, pair: Pair) -> str | None:
         """Say why a pair must not be fused after those that were accepted; None if it may, and then accept it."""
         target = self.target(pair)
-        inputs = {path.resolve() for path in (pair.ir, pair.vis)}
+        inputs = {os.path.realpath(path) for path in (pair.ir, pair.vis)}
         self._inputs |= inputs
         if pair.name in self._names:
             return f"an earlier pair has the name {pair.name!r}, too"
         if inputs & self.targets:
             return "an input is the result of an earlier pair; choose another output folder"
-        if target.resolve() in self._inputs:
+        if os.path.realpath(target) in self._inputs:
             return f"{target} would replace an input; choose another output folder"
         self._names.add(pair.name)
-        self.targets.add(target.resolve())
+        self.targets.add(os.path.realpath(target))
         return None
 
 
@@ -233,6 +257,38 @@ def _ahead(executor: Executor, function: Callable[[T], R], items: Iterable[T]) -
         yield from futures
         raise
     yield from futures
+
+
+@dataclass(frozen=True)
+class Existing:
+    """What becomes of a result that exists when a run is resumed.
+
+    Attributes:
+        kept: keep it.
+        remark: what the user should know about it; empty if nothing.
+    """
+
+    kept: bool
+    remark: str = ""
+
+    @classmethod
+    def of(cls, path: Path, description: str) -> "Existing":
+        """Compare what made a result with what is to make it.
+
+        Args:
+            path: a result that can be read.
+            description: what :func:`irfuse.io.origin.describe` returns for the new result. With any other text,
+                results are kept, whatever made them.
+        """
+        wanted = origin.maker(description)
+        if wanted is None:
+            return cls(True)
+        made = origin.maker(origin.read(path))
+        if made == wanted:
+            return cls(True)
+        if made is None and path.suffix.lower() not in origin.FORMATS:
+            return cls(True, f"kept, although {path.suffix} files do not say what made them")
+        return cls(False, f"made again, because its result was made by {made or 'something else'}")
 
 
 def is_whole(path: Path) -> bool:
