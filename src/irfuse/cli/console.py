@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from irfuse.errors import BenchmarkWarning, PluginWarning, PrecisionWarning, SuspiciousPairWarning
+from irfuse.errors import BenchmarkWarning, ImageFileWarning, PluginWarning, PrecisionWarning, SuspiciousPairWarning
 from irfuse.progress import Progress
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def printed_warnings() -> Iterator[None]:
         errors.print(f"warning: {message}", style="yellow", markup=False)
 
     with warnings.catch_warnings():
-        for category in (SuspiciousPairWarning, BenchmarkWarning, PluginWarning, PrecisionWarning):
+        for category in (SuspiciousPairWarning, ImageFileWarning, BenchmarkWarning, PluginWarning, PrecisionWarning):
             warnings.simplefilter("always", category)
         warnings.showwarning = show
         yield
