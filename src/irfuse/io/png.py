@@ -13,6 +13,7 @@ MAGIC = b"\x89PNG\r\n\x1a\n"
 _GRAY_ALPHA = 4
 _CHANNELS = {0: 1, 2: 3, 3: 1, _GRAY_ALPHA: 2, 6: 4}
 """The samples of a pixel, by the type of color."""
+_LAST_FILTER = 4
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """The passes of an interlaced image: the first column and row, and the steps."""
 
@@ -116,7 +117,8 @@ def pixels_only(png: Png) -> bytes:
     Raises:
         ImageError: the compressed data is damaged. The message does not name the file.
     """
-    size = _raw_size(png)
+    passes = _passes(png)
+    size = sum(rows * length for rows, length in passes)
     inflate = zlib.decompressobj()
     try:
         raw = inflate.decompress(png.chunks[b"IDAT"], size)
@@ -126,21 +128,26 @@ def pixels_only(png: Png) -> bytes:
         raise ImageError(f"not a readable image (damaged: {error})") from None
     if len(raw) < size:
         raise ImageError("not a readable image (damaged: its data ends early)")
+    at = 0
+    for rows, length in passes:
+        if max(raw[at : at + rows * length : length]) > _LAST_FILTER:
+            raise ImageError("not a readable image (damaged: a row has an unknown filter)")
+        at += rows * length
     parts = [_chunk(b"IHDR", png.header)]
     parts += [_chunk(name, png.chunks[name]) for name in (b"PLTE", b"tRNS") if name in png.chunks]
     parts += [_chunk(b"IDAT", zlib.compress(raw, 0)), _chunk(b"IEND", b"")]
     return MAGIC + b"".join(parts)
 
 
-def _raw_size(png: Png) -> int:
-    """How many bytes the decompressed data has: for each row one for the filter, and its pixels."""
+def _passes(png: Png) -> list[tuple[int, int]]:
+    """For each pass, how many rows it has, and how many bytes a row: one for the filter, then the pixels."""
     bits = png.header[8] * _CHANNELS[png.color]
-    size = 0
+    passes = []
     for left, top, across, down in _PASSES if png.header[12] else ((0, 0, 1, 1),):
         columns, rows = -(-(png.width - left) // across), -(-(png.height - top) // down)
         if columns > 0 and rows > 0:
-            size += rows * (1 + -(-columns * bits // 8))
-    return size
+            passes.append((rows, 1 + -(-columns * bits // 8)))
+    return passes
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

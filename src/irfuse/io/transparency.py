@@ -4,9 +4,10 @@ import numpy as np
 
 from irfuse.imaging.planes import Array
 
-_MOST_EXTREME = 0.1
+_MOST_EXTREME = 0.25
 """The share of fully opaque and fully transparent pixels that transparency has at least."""
-_LEAST_TEXTURE = 0.1
+_LEAST_TEXTURE = 0.02
+"""The share of pixels that lie more than two of 255 levels off the line through their neighbors. Rounding does less."""
 _LEAST_VALUES = 32
 
 
