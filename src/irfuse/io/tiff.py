@@ -154,7 +154,9 @@ def _pixels(page: TiffPage, data: bytes, name: str) -> Array:
     if image.dtype == np.float16:
         return image.astype(np.float32)
     if page.photometric == PHOTOMETRIC.PALETTE and page.colormap is not None:
-        return (page.colormap[:, image] >> 8).astype(np.uint8).transpose(1, 2, 0)
+        index = image if image.ndim == 2 else image[..., 0]
+        color = (page.colormap[:, index] >> 8).astype(np.uint8).transpose(1, 2, 0)
+        return color if image.ndim == 2 else np.concatenate([color, image[..., 1:2]], axis=2)
     if bits < 8:
         image = (image.astype(np.uint16) * 255 // (2**bits - 1)).astype(np.uint8)
         bits = 8
