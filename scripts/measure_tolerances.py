@@ -9,18 +9,18 @@ as exact. The script needs a CPU that computes in bfloat16, and takes minutes, m
 import math
 from statistics import fmean
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from irfuse import engines, samples
 from irfuse.deploy.export import facts
 from irfuse.device import computes_in, cores
-from irfuse.engines.base import EngineName, Precision
+from irfuse.engines.base import TENSOR_ENGINES, Engine, EngineName, Precision
 from irfuse.engines.choose import Choice
 from irfuse.engines.tolerances import PATH
-from irfuse.imaging import sizes
-from irfuse.imaging.color import luma
+from irfuse.imaging import planes, sizes, tiling
+from irfuse.imaging.color import gray
 from irfuse.io import images
 from irfuse.io.pairs import Pair
 from irfuse.methods import build
@@ -39,15 +39,19 @@ WAYS: tuple[tuple[EngineName, Precision], ...] = (
 
 
 def sources(pair: Pair, method: Method) -> tuple[Tensor, Tensor]:
-    """The lumas of a pair, padded to the method's size rule."""
+    """Read the lumas of a pair, padded to the method's size rule."""
     info = method.info
     padded = []
     for path in (pair.ir, pair.vis):
-        image = torch.from_numpy(images.read(path)).float() / 255
-        gray = luma(image[..., 0], image[..., 1], image[..., 2]) if image.ndim == 3 else image
-        below, right = (sizes.padded(side, info.multiple, info.minimum) - side for side in gray.shape)
-        padded.append(F.pad(gray[None, None], (0, right, 0, below), mode="replicate"))
+        image = gray(planes.from_array(images.read(path), "visible").unit())
+        below, right = (sizes.padded(side, info.multiple, info.minimum) - side for side in image.shape[2:])
+        padded.append(torch.from_numpy(np.ascontiguousarray(tiling.pad(image, below, right))))
     return padded[0], padded[1]
+
+
+def fuse(name: EngineName, engine: Engine, ir: Tensor, vis: Tensor) -> Tensor:
+    """Fuse tensors by an engine, also by one that takes arrays."""
+    return engine(ir, vis) if name in TENSOR_ENGINES else torch.from_numpy(engine(ir.numpy(), vis.numpy()))
 
 
 def main() -> None:
@@ -64,7 +68,7 @@ def main() -> None:
         expected = [method(*pair) for pair in pairs]
         for name, precision in WAYS:
             engine = engines.make(Choice(name, precision, "to measure"), method, cores())
-            errors = [(engine(*pair) - fused).double() for pair, fused in zip(pairs, expected, strict=True)]
+            errors = [(fuse(name, engine, *pair) - fused).double() for pair, fused in zip(pairs, expected, strict=True)]
             psnr = -10 * math.log10(max(float(error.square().mean()) for error in errors))
             difference = max(float(error.abs().max()) for error in errors)
             # Mean errors of the even and of the odd rows, in gray levels: they show what is systematic.

@@ -99,3 +99,16 @@ def test_evaluate(pairs: list[tuple[Array, Array]]) -> None:
     assert settings() == before
     expected = [scores(*pair) for pair in pairs]
     assert all(of_thread == expected for of_thread in results)
+
+
+@pytest.mark.slow
+def test_evaluate_in_processes(pairs: list[tuple[Array, Array]]) -> None:
+    """Two threads have processes of their own, and each ends only its own."""
+    irs, viss = [ir for ir, _ in pairs[:3]], [vis for _, vis in pairs[:3]]
+
+    def scores(_: int) -> list[dict[str, float]]:
+        return irfuse.evaluate_batch(viss, irs, viss, ["en"], jobs=2)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(scores, range(2))
+    assert first == second

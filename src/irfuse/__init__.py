@@ -75,10 +75,12 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         from irfuse.errors import MissingDependencyError
 
-        if error.name == "torch":
+        # Of a package that is not there, a module may be named.
+        package = (error.name or "").partition(".")[0]
+        if package == "torch":
             raise MissingDependencyError('PyTorch is not installed: pip install "irfuse[torch]"') from None
-        if name in _MODULES:
-            raise MissingDependencyError(f'{error.name} is not installed: pip install "irfuse[bench]"') from None
+        if name == "benchmark":
+            raise MissingDependencyError(f'{package} is not installed: pip install "irfuse[bench]"') from None
         raise
 
 

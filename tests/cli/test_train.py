@@ -203,7 +203,7 @@ def test_another_package_adds_a_recipe(run: Run, tno_01: Pair, tmp_path: Path, m
     (information / "entry_points.txt").write_text(points)
     (tmp_path / "irfuse_toy.py").write_text(TOY)
     monkeypatch.syspath_prepend(tmp_path)
-    assert "From the package irfuse-toy." in run("train", "--help")[1]
+    assert "From the package irfuse-toy 1.0." in run("train", "--help")[1]
     assert "Number of steps." in run("train", "toy", "--help")[1]
     out = tmp_path / "out" / "toy.safetensors"
     out.parent.mkdir()

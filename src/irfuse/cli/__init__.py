@@ -82,12 +82,13 @@ def main() -> None:
         _print_error(" ".join(str(error).split()))
         sys.exit(130 if isinstance(error, StoppedError) else 2)
     except ModuleNotFoundError as error:
-        if error.name not in _EXTRAS:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
             raise
-        extra = _EXTRAS[error.name]
+        extra = _EXTRAS[package]
         runs_without = extra == "torch" and sys.argv[1:2] == ["fuse"]
         without = "; to fuse without it, use an exported model: irfuse fuse --model FILE" if runs_without else ""
-        _print_error(f'{error.name} is not installed: pip install "irfuse[{extra}]"{without}')
+        _print_error(f'{package} is not installed: pip install "irfuse[{extra}]"{without}')
         sys.exit(2)
     except BrokenPipeError:
         # The reader of the output has left. Python would complain again when it flushes at exit.

@@ -58,13 +58,7 @@ class Graph:
         Raises:
             ExportError: ONNX Runtime cannot compute it, for example for lack of memory.
         """
-        try:
-            arrays = {"ir": np.ascontiguousarray(ir), "vis": np.ascontiguousarray(vis)}
-            fused: Float32 = self._session.run(None, arrays)[0]
-        except Exception as error:
-            # ONNX Runtime has no exception class of its own.
-            raise ExportError(f"{self._name}: ONNX Runtime cannot compute it: {str(error).splitlines()[0]}") from None
-        return fused
+        return compute(self._session, ir, vis, self._name)
 
 
 class Model:
@@ -110,7 +104,7 @@ class Model:
             ir, vis: (H, W), (H, W, C) or, as a batch, (B, H, W, C), C from 1 to 4.
 
         Returns:
-            An array of the shape and dtype of `vis`.
+            An array of the size, channels and dtype of `vis`, or its luma if `color` is ``gray``.
 
         Raises:
             ImageError: an image is empty, has a wrong shape or dtype, or holds NaN, infinite or out-of-range values.
@@ -171,3 +165,22 @@ def session(model: Path | bytes, name: str, threads: int = 0) -> Any:
         raise ExportError(
             f"{name}: ONNX Runtime cannot read it ({reason}); make one with irfuse export METHOD -o FILE"
         ) from None
+
+
+def compute(session: Any, ir: Float32, vis: Float32, name: str) -> Float32:
+    """Run a session on (B, 1, H, W) and (B, C, H, W), and return (B, C, H, W).
+
+    Args:
+        session: see :func:`session`.
+        ir, vis: the planes in [0, 1].
+        name: what an error calls the model.
+
+    Raises:
+        ExportError: ONNX Runtime cannot compute it, for example for lack of memory.
+    """
+    try:
+        fused: Float32 = session.run(None, {"ir": np.ascontiguousarray(ir), "vis": np.ascontiguousarray(vis)})[0]
+    except Exception as error:
+        # ONNX Runtime has no exception class of its own.
+        raise ExportError(f"{name}: ONNX Runtime cannot compute it: {str(error).splitlines()[0]}") from None
+    return fused

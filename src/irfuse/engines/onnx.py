@@ -1,10 +1,9 @@
 """Engine `onnx`: ONNX Runtime on the CPU, in float32."""
 
-import numpy as np
 from torch import Tensor
 
 from irfuse.deploy.export import graph
-from irfuse.deploy.runtime import Float32, session
+from irfuse.deploy.runtime import Float32, compute, session
 from irfuse.methods.base import Method
 
 
@@ -16,9 +15,8 @@ class OnnxRuntime:
     """
 
     def __init__(self, method: Method, threads: int) -> None:
-        self._session = session(graph(method), method.info.name, threads)
+        self._name = method.info.name
+        self._session = session(graph(method), self._name, threads)
 
     def __call__(self, ir: Float32, vis: Float32, statistics: Tensor | None = None) -> Float32:
-        arrays = {"ir": np.ascontiguousarray(ir), "vis": np.ascontiguousarray(vis)}
-        fused: Float32 = self._session.run(None, arrays)[0]
-        return fused
+        return compute(self._session, ir, vis, self._name)

@@ -53,9 +53,9 @@ class OpenVINO:
 
     def _network(self, *shapes: *tuple[_Shape, _Shape]) -> Any:
         """Return the network for images of these shapes, compiled if there is none yet."""
-        alone = [key for key in self._compiled if key is not None]
-        pixels = sum(math.prod(key[0]) for key in [*alone, shapes])
-        few = len(alone) < _SIZES and pixels <= _PIXELS
+        own_sizes = [key for key in self._compiled if key is not None]
+        pixels = sum(math.prod(key[0]) for key in [*own_sizes, shapes])
+        few = len(own_sizes) < _SIZES and pixels <= _PIXELS
         key = shapes if shapes in self._compiled or few else None
         if key not in self._compiled:
             model = read(self._core, self._graph)

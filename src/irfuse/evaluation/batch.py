@@ -81,7 +81,6 @@ def run(triples: Sequence[Triple], evaluator: Evaluator, *, jobs: int = 1) -> Ge
 
 
 def _score_in_processes(groups: list[list[Triple]], evaluator: Evaluator, jobs: int) -> Iterator[Outcome]:
-    others = multiprocessing.active_children()
     # A fork of a process that has used PyTorch's threads may hang.
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _prepare_worker)
     try:
@@ -95,10 +94,12 @@ def _score_in_processes(groups: list[list[Triple]], evaluator: Evaluator, jobs: 
             '`if __name__ == "__main__":` around its start to use several jobs'
         ) from error
     finally:
+        # Only this pool's workers: other threads, and the user, may have processes of their own. The pool forgets them
+        # when it is shut down.
+        workers = list((pool._processes or {}).values())
         pool.shutdown(wait=False, cancel_futures=True)
-        for worker in multiprocessing.active_children():
-            if worker not in others:
-                worker.terminate()
+        for worker in workers:
+            worker.terminate()
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def to_rgb8(image: Array) -> NDArray[np.uint8]:
     if np.issubdtype(image.dtype, np.floating):
         image = np.rint(image.clip(0, 1) * 255).astype(np.uint8)
     if image.dtype == np.uint16:
-        image = (image // 257).astype(np.uint8)
+        image = np.rint(image / 257).astype(np.uint8)
     image = image[..., None] if image.ndim == 2 else image
     return np.asarray(image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2))
 

@@ -19,7 +19,7 @@ from irfuse.methods.nst import NST
 from irfuse.methods.registry.files import from_file
 from irfuse.methods.registry.parameters import Parameter as Parameter
 from irfuse.methods.registry.parameters import parameters as parameters
-from irfuse.methods.registry.plugins import plugins
+from irfuse.methods.registry.plugins import method_plugins
 from irfuse.methods.registry.spec import Spec as Spec
 from irfuse.methods.res2netfuse import Res2NetFuse
 from irfuse.methods.resnet152 import ResNet152
@@ -40,11 +40,11 @@ METHODS: tuple[type[Method], ...] = (
 
 
 def available() -> tuple[type[Method], ...]:
-    """List the methods that have a name: those that ship, then those that other packages bring along.
+    """List the methods that have a name: those that ship, then those of other packages.
 
     A package's method that cannot be used is left out with a warning; see :mod:`irfuse.methods.registry.plugins`.
     """
-    return (*METHODS, *(plugin.method for plugin in plugins(_names(METHODS))))
+    return (*METHODS, *(plugin.method for plugin in method_plugins(_names(METHODS))))
 
 
 def build(spec: str, *, on_fetch: Progress = silent) -> Method:
@@ -122,7 +122,7 @@ def code_digest(method: type[Method]) -> str:
     """
     if method in METHODS:
         return ""
-    owners = [plugin.distribution for plugin in plugins(_names(METHODS)) if plugin.method is method]
+    owners = [plugin.distribution for plugin in method_plugins(_names(METHODS)) if plugin.method is method]
     return " ".join([sha256(Path(inspect.getfile(method))), *owners])
 
 

@@ -19,7 +19,8 @@ Network = TypeVar("Network", bound=nn.Module)
 def seeded(seed: int) -> Iterator[None]:
     """Draw the initial weights of the networks that are constructed here from a seed, and leave PyTorch's own state."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # The generator of the CPU only: `torch.manual_seed` would also seed those of GPUs, and leave them so.
+        torch.default_generator.manual_seed(seed)
         yield
 
 

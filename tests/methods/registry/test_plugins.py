@@ -9,7 +9,7 @@ import pytest
 
 from irfuse.errors import PluginWarning, SpecError
 from irfuse.methods import METHODS, available, build, code_digest, find
-from irfuse.methods.registry.plugins import plugins
+from irfuse.methods.registry.plugins import _loaded
 from tests.conftest import Run
 
 MODULE = """
@@ -50,11 +50,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (site / f"{module}.py").write_text(text)
         if str(site) not in sys.path:
             monkeypatch.syspath_prepend(str(site))
-        plugins.cache_clear()
+        _loaded.cache_clear()
         return site
 
     yield install
-    plugins.cache_clear()
+    _loaded.cache_clear()
     for name in ("their_module", "their_broken_module"):
         sys.modules.pop(name, None)
 
@@ -69,7 +69,7 @@ def test_a_method_of_a_package(install: Install) -> None:
     assert available() == (*METHODS, find("theirs"))
     digest = code_digest(find("theirs"))
     assert digest.endswith(" their-package 1.2")
-    plugins.cache_clear()
+    _loaded.cache_clear()
     del sys.modules["their_module"]
     (site / "their_module.py").write_text(f"{MODULE}# changed\n")
     assert code_digest(find("theirs")) != digest

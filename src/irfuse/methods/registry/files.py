@@ -5,11 +5,14 @@ import sys
 import traceback
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 
 from irfuse.errors import ParameterError, SpecError
 from irfuse.methods.base import Method
 from irfuse.methods.registry.parameters import check_class
+
+_LOADING = Lock()
 
 
 def from_file(file: str, name: str) -> type[Method]:
@@ -42,9 +45,15 @@ def from_file(file: str, name: str) -> type[Method]:
     return found
 
 
-@cache
 def _module(path: Path, source: bytes) -> ModuleType:
-    """Run a file. Its content is compiled here, so that no outdated bytecode is used."""
+    """Run a file, once for each content, also if several threads ask for it."""
+    with _LOADING:
+        return _run(path, source)
+
+
+@cache
+def _run(path: Path, source: bytes) -> ModuleType:
+    # The content is compiled here, so that no outdated bytecode is used.
     name = f"irfuse_file_{hashlib.sha256(str(path).encode() + source).hexdigest()[:16]}"
     module = ModuleType(name)
     module.__file__ = str(path)
@@ -53,7 +62,7 @@ def _module(path: Path, source: bytes) -> ModuleType:
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         said = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
         raise SpecError(f"{path}, line {_line(error, path)}: {type(error).__name__}: {said}") from error
     return module

@@ -1,20 +1,16 @@
 """The recipes: how the methods that can be trained are trained. `RECIPES` lists those of irfuse.
 
-Other packages add theirs by an entry point of the group ``irfuse.recipes``, which has the name of the recipe and the
-place of its class::
-
-    [project.entry-points."irfuse.recipes"]
-    my-recipe = "my_package.recipe:MyRecipe"
+Other packages add theirs as entry points of the group ``irfuse.recipes``, see :mod:`irfuse.plugins`.
 
 Recipes import PyTorch, so a recipe is imported only when it is asked for.
 """
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.metadata import entry_points
 from pkgutil import resolve_name
 
-from irfuse.errors import TrainingError
+from irfuse.errors import ParameterError, TrainingError
+from irfuse.plugins import Plugin, find_plugins
 from irfuse.training.recipes.base import Recipe
 
 _GROUP = "irfuse.recipes"
@@ -55,42 +51,48 @@ RECIPES = (
 
 
 def listed() -> tuple[Listed, ...]:
-    """List all recipes: those of irfuse, then those of other packages. A name of irfuse's cannot be taken."""
-    own = {recipe.name for recipe in RECIPES}
+    """List all recipes: those of irfuse, then those of other packages.
+
+    Warns:
+        PluginWarning: the name of another package's recipe is taken, so it is left out.
+    """
     others = (
-        Listed(
-            point.name,
-            f"{point.module}:{point.attr}",
-            f"From the package {point.dist.name if point.dist else point.module}.",
-        )
-        for point in sorted(entry_points(group=_GROUP), key=lambda point: point.name)
+        Listed(plugin.name, plugin.point.value, f"From the package {plugin.distribution}.") for plugin in _plugins()
     )
-    return (*RECIPES, *(recipe for recipe in others if recipe.name not in own))
+    return (*RECIPES, *others)
 
 
 def find(name: str) -> type[Recipe]:
     """Import the recipe of that name.
 
     Raises:
-        TrainingError: there is no such recipe, and the error gives the nearest name; or the class of another package
-            cannot be imported, or is no recipe.
+        TrainingError: there is no such recipe, and the error suggests the most similar name; or another package's class
+            cannot be imported, or is not a recipe.
         ModuleNotFoundError: PyTorch or another package that irfuse's own recipes need is not installed.
     """
-    every = {recipe.name: recipe for recipe in listed()}
-    if name not in every:
-        near = get_close_matches(name.lower(), every, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise TrainingError(f"unknown recipe {name!r}{hint} (recipes: {', '.join(every)})")
-    found = every[name]
-    if found in RECIPES:
-        own: type[Recipe] = resolve_name(found.place)
-        return own
+    for recipe in RECIPES:
+        if recipe.name == name:
+            own: type[Recipe] = resolve_name(recipe.place)
+            return own
+    for plugin in _plugins():
+        if plugin.name == name:
+            return _load(plugin)
+    names = [recipe.name for recipe in listed()]
+    near = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise TrainingError(f"unknown recipe {name!r}{hint} (recipes: {', '.join(names)})")
+
+
+def _plugins() -> tuple[Plugin, ...]:
+    return find_plugins(_GROUP, [recipe.name for recipe in RECIPES])
+
+
+def _load(plugin: Plugin) -> type[Recipe]:
     try:
-        other = resolve_name(found.place)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise TrainingError(f"the recipe {name!r} ({found.place}) cannot be imported: {error}") from error
-    if not (isinstance(other, type) and issubclass(other, Recipe) and getattr(other, "name", None) == name):
-        raise TrainingError(
-            f"the recipe {name!r} ({found.place}) must be a subclass of {Recipe.__module__}.Recipe of that name"
-        )
-    return other
+        # mypy does not accept an abstract class here, which nothing instantiates.
+        recipe = plugin.load(Recipe)  # type: ignore[type-abstract]
+    except ParameterError as error:
+        raise TrainingError(f"{plugin.distribution}: the recipe {plugin.name!r} cannot be used: {error}") from error
+    if getattr(recipe, "name", None) != plugin.name:
+        raise TrainingError(f"{plugin.distribution}: the recipe {plugin.name!r} must have this name as its `name`")
+    return recipe
