@@ -5,7 +5,7 @@
     scores = irfuse.evaluate("fused.png", "ir.png", "vis.png", ["qabf", "scd"])
 
 Each name below is imported when it is first used, so ``import irfuse`` is fast and needs no PyTorch. ``Model``,
-``Levels``, ``Percentiles`` and ``IrfuseError`` work without PyTorch; the others need it.
+``Levels``, ``Percentiles``, ``images`` and ``IrfuseError`` work without PyTorch; the others need it.
 """
 
 from importlib import import_module
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from irfuse.fuser import Fuser as Fuser
     from irfuse.imaging.levels import Levels as Levels
     from irfuse.imaging.levels import Percentiles as Percentiles
+    from irfuse.io import images as images
 
 _HOMES = {
     "Evaluator": "irfuse.evaluation.evaluator",
@@ -42,8 +43,8 @@ _HOMES = {
     "list_protocols": "irfuse.api",
 }
 
-_PACKAGES = ("benchmark", "runtime")
-"""Subpackages that are public as they are: ``irfuse.benchmark.run`` needs no import of its own."""
+_MODULES = {"benchmark": "irfuse.benchmark", "images": "irfuse.io.images", "runtime": "irfuse.runtime"}
+"""Modules that are public as they are: ``irfuse.benchmark.run`` and ``irfuse.images.read`` need no further import."""
 
 __all__ = [
     "Evaluator",
@@ -56,6 +57,7 @@ __all__ = [
     "evaluate",
     "evaluate_batch",
     "fuse",
+    "images",
     "list_methods",
     "list_metrics",
     "list_protocols",
@@ -67,10 +69,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("irfuse")
-    if name not in _HOMES and name not in _PACKAGES:
+    if name not in _HOMES and name not in _MODULES:
         raise AttributeError(f"module 'irfuse' has no attribute {name!r}")
     try:
-        return import_module(f"irfuse.{name}") if name in _PACKAGES else getattr(import_module(_HOMES[name]), name)
+        return import_module(_MODULES[name]) if name in _MODULES else getattr(import_module(_HOMES[name]), name)
     except ModuleNotFoundError as error:
         from irfuse.errors import MissingDependencyError
 
@@ -78,7 +80,7 @@ def __getattr__(name: str) -> Any:
         package = (error.name or "").partition(".")[0]
         if package == "torch":
             raise MissingDependencyError('PyTorch is not installed: pip install "irfuse[torch]"') from None
-        if name in _PACKAGES:
+        if name == "benchmark":
             raise MissingDependencyError(f'{package} is not installed: pip install "irfuse[bench]"') from None
         raise
 

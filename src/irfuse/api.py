@@ -61,7 +61,7 @@ def fuse(
         thermal=thermal,
     )
     if isinstance(ir, str | Path) and isinstance(vis, str | Path):
-        return folder.fuse_files(ir, vis, fuser)
+        return folder.fuse_files(ir, vis, fuser)[0]
     return fuser(images.load(ir), images.load(vis))
 
 

@@ -61,6 +61,10 @@ class SuspiciousPairWarning(UserWarning):
     """A pair that can be fused or scored but looks wrong, such as one whose images seem to be swapped."""
 
 
+class ImageFileWarning(UserWarning):
+    """An image file that can be read, but looks damaged, or holds more than irfuse reads or writes."""
+
+
 class PrecisionWarning(UserWarning):
     """A computation that is less exact than requested."""
 

@@ -51,8 +51,7 @@ def test_color_with_alpha(form: str, rgb: Array) -> None:
         encoded(Image.fromarray(image), form, **({"lossless": True} if form == "WEBP" else {})), "x"
     )
     assert decoded.shape == (30, 40, 4)
-    # OpenCV multiplies the color of a TIFF by its alpha. Reversing this loses one bit at an alpha of one half.
-    np.testing.assert_allclose(decoded.astype(int), image, atol=2 if form == "TIFF" else 0)
+    np.testing.assert_array_equal(decoded, image)
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -70,13 +69,8 @@ def test_gray_with_alpha(depth: int, rng: np.random.Generator) -> None:
 def test_gray_tiff_with_alpha() -> None:
     for dtype in (np.uint8, np.uint16):
         image = np.full((4, 5, 2), 200, dtype)
-        buffer = io.BytesIO()
-        tifffile.imwrite(buffer, image, photometric="minisblack", extrasamples=["unassalpha"], planarconfig="contig")
-        if dtype == np.uint8:
-            np.testing.assert_array_equal(images.decode(buffer.getvalue(), "x"), image[..., 0])
-        else:
-            with pytest.raises(ImageError, match=r"x\.tif: 16-bit gray TIFF with alpha"):
-                images.decode(buffer.getvalue(), "x.tif")
+        data = tiff(image, photometric="minisblack", extrasamples=["unassalpha"], planarconfig="contig")
+        np.testing.assert_array_equal(images.decode(data, "x"), image)
 
 
 def test_palette(rgb: Array) -> None:
@@ -133,7 +127,7 @@ def test_description(extension: str, description: str, rgb: Array, capfd: pytest
     image = rgb[..., 0] if extension == ".pgm" else rgb
     data = images.encode(image, extension, description)
     found = Image.open(io.BytesIO(data)).getexif().get(270, "")
-    holds = extension in (".png", ".jpg", ".jpeg", ".webp")
+    holds = extension not in (".bmp", ".pgm")
     assert found.rstrip("\0") == (description.replace("ü", "?") if holds else "")
     # The description changes no pixel, and OpenCV prints nothing.
     plain = images.encode(image, extension)
@@ -230,14 +224,6 @@ def test_float_tiff(rng: np.random.Generator, tmp_path: Path) -> None:
     np.testing.assert_array_equal(images.read(tmp_path / "x.tiff"), image)
 
 
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (tiff(np.zeros((4, 4), np.uint8), bigtiff=True), "BigTIFF"),
-        (tiff(np.zeros((4, 4), np.int16)), "int16 images are not supported"),
-        (tiff(np.zeros((4, 4), np.float64)), "float64 images are not supported"),
-    ],
-)
-def test_kinds_that_are_refused(data: bytes, reason: str) -> None:
-    with pytest.raises(ImageError, match=reason):
-        images.decode(data, "x")
+def test_kinds_that_are_refused() -> None:
+    with pytest.raises(ImageError, match="int32 images are not supported"):
+        images.decode(tiff(np.zeros((4, 4), np.int32)), "x")

@@ -14,6 +14,7 @@ from irfuse.errors import MissingDependencyError, OutputError
 from irfuse.io import images, origin
 from irfuse.io.files import open_atomic
 from irfuse.io.images import Array
+from irfuse.io.metadata import Metadata
 from irfuse.io.pairs import Pair, find
 from irfuse.pipelines import folder
 
@@ -101,25 +102,25 @@ def test_inputs_are_never_replaced(pairs: tuple[Pair, ...], tmp_path: Path) -> N
 def test_memory_stays_bounded(pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a few pairs are in the pipeline at once, however slow the writing is."""
     alive, most, lock = 0, 0, threading.Lock()
-    read, write = images.read, images.write
+    read, write = images.read_with_metadata, images.write
 
-    def counting_read(path: Path) -> Array:
+    def counting_read(path: Path) -> tuple[Array, Metadata]:
         nonlocal alive, most
         with lock:
             alive += 1
             most = max(most, alive)
         return read(path)
 
-    def slow_write(path: Path, image: Array, description: str) -> None:
+    def slow_write(path: Path, image: Array, description: str, metadata: Metadata) -> None:
         nonlocal alive
         time.sleep(0.02)
-        write(path, image, description)
+        write(path, image, description, metadata)
         with lock:
             alive -= 2
 
-    monkeypatch.setattr(images, "read", counting_read)
+    monkeypatch.setattr(images, "read_with_metadata", counting_read)
     monkeypatch.setattr(images, "write", slow_write)
-    folder.run(pairs, tmp_path / "out", mean)
+    assert folder.run(pairs, tmp_path / "out", mean).failures == []
     assert most <= 2 * (2 * folder._AHEAD + 3)
 
 
@@ -127,14 +128,14 @@ def test_decoding_fusing_and_encoding_overlap(
     pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a pair is fused, the next ones are decoded. While it is written, the next one is fused."""
-    read, write = images.read, images.write
+    read, write = images.read_with_metadata, images.write
     decoded, begun = [[threading.Event() for _ in pairs] for _ in range(2)]
     order = iter(range(len(pairs)))
 
-    def watched_read(path: Path) -> Array:
-        image = read(path)
+    def watched_read(path: Path) -> tuple[Array, Metadata]:
+        found = read(path)
         decoded[int(path.stem)].set()
-        return image
+        return found
 
     def fuse(ir: Array, vis: Array) -> Array:
         at = next(order)
@@ -142,11 +143,11 @@ def test_decoding_fusing_and_encoding_overlap(
         assert decoded[min(at + 2, len(pairs) - 1)].wait(10)
         return mean(ir, vis)
 
-    def watched_write(path: Path, image: Array, description: str) -> None:
+    def watched_write(path: Path, image: Array, description: str, metadata: Metadata) -> None:
         assert begun[min(int(path.stem) + 1, len(pairs) - 1)].wait(10)
-        write(path, image, description)
+        write(path, image, description, metadata)
 
-    monkeypatch.setattr(images, "read", watched_read)
+    monkeypatch.setattr(images, "read_with_metadata", watched_read)
     monkeypatch.setattr(images, "write", watched_write)
     assert folder.run(pairs, tmp_path / "out", fuse).failures == []
 

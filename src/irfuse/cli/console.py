@@ -12,7 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from irfuse.errors import BenchmarkWarning, DatasetWarning, PluginWarning, PrecisionWarning, SuspiciousPairWarning
+from irfuse.errors import (
+    BenchmarkWarning,
+    DatasetWarning,
+    ImageFileWarning,
+    PluginWarning,
+    PrecisionWarning,
+    SuspiciousPairWarning,
+)
 from irfuse.progress import Progress
 
 if TYPE_CHECKING:
@@ -22,6 +29,15 @@ output = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _SECONDS_BETWEEN_LINES = 30.0
+_SHOWN = (
+    SuspiciousPairWarning,
+    ImageFileWarning,
+    BenchmarkWarning,
+    DatasetWarning,
+    PluginWarning,
+    PrecisionWarning,
+)
+"""The warnings that are printed each time, not only once."""
 _LISTED = 10
 """The most files of a folder that are listed as having no partner."""
 
@@ -34,7 +50,7 @@ def printed_warnings() -> Iterator[None]:
         errors.print(f"warning: {message}", style="yellow", markup=False)
 
     with warnings.catch_warnings():
-        for category in (SuspiciousPairWarning, BenchmarkWarning, DatasetWarning, PluginWarning, PrecisionWarning):
+        for category in _SHOWN:
             warnings.simplefilter("always", category)
         warnings.showwarning = show
         yield

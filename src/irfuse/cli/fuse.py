@@ -206,8 +206,8 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: b
     with progress("optimizing", "steps", at_once=False) as on_iteration:
         with progress("fetching", "MB", at_once=False) as on_fetch:
             fuse_pair, engine_used = make(on_fetch, on_iteration)
-        fused = folder.fuse_files(ir, vis, fuse_pair)
+        fused, metadata = folder.fuse_files(ir, vis, fuse_pair)
     make_folder(out.parent)
-    images.write(out, fused, origin.describe(__version__, maker, engine_used))
+    images.write(out, fused, origin.describe(__version__, maker, engine_used), metadata)
     print_engine(engine_used)
     output.print(str(out), markup=False)

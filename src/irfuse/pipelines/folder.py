@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from irfuse.errors import (
     DeviceError,
@@ -24,11 +24,35 @@ from irfuse.errors import (
 from irfuse.io import images, origin
 from irfuse.io.files import make_folder, remove_unfinished
 from irfuse.io.images import Array
+from irfuse.io.metadata import Metadata
 from irfuse.io.pairs import Pair
 from irfuse.notices import collected
 from irfuse.progress import Progress, silent
 
 FusePair = Callable[[Array, Array], Array]
+
+
+class _Sources(NamedTuple):
+    """What was read of a pair.
+
+    Attributes:
+        ir, vis: the images.
+        metadata: what the result keeps of the visible image's file.
+        warnings: those of reading.
+    """
+
+    ir: Array
+    vis: Array
+    metadata: Metadata
+    warnings: list[Warning]
+
+
+class _Result(NamedTuple):
+    """A fused image, and what is written with it."""
+
+    image: Array
+    metadata: Metadata
+
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -109,14 +133,17 @@ def run(
     report = Report()
     on_step(0, total, "")
 
-    def decode(pair: Pair) -> tuple[Array, Array] | None:
+    def decode(pair: Pair) -> _Sources | None:
         if resume and is_whole(checks.target(pair)):
             existing = Existing.of(checks.target(pair), description)
             if existing.remark:
                 report.warnings.append((pair.name, existing.remark))
             if existing.kept:
                 return None
-        return images.read(pair.ir), images.read(pair.vis)
+        with collected() as found:
+            ir = images.read(pair.ir)
+            vis, metadata = images.read_with_metadata(pair.vis)
+        return _Sources(ir, vis, metadata, found)
 
     def accepted() -> Iterator[Pair]:
         for pair in pairs:
@@ -127,7 +154,7 @@ def run(
                 report.failures.append((pair.name, problem))
                 on_step(report.settled, total, pair.name)
 
-    def fused(decoded: Iterable[tuple[Pair, Future[tuple[Array, Array] | None]]]) -> Iterator[tuple[Pair, Array]]:
+    def fused(decoded: Iterable[tuple[Pair, Future[_Sources | None]]]) -> Iterator[tuple[Pair, _Result]]:
         for pair, future in decoded:
             result = None
             with _failures_reported(pair, report):
@@ -135,27 +162,29 @@ def run(
                 if sources is None:
                     report.skipped.append(pair.name)
                 else:
-                    result = _fuse(fuse, pair, sources, report)
+                    result = _Result(_fuse(fuse, pair, sources, report), sources.metadata)
             if result is None:
                 on_step(report.settled, total, pair.name)
             else:
                 yield pair, result
 
-    def encode(pair: Pair, image: Array) -> None:
-        images.write(checks.target(pair), image, description)
+    def encode(pair: Pair, result: _Result) -> list[Warning]:
+        with collected() as found:
+            images.write(checks.target(pair), result.image, description, result.metadata)
+        return found
 
-    def settle(pair: Pair, written: Future[None]) -> None:
+    def settle(pair: Pair, written: Future[list[Warning]]) -> None:
         with _failures_reported(pair, report):
-            written.result()
+            report.warnings += [(pair.name, str(warning)) for warning in written.result()]
             report.fused.append(pair.name)
         on_step(report.settled, total, pair.name)
 
     try:
         with ThreadPoolExecutor(_THREADS) as readers, ThreadPoolExecutor(_THREADS) as writers:
-            written: deque[tuple[Pair, Future[None]]] = deque()
+            written: deque[tuple[Pair, Future[list[Warning]]]] = deque()
             try:
-                for pair, image in fused(_ahead(readers, decode, accepted())):
-                    written.append((pair, writers.submit(encode, pair, image)))
+                for pair, result in fused(_ahead(readers, decode, accepted())):
+                    written.append((pair, writers.submit(encode, pair, result)))
                     while written and (len(written) > _AHEAD or written[0][1].done()):
                         settle(*written.popleft())
             finally:
@@ -229,15 +258,19 @@ class _Checks:
         return None
 
 
-def fuse_files(ir: str | Path, vis: str | Path, fuse: FusePair) -> Array:
+def fuse_files(ir: str | Path, vis: str | Path, fuse: FusePair) -> tuple[Array, Metadata]:
     """Fuse the images of two files.
+
+    Returns:
+        The fused image, and what it keeps of the visible image's file.
 
     Raises:
         ImageError, PairError: a file cannot be read, or the images cannot be fused. The message names both files.
     """
-    sources = images.read(ir), images.read(vis)
+    infrared = images.read(ir)
+    visible, metadata = images.read_with_metadata(vis)
     try:
-        return fuse(*sources)
+        return fuse(infrared, visible), metadata
     except (ImageError, PairError) as error:
         raise type(error)(f"{ir} and {vis}: {error}") from None
 
@@ -294,16 +327,17 @@ class Existing:
 def is_whole(path: Path) -> bool:
     """Tell whether a result exists and can be read."""
     try:
-        images.read(path)
+        with collected() as found:
+            images.read(path)
     except ImageError:
         return False
-    return True
+    return not found
 
 
-def _fuse(fuse: FusePair, pair: Pair, sources: tuple[Array, Array], report: Report) -> Array:
+def _fuse(fuse: FusePair, pair: Pair, sources: _Sources, report: Report) -> Array:
     with collected() as found:
-        result = fuse(*sources)
-    report.warnings += [(pair.name, str(warning)) for warning in found]
+        result = fuse(sources.ir, sources.vis)
+    report.warnings += [(pair.name, str(warning)) for warning in (*sources.warnings, *found)]
     return result
 
 

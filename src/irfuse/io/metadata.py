@@ -1,0 +1,92 @@
+"""What an image file says besides its pixels, and the fused image keeps: the color profile and EXIF data."""
+
+from dataclasses import dataclass, field
+
+from irfuse.io import ifd
+
+_DESCRIPTION, _ORIENTATION = 270, 274
+# Of EXIF's own directory: the size of the image before it was turned upright.
+_WIDTH, _HEIGHT = 40962, 40963
+_EXIF_HEADER = b"Exif\0\0"
+_KEPT = (
+    271,  # make
+    272,  # model
+    282,  # horizontal resolution
+    283,  # vertical resolution
+    296,  # unit of the resolution
+    306,  # date and time
+    315,  # artist
+    33432,  # copyright
+    ifd.EXIF,
+    ifd.GPS,
+    # GeoTIFF: the scale, the tie points, the transformation, the keys with their numbers and texts, and no data.
+    33550,
+    33922,
+    34264,
+    34735,
+    34736,
+    34737,
+)
+"""The tags that are still true of an image that was fused. The rest describes pixels, such as strips and thumbnails."""
+_LONGEST_JPEG = 65_500
+"""The bytes of EXIF data that a JPEG file can hold, less a margin."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a visible image's file says about it that is also true of the fused image.
+
+    Attributes:
+        profile: the ICC profile; empty if there is none.
+        tags: the EXIF tags, such as the camera, the time, the GPS position, and GeoTIFF's.
+    """
+
+    profile: bytes = b""
+    tags: ifd.Directory = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.profile or self.tags)
+
+    def fitting(self, channels: int) -> bytes:
+        """Return the profile if it is one for images of so many channels, else nothing."""
+        space = {1: b"GRAY", 2: b"GRAY", 3: b"RGB ", 4: b"RGB "}.get(channels)
+        return self.profile if self.profile[16:20] == space else b""
+
+    def directory(self, description: str) -> dict[int, "ifd.Value | ifd.Directory"]:
+        """Make the tags of an upright image with a description; empty if there is neither."""
+        tags = dict(self.tags)
+        if tags:
+            tags[_ORIENTATION] = ifd.Value(ifd.SHORT, b"\1\0")
+        if description:
+            tags[_DESCRIPTION] = ifd.Value(ifd.TEXT, description.encode("ascii", "replace") + b"\0")
+        return tags
+
+    def exif(self, description: str, extension: str) -> bytes:
+        """Make the EXIF data of an upright image with a description; empty if there is neither.
+
+        For JPEG, EXIF data that is too long keeps only the position and the description.
+        """
+        tags = self.directory(description)
+        data = b"II*\0" + ifd.serialize(tags, 8) if tags else b""
+        if extension in (".jpg", ".jpeg") and len(data) > _LONGEST_JPEG:
+            short = {tag: tags[tag] for tag in (_DESCRIPTION, _ORIENTATION, ifd.GPS) if tag in tags}
+            data = b"II*\0" + ifd.serialize(short, 8)
+        return data
+
+
+NO_METADATA = Metadata()
+
+
+def from_exif(exif: bytes, profile: bytes) -> tuple[Metadata, int]:
+    """Read EXIF data, or the first directory of a TIFF file.
+
+    Returns:
+        The metadata, and the orientation of the image, 1 to 8.
+    """
+    found = ifd.parse(exif.removeprefix(_EXIF_HEADER))
+    tags = {tag: found[tag] for tag in _KEPT if tag in found}
+    orientation = ifd.number(found, _ORIENTATION, 1)
+    inner = tags.get(ifd.EXIF)
+    if inner is not None and not isinstance(inner, ifd.Value) and orientation != 1:
+        tags[ifd.EXIF] = {tag: value for tag, value in inner.items() if tag not in (_WIDTH, _HEIGHT)}
+    return Metadata(profile, tags), orientation
