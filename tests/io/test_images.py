@@ -230,12 +230,17 @@ def test_float_tiff(rng: np.random.Generator, tmp_path: Path) -> None:
     np.testing.assert_array_equal(images.read(tmp_path / "x.tiff"), image)
 
 
+@pytest.mark.parametrize("dtype", ["int16", "int32", "float64"])
+def test_temperatures_in_tiff(dtype: str, rng: np.random.Generator) -> None:
+    values = rng.uniform(-5000, 5000, (5, 6)).astype(dtype)
+    np.testing.assert_array_equal(images.decode(tiff(values), "x"), values)
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
         (tiff(np.zeros((4, 4), np.uint8), bigtiff=True), "BigTIFF"),
-        (tiff(np.zeros((4, 4), np.int16)), "int16 images are not supported"),
-        (tiff(np.zeros((4, 4), np.float64)), "float64 images are not supported"),
+        (tiff(np.zeros((4, 4), np.int8)), "int8 images are not supported"),
     ],
 )
 def test_kinds_that_are_refused(data: bytes, reason: str) -> None:

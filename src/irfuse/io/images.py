@@ -1,8 +1,8 @@
 """Image files: bytes to arrays in their own dtype, and back.
 
 An array is (H, W) for gray, (H, W, 2) for gray with alpha, (H, W, 3) for RGB and (H, W, 4) for RGB with alpha. Its
-dtype is ``uint8``, ``uint16`` or, for floating-point TIFF, ``float32``. The alpha of 32-bit BMP and of 8-bit gray TIFF
-is not read. The maximum value that a PGM file declares is ignored.
+dtype is ``uint8``, ``uint16`` or, for TIFF, also ``int16``, ``int32``, ``float32`` or ``float64``. The alpha of 32-bit
+BMP and of 8-bit gray TIFF is not read. The maximum value that a PGM file declares is ignored.
 """
 
 import struct
@@ -29,6 +29,9 @@ _HOLDS = {
     "float32": (".tiff", ".tif"),
 }
 """The extensions of the files that can hold a dtype."""
+
+_READ = ("uint8", "uint16", "int16", "int32", "float32", "float64")
+"""The dtypes that are read; those with a sign and those of 64 bits hold temperatures."""
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*")
 _BIGTIFF_MAGIC = (b"II+\0", b"MM\0+")
@@ -100,7 +103,7 @@ def decode(data: bytes, name: str) -> Array:
         image = None
     if image is None:
         raise ImageError(f"{name}: not a readable image (truncated, damaged, or not {_kinds()})")
-    if image.dtype not in (np.uint8, np.uint16, np.float32):
+    if image.dtype.name not in _READ:
         raise ImageError(f"{name}: {image.dtype} images are not supported; save it as uint8, uint16 or float32")
     if image.ndim == 3:
         image = cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
