@@ -91,16 +91,18 @@ def test_fill_values(
 
 
 @pytest.mark.parametrize("interpolation", [cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC])
-def test_what_registration_leaves(interpolation: int, scene: Array) -> None:
-    turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 5, 0.95)
+@pytest.mark.parametrize("angle", [0.0, 1.0, 5.0])
+def test_what_registration_leaves(interpolation: int, angle: float, scene: Array) -> None:
+    turn = cv2.getRotationMatrix2D((WIDTH / 2 + 0.3, HEIGHT / 2 - 0.2), angle, 0.95)
     image = cv2.warpAffine(counts(scene), turn, (WIDTH, HEIGHT), flags=interpolation)
     inside = cv2.warpAffine(np.ones((HEIGHT, WIDTH), np.float32), turn, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC) > 0.999
     found = invalid(image)
-    outside = (image < 20000) | (image > 20800)
+    # A cubic interpolation of the scene's noise overshoots by a little.
+    outside = (image < 19700) | (image > 21100)
     # Too few are left to hold the levels.
     assert (outside & ~found).mean() < 1e-3
     assert outside.mean() > 0.05
-    assert (found & cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)).sum() == 0
+    assert (found & cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)).mean() < 1e-3
 
 
 def test_a_border_of_another_value(scene: Array) -> None:

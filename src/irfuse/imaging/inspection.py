@@ -201,8 +201,7 @@ def _fill(plane: _Array) -> _Mask | None:
     rest = rest if rest.size >= plane.size / 200 else plane[~filled]
     scene = _Scene.of(rest)
     found = [
-        # Interpolation mixes fill values with the pixels beside them, and a cubic one overshoots.
-        mask | (_grown(_areas(mask), 5) & scene.without(plane, 0.25))
+        mask | _mixed(plane, mask, scene)
         for value, mask in candidates.items()
         if _stands_apart(plane, float(value), mask, rest, scene)
     ]
@@ -241,9 +240,8 @@ def _dead(plane: _Array) -> _Mask | None:
     scene = _Scene.of(cv2.medianBlur(plane if plane.dtype == np.uint16 else plane.astype(np.float32), 3))
     if scene.low - plane.min() <= scene.range and plane.max() - scene.high <= scene.range:
         return None
-    unusual = scene.without(plane, 0.1).view(np.uint8)
     # Two dead pixels may touch; the pixels of a thin hot line have two neighbors each.
-    alone = cv2.boxFilter(unusual, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT) <= 2
+    alone = _count(scene.without(plane, 0.1)) <= 2
     found: _Mask = scene.without(plane, 1) & alone
     return found if np.count_nonzero(found) >= _FEW * plane.size else None
 
@@ -253,9 +251,29 @@ def _grown(mask: _Mask, side: int) -> _Mask:
     return cv2.dilate(mask.view(np.uint8), np.ones((side, side), np.uint8)).view(np.bool_)
 
 
-def _areas(mask: _Mask) -> _Mask:
-    """Leave only the areas of a mask that hold squares of 3 x 3 pixels. At the edge of the image, 2 rows suffice."""
-    return cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).view(np.bool_)
+def _mixed(plane: _Array, mask: _Mask, scene: _Scene) -> _Mask:
+    """Find the pixels beside filled areas that interpolation mixed with the fill value."""
+    # Single pixels are dead, and were not interpolated.
+    areas = mask & (_count(mask) >= 3)
+    around = _grown(areas, 5)
+    beside = around & ~mask
+    if not beside.any() or scene.without(plane[beside], 0.25).mean() <= 0.1:
+        return np.zeros_like(mask)
+    # A cubic interpolation overshoots, so that some of the pixels beside lie within the scene by chance. Where the side
+    # of an area meets the edge of the image at a small angle, mixed pixels go on along the edge.
+    edge = np.ones_like(mask)
+    edge[2:-2, 2:-2] = False
+    count, parts = cv2.connectedComponents((around | (edge & scene.without(plane, 0.25))).view(np.uint8))
+    belongs = np.zeros(count, bool)
+    belongs[parts[areas]] = True
+    mixed: _Mask = belongs[parts] & ~mask
+    return mixed
+
+
+def _count(mask: _Mask) -> NDArray[np.uint8]:
+    """Count the marked pixels among each pixel and its eight neighbors."""
+    counts = cv2.boxFilter(mask.view(np.uint8), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(counts, np.uint8)
 
 
 def _union(masks: Iterable[_Mask]) -> _Mask:
