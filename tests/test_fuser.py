@@ -2,6 +2,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -188,7 +189,7 @@ def test_large_images_are_tiled_and_measured_first(real_batch: tuple[Tensor, Ten
         (np.zeros((0, 4)), np.zeros((0, 4)), "infrared: the image is empty"),
         (np.zeros((4, 4), np.int64), np.zeros((4, 4)), "infrared: int64 images are not supported"),
         (np.zeros((4, 4)), np.zeros((4, 4), bool), "visible: bool images are not supported"),
-        (np.full((4, 4), 300.0), np.zeros((4, 4)), "infrared: floating-point values must lie in .* thermal levels"),
+        (np.zeros((4, 4)), np.zeros((4, 4), np.int16), "visible: int16 images are not supported"),
         (np.zeros((4, 4)), np.full((4, 4), -1.0), r"visible: .* these go from -1 to -1; scale it$"),
         ([[0, 1]], np.zeros((1, 2)), "infrared: an array or a tensor is needed, not list"),
         (np.zeros((1, 2)), "vis.png", "visible: an array or a tensor is needed, not str"),
@@ -202,6 +203,7 @@ def test_bad_input(ir: object, vis: object, reason: str) -> None:
 def test_a_bright_image_in_float16_is_finite() -> None:
     """The sum of its values overflows."""
     bright = np.full((400, 400), 0.75, np.float16)
+    bright[0] = 0.5
     assert bright.sum(dtype=np.float64) > np.finfo(np.float16).max
     np.testing.assert_array_equal(Fuser("average")(bright, bright), bright)
 
@@ -218,6 +220,21 @@ def test_swapped_pair_is_noticed(msrs_day: Pair) -> None:
         Fuser("average")(ir, vis)
     with pytest.warns(SuspiciousPairWarning, match="swapped"):
         Fuser("average")(vis, ir)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
+@pytest.mark.parametrize("thermal", [Percentiles(), Levels(7000, 7500)])
+def test_pixels_without_a_measurement_show_the_visible_image(
+    kind: Any, thermal: Levels | Percentiles, rng: np.random.Generator
+) -> None:
+    counts = rng.integers(7000, 7500, (64, 64)).astype(np.uint16)
+    vis = rng.integers(0, 256, (64, 64), np.uint8)
+    plain = Fuser("average", thermal=thermal)(counts, vis)
+    counts[:, :6] = 0
+    with pytest.warns(SuspiciousPairWarning, match=r"9.4 % of the infrared pixels hold no measurement"):
+        fused = np.asarray(Fuser("average", thermal=thermal)(kind(counts), kind(vis)))
+    np.testing.assert_array_equal(fused[:, :6], vis[:, :6])
+    assert np.abs(fused[:, 6:].astype(int) - plain[:, 6:]).max() <= 1
 
 
 def test_unknown_device_and_color() -> None:
@@ -270,7 +287,8 @@ def test_stream_does_not_look_ahead() -> None:
 
 @pytest.mark.skipif(not computes_in(torch.device("cpu"), "bf16"), reason="this CPU does not compute in bfloat16")
 def test_automatic_half_precision_warns_of_16_bits() -> None:
-    ir, vis = np.zeros((32, 32), np.uint8), np.zeros((32, 32), np.uint16)
+    ir = np.arange(1024).astype(np.uint8).reshape(32, 32)
+    vis = ir.astype(np.uint16) * 257
     with pytest.warns(
         SuspiciousPairWarning,
         match="bf16 keeps about 8: for 16-bit visible images use precision fp32",

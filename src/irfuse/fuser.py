@@ -19,7 +19,7 @@ from irfuse.errors import IrfuseError, MethodError, ParameterError, SuspiciousPa
 from irfuse.imaging import planes, sizes, tiling
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
-from irfuse.imaging.planes import Planes, Prepared, Role
+from irfuse.imaging.planes import Planes, Prepared
 from irfuse.methods import METHODS, build
 from irfuse.methods.base import IterativeMethod, Method, check_info
 from irfuse.progress import Progress, silent
@@ -32,7 +32,11 @@ class Fuser:
 
     Arrays are (H, W), (H, W, C) or, as a batch, (B, H, W, C). Tensors are (H, W), (C, H, W) or (B, C, H, W). C is 1 for
     gray, 2 for gray with alpha, 3 for RGB and 4 for RGB with alpha. Values are ``uint8``, ``uint16`` or floats in
-    [0, 1]. The result has the visible image's type, size, channels and dtype, and a copy of its alpha.
+    [0, 1]. Infrared values may also be ``int16``, ``int32`` or floats of any range, such as temperatures. Infrared
+    pixels without a measurement, such as NaN and fill values, are left out of the levels, and the result shows only the
+    visible image there; see :mod:`irfuse.imaging.inspection`.
+
+    The result has the visible image's type, size, channels and dtype, and a copy of its alpha.
 
     Several threads may call one Fuser at once.
 
@@ -46,8 +50,8 @@ class Fuser:
         precision: ``fp32``, ``fp16`` or ``bf16``; ``auto`` chooses it together with the engine.
         color: ``auto`` keeps the chroma of a color visible image, ``gray`` returns only the fused luma.
         stretch: whether to stretch each fused luma to the whole of [0, 1].
-        thermal: how infrared values become [0, 1]. `Levels` apply to every dtype. `Percentiles` apply only to
-            ``uint16``; ``uint8`` and floating-point images are then used as they are.
+        thermal: how infrared values become [0, 1]. `Levels` apply to every dtype. `Percentiles` do not apply to
+            ``uint8`` and to floating-point images in [0, 1], which are then used as they are.
         tile: images of more than tile x tile pixels are fused in tiles of at most that size, if the method allows it.
         on_iteration: called after each step of a method that optimizes each pair.
         on_fetch: called with the progress, in megabytes, while weights of a backbone are downloaded.
@@ -66,7 +70,7 @@ class Fuser:
         PrecisionWarning: the GPU rounds float32 to TF32, see :func:`irfuse.device.warn_of_tf32`.
 
     >>> import numpy as np
-    >>> ir = np.zeros((48, 64), np.uint8)
+    >>> ir = np.arange(3072, dtype=np.uint8).reshape(48, 64)
     >>> vis = np.full((48, 64, 3), (200, 100, 50), np.uint8)
     >>> fused = Fuser("average")(ir, vis)
     >>> fused.shape, fused.dtype
@@ -115,14 +119,15 @@ class Fuser:
         """Fuse one pair, or a batch of pairs of one size.
 
         Raises:
-            ImageError: an image is empty, has a wrong shape or dtype, or holds NaN, infinite or out-of-range values.
+            ImageError: an image is empty or has a wrong shape or dtype, a visible image holds NaN, infinite or
+                out-of-range values, or an infrared image holds nothing else.
             PairError: the sizes differ.
             MethodError: the method failed, or did not return an image.
             MissingDependencyError, ExportError: the engine cannot be made, or cannot compute.
 
         Warns:
-            SuspiciousPairWarning: the images seem to be swapped, their levels hold no value, or half precision loses
-                bits of a 16-bit visible image.
+            SuspiciousPairWarning: something looks wrong: the images seem to be swapped, the infrared image is constant
+                or in false colors, outliers hold the levels, and so on.
         """
         return next(self.stream([(ir, vis)]))
 
@@ -150,8 +155,10 @@ class Fuser:
             yield from results
 
     def _prepare(self, ir: Image, vis: Image) -> "_Pair":
-        ir_planes, vis_planes = self._read(ir, "infrared"), self._read(vis, "visible")
-        planes.check_pair(ir_planes, vis_planes)
+        ir_native, vis_native = planes.read(ir, "infrared"), planes.read(vis, "visible")
+        # Before the images go to a GPU, since this looks at them on the CPU.
+        planes.check_pair(ir_native, vis_native)
+        ir_planes, vis_planes = self._place(ir_native), self._place(vis_native)
         if vis_planes.dtype == "uint16" and self._loses_bits:
             notices.warn(
                 SuspiciousPairWarning(
@@ -163,13 +170,15 @@ class Fuser:
             prepared = planes.prepare(ir_planes, vis_planes, self.thermal, self.method.vis_channels)
         return _Pair(vis, vis_planes, prepared)
 
-    def _read(self, image: Image, role: Role) -> Planes[Any]:
-        """Read an image as what the engine takes: tensors on the device, or arrays."""
-        native = planes.read(image, role)
+    def _place(self, native: Planes[Any]) -> Planes[Any]:
+        """Turn an image into what the engine takes: tensors on the device, or arrays."""
         if self.choice.engine not in TENSOR_ENGINES:
             return native.arrays()
-        values = native.values if isinstance(native.values, Tensor) else torch.from_numpy(native.values)
-        return replace(native, values=values.to(self.device))
+        invalid = None if native.invalid is None else self._tensor(native.invalid)
+        return replace(native, values=self._tensor(native.values), invalid=invalid)
+
+    def _tensor(self, values: NDArray[Any] | Tensor) -> Tensor:
+        return (values if isinstance(values, Tensor) else torch.from_numpy(values)).to(self.device)
 
     def _finish(self, pair: "_Pair", fused: Any) -> Any:
         """Turn what the method made into what the visible image was."""

@@ -115,7 +115,7 @@ def test_without_torch(file: Path, tmp_path: Path) -> None:
         (np.zeros((4, 4)), np.zeros((4, 4, 5)), ImageError, r"visible: the shape \(4, 4, 5\) is not"),
         (np.zeros((0, 4)), np.zeros((0, 4)), ImageError, "infrared: the image is empty"),
         (np.zeros((4, 4), np.int64), np.zeros((4, 4)), ImageError, "infrared: int64 images are not supported"),
-        (np.full((4, 4), 300.0), np.zeros((4, 4)), ImageError, "infrared: floating-point values .* thermal levels"),
+        (np.zeros((4, 4)), np.zeros((4, 4), np.int16), ImageError, "visible: int16 images are not supported"),
         (np.zeros((4, 4)), np.full((4, 4), -1.0), ImageError, "visible: .* these go from -1 to -1; scale it$"),
     ],
 )

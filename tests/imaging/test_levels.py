@@ -41,6 +41,15 @@ def test_percentiles_of_a_constant_image() -> None:
     assert Percentiles().levels(image).apply(image.astype(np.float32)).max() == 0
 
 
+@pytest.mark.parametrize("outlier", [0, 65535])
+def test_outliers_that_hold_the_levels(outlier: int, rng: np.random.Generator) -> None:
+    image = rng.integers(20000, 20500, (200, 200)).astype(np.uint16)
+    image[:4, :20] = outlier
+    with pytest.warns(SuspiciousPairWarning, match=r"nine tenths .* have \S+ % of the range .* give a thermal range"):
+        Percentiles().levels(image)
+    assert Percentiles(1, 99).levels(image).high < 20500
+
+
 @pytest.mark.parametrize(("low", "high"), [(5, 5), (-1, 50), (50, 101)])
 def test_impossible_percentiles(low: float, high: float) -> None:
     with pytest.raises(ParameterError, match="percentiles"):

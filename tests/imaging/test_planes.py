@@ -1,6 +1,7 @@
 """Arrays and tensors are read and written in the same way, and invalid pixels are ignored."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,8 +126,68 @@ def test_scores_use_eight_bits(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
-def test_values_that_are_not_finite_are_counted(kind: object) -> None:
+@pytest.mark.parametrize("role", ["visible", "fused"])
+def test_values_that_are_not_finite_are_counted(kind: object, role: planes.Role) -> None:
     values = np.zeros(SIZE, np.float32)
     values[0, 0], values[1, 1] = np.nan, np.inf
-    with pytest.raises(ImageError, match="infrared: 2 values are NaN or infinite"):
-        planes.read(kind(values), "infrared")  # type: ignore[operator]
+    with pytest.raises(ImageError, match=f"{role}: 2 values are NaN or infinite"):
+        planes.read(kind(values), role)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
+def test_infrared_values_that_are_not_finite_are_invalid(kind: Any, rng: np.random.Generator) -> None:
+    temperatures = rng.uniform(10, 30, SIZE).astype(np.float32)
+    values = temperatures.copy()
+    values[0, 0], values[1, 1], values[2, 2] = np.nan, np.inf, -np.inf
+    native = planes.read(kind(values), "infrared")
+    missing = ~np.isfinite(values)
+    np.testing.assert_array_equal(np.asarray(native.invalid)[0, 0], missing)
+    low, high = np.percentile(temperatures[~missing], [1, 99])
+    luma = np.asarray(native.thermal_luma(Percentiles(1, 99)))[0, 0]
+    assert np.isfinite(luma).all()
+    expected = np.clip((temperatures - low) / (high - low), 0, 1)
+    np.testing.assert_allclose(luma[~missing], expected[~missing], atol=1e-5)
+    with pytest.raises(ImageError, match="infrared: 117 values are NaN or infinite"):
+        planes.read(kind(np.full(SIZE, np.nan)), "infrared")
+    with pytest.raises(ImageError, match="infrared: 3 values are NaN or infinite"):
+        planes.eight_bits(native.arrays(), Percentiles())
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
+@pytest.mark.parametrize("dtype", ["int16", "int32", "float16", "float32", "float64"])
+@pytest.mark.parametrize("thermal", [Percentiles(1, 99), Levels(1000, 4500)])
+def test_temperatures_are_scaled(
+    kind: Any, dtype: str, thermal: Levels | Percentiles, rng: np.random.Generator
+) -> None:
+    values = rng.integers(900, 2040, SIZE).astype(dtype)
+    low, high = np.percentile(values.astype(float), [1, 99]) if isinstance(thermal, Percentiles) else (1000, 4500)
+    luma = np.asarray(planes.read(kind(values), "infrared").thermal_luma(thermal))[0, 0]
+    np.testing.assert_allclose(luma, np.clip((values.astype(float) - low) / (high - low), 0, 1), atol=1e-5)
+
+
+def test_floats_in_the_unit_range_are_used_as_they_are(rng: np.random.Generator) -> None:
+    given = rng.random(SIZE).astype(np.float32) / 2
+    given[0, 0] = np.nan
+    luma = planes.from_array(given, "infrared").thermal_luma(DEFAULT_THERMAL)[0, 0]
+    np.testing.assert_array_equal(luma.ravel()[1:], given.ravel()[1:])
+
+
+@pytest.mark.parametrize("role", ["visible", "fused"])
+def test_only_infrared_images_may_have_a_sign(role: planes.Role) -> None:
+    with pytest.raises(ImageError, match=f"{role}: int16 images are not supported"):
+        planes.from_array(np.zeros(SIZE, np.int16), role)
+    with pytest.raises(ImageError, match="infrared: int16 values have no full range; give a thermal range"):
+        planes.eight_bits(planes.from_array(np.zeros(SIZE, np.int16), "infrared"))
+
+
+@pytest.mark.parametrize("taken", [1, 3])
+def test_methods_see_the_visible_image_where_nothing_was_measured(taken: Any, rng: np.random.Generator) -> None:
+    ir = rng.uniform(10, 30, SIZE).astype(np.float32)
+    ir[:, :4] = np.nan
+    vis = image(rng, 3, "uint8")
+    prepared = planes.prepare(
+        planes.from_array(ir, "infrared"), planes.from_array(vis, "visible"), DEFAULT_THERMAL, taken
+    )
+    luma = gray(planes.from_array(vis, "visible").unit())
+    np.testing.assert_array_equal(prepared.ir[..., :4], luma[..., :4])
+    assert (prepared.ir[..., 4:] != luma[..., 4:]).any()

@@ -224,6 +224,12 @@ def test_float_tiff(rng: np.random.Generator, tmp_path: Path) -> None:
     np.testing.assert_array_equal(images.read(tmp_path / "x.tiff"), image)
 
 
+@pytest.mark.parametrize("dtype", ["int16", "int32", "float64"])
+def test_temperatures_in_tiff(dtype: str, rng: np.random.Generator) -> None:
+    values = rng.uniform(-5000, 5000, (5, 6)).astype(dtype)
+    np.testing.assert_array_equal(images.decode(tiff(values), "x"), values)
+
+
 def test_kinds_that_are_refused() -> None:
-    with pytest.raises(ImageError, match="int32 images are not supported"):
-        images.decode(tiff(np.zeros((4, 4), np.int32)), "x")
+    with pytest.raises(ImageError, match="int8 images are not supported"):
+        images.decode(tiff(np.zeros((4, 4), np.int8)), "x")

@@ -245,7 +245,7 @@ def _sheet(result: Result, name: str, region: Region | None) -> Figure:
 
 def _as_fused(ir: Array, thermal: Levels | Percentiles) -> Array:
     """Convert an infrared image to what methods see. Raw counts would look almost black."""
-    if isinstance(thermal, Percentiles) and ir.dtype != np.uint16:
+    if isinstance(thermal, Percentiles) and ir.dtype == np.uint8:
         return ir
     shown: Array = planes.from_array(ir, "infrared").thermal_luma(thermal)[0, 0]
     return shown

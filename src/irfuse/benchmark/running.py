@@ -88,7 +88,7 @@ def run(
         scored.run(jobs, on_score)
     except KeyboardInterrupt:
         raise StoppedError("stopped; nothing is lost; run the same again to continue") from None
-    levels = "percentiles of 16 bits" if isinstance(thermal, Percentiles) else "values"
+    levels = "percentiles of raw values" if isinstance(thermal, Percentiles) else "values"
     rest = time.perf_counter() - start - done.seconds - scored.seconds
     return Result(
         data=plan.data,

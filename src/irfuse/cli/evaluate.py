@@ -39,9 +39,7 @@ def evaluate(
     thermal_range: RangeOption = None,
     thermal_percentiles: Annotated[
         tuple[float, float] | None,
-        typer.Option(
-            metavar="LOW HIGH", help="The percentiles of a 16-bit infrared image that become black and white."
-        ),
+        typer.Option(metavar="LOW HIGH", help="The percentiles of raw infrared values that become black and white."),
     ] = None,
     jobs: Annotated[
         int | None,

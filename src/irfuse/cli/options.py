@@ -31,7 +31,7 @@ RangeOption = Annotated[
 ]
 PercentilesOption = Annotated[
     tuple[float, float],
-    typer.Option(metavar="LOW HIGH", help="The percentiles of each 16-bit infrared image that become black and white."),
+    typer.Option(metavar="LOW HIGH", help="The percentiles of raw infrared values that become black and white."),
 ]
 
 JobsOption = Annotated[

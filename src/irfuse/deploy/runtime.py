@@ -107,7 +107,8 @@ class Model:
             An array of the size, channels and dtype of `vis`, or its luma if `color` is ``gray``.
 
         Raises:
-            ImageError: an image is empty, has a wrong shape or dtype, or holds NaN, infinite or out-of-range values.
+            ImageError: an image is empty or has a wrong shape or dtype, a visible image holds NaN, infinite or
+                out-of-range values, or an infrared image holds nothing else.
             PairError: the sizes differ.
             ExportError: ONNX Runtime cannot compute it, for example for lack of memory.
         """

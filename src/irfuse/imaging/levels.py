@@ -21,6 +21,11 @@ T = TypeVar("T", NDArray[Any], "Tensor")
 
 _FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "float32": 1.0, "float64": 1.0}
 _ROUNDING = 1e-4
+_LEAST_SHARE = 0.1
+"""The share of the range between the levels below which the middle nine tenths of a scene are warned of."""
+
+THERMAL_ONLY = ("int16", "int32")
+"""The dtypes of infrared images that have no full range: only levels make them [0, 1]."""
 
 
 def full_scale(dtype: str, name: str) -> float:
@@ -33,9 +38,20 @@ def full_scale(dtype: str, name: str) -> float:
     Raises:
         ImageError: images of this dtype are not supported.
     """
+    if name == "infrared" and dtype in THERMAL_ONLY:
+        raise ImageError(f"{name}: {dtype} values have no full range; give a thermal range or thermal percentiles")
     if dtype not in _FULL_SCALE:
         raise ImageError(f"{name}: {dtype} images are not supported; use uint8, uint16, or floats in [0, 1]")
     return _FULL_SCALE[dtype]
+
+
+def is_unit(low: float, high: float) -> bool:
+    """Say whether values from `low` to `high` lie in [0, 1], up to rounding.
+
+    >>> is_unit(0.0, 1.00001), is_unit(10.0, 45.0)
+    (True, False)
+    """
+    return low >= -_ROUNDING and high <= 1 + _ROUNDING
 
 
 def check_range(low: float, high: float, name: str) -> None:
@@ -50,7 +66,7 @@ def check_range(low: float, high: float, name: str) -> None:
 
     >>> check_range(0.0, 1.00001, "visible")
     """
-    if low < -_ROUNDING or high > 1 + _ROUNDING:
+    if not is_unit(low, high):
         way_out = "scale it, or give thermal levels" if name == "infrared" else "scale it"
         raise ImageError(
             f"{name}: floating-point values must lie in [0, 1], these go from {low:g} to {high:g}; {way_out}"
@@ -105,10 +121,27 @@ class Percentiles:
             raise ParameterError(f"thermal percentiles {self.low:g} {self.high:g}: 0 <= low < high <= 100 is needed")
 
     def levels(self, image: NDArray[Any]) -> Levels:
-        """Compute the levels of one image of raw values. A constant image gets levels that make it 0."""
+        """Compute the levels of one image of raw values. A constant image gets levels that make it 0.
+
+        Warns:
+            SuspiciousPairWarning: outliers hold the levels, and the scene has less than a tenth of the range between.
+        """
         low, high = (float(value) for value in np.percentile(image, [self.low, self.high]))
-        return Levels(low, high if high > low else low + 1)
+        if not high > low:
+            return Levels(low, low + 1)
+        sample = image.reshape(-1)
+        darkest, brightest = np.percentile(sample[:: max(1, sample.size // 20_000) | 1], [5, 95])
+        share = float(brightest - darkest) / (high - low)
+        if share < _LEAST_SHARE:
+            notices.warn(
+                SuspiciousPairWarning(
+                    f"nine tenths of the infrared pixels have {100 * share:.2g} % of the range between the thermal "
+                    f"levels {low:g} and {high:g}: outliers hold these; give a thermal range, or percentiles such as "
+                    "5 and 95"
+                )
+            )
+        return Levels(low, high)
 
 
 DEFAULT_THERMAL = Percentiles()
-"""How 16-bit thermal images are stretched by default."""
+"""How raw thermal counts and temperatures are stretched by default."""

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from irfuse import notices
 from irfuse.errors import ImageError, PairError, SuspiciousPairWarning
-from irfuse.imaging import sizes
+from irfuse.imaging import inspection, sizes
 from irfuse.imaging.color import Color, gray, recolor
-from irfuse.imaging.levels import Levels, Percentiles, check_range, full_scale
+from irfuse.imaging.levels import THERMAL_ONLY, Levels, Percentiles, check_range, full_scale, is_unit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,8 +37,8 @@ class Planes(Generic[T]):
     """An image, or a batch of images of one size, in its native values.
 
     Attributes:
-        values: (B, C, H, W), ``uint8``, ``uint16`` or floating point. C is 1 for gray, 2 for gray with alpha, 3 for RGB
-            and 4 for RGB with alpha.
+        values: (B, C, H, W), ``uint8``, ``uint16`` or floating point, for an infrared image also ``int16`` or
+            ``int32``. C is 1 for gray, 2 for gray with alpha, 3 for RGB and 4 for RGB with alpha.
         role: what messages call it.
         dimensions: how many the image had as it was given: 2, 3 or 4.
         invalid: (B, 1, H, W), true where an infrared image holds no measurement; None if it is valid everywhere.
@@ -67,26 +67,31 @@ class Planes(Generic[T]):
         """Scale infrared values to [0, 1] and compute their luma, (B, 1, H, W) in float32.
 
         Args:
-            thermal: `Levels` apply to every dtype. `Percentiles` apply to ``uint16``, separately for each image of a
-                batch; other dtypes are scaled by their full range.
+            thermal: `Levels` apply to every dtype. `Percentiles` apply separately to each image of a batch, but not to
+                ``uint8`` and to floating-point values in [0, 1], which are scaled by their full range.
 
-        Raises:
-            ImageError: floating-point values lie outside [0, 1], and `thermal` does not scale them.
+        Returns:
+            The luma. It means nothing at invalid pixels, but is finite.
 
         Warns:
-            SuspiciousPairWarning: no value lies within the levels.
+            SuspiciousPairWarning: no value lies within the levels, or outliers hold them.
         """
-        if isinstance(thermal, Percentiles) and self.dtype != "uint16":
+        if isinstance(thermal, Percentiles) and self.dtype == "uint8":
             return gray(self.unit())
-        counts = gray(_floats(self.values))
-        return join([self._levels(thermal, counts, i).apply(counts[i : i + 1]) for i in range(len(counts))])
+        return join([self._thermal_luma(thermal, slice(i, i + 1)) for i in range(len(self.values))])
 
-    def _levels(self, thermal: Levels | Percentiles, counts: T, i: int) -> Levels:
-        """Find the levels of image `i` of the batch."""
+    def _thermal_luma(self, thermal: Levels | Percentiles, i: slice) -> T:
+        """Compute the thermal luma of one image of the batch."""
+        values = _floats(self.values[i])
+        invalid = None if self.invalid is None else self.invalid[i]
+        if invalid is not None:
+            values = _filled(values, invalid)
         if isinstance(thermal, Levels):
-            return thermal
-        measured = counts[i, 0] if self.invalid is None else counts[i, 0][~self.invalid[i, 0]]
-        return thermal.levels(_array(measured))
+            return thermal.apply(gray(values))
+        if self.dtype.startswith("float") and is_unit(float(values.min()), float(values.max())):
+            return gray(_unit(values, self.dtype, self.role))
+        counts = gray(values)
+        return thermal.levels(_array(counts if invalid is None else counts[~invalid])).apply(counts)
 
     def arrays(self) -> "Planes[Array]":
         """The same image in NumPy arrays, in the same memory where that is the CPU's."""
@@ -169,7 +174,8 @@ def from_array(image: Array, role: Role) -> Planes[Array]:
     """Read an array: (H, W), (H, W, C) or (B, H, W, C).
 
     Raises:
-        ImageError: it is no array or no image, it is empty, its dtype is not supported, or it holds NaN or infinity.
+        ImageError: it is no array or no image, it is empty, its dtype is not supported, or it holds NaN or infinity; an
+            infrared image may hold these, but not only these.
 
     >>> from_array(np.zeros((48, 64, 3), np.uint8), "visible").values.shape
     (1, 3, 48, 64)
@@ -181,18 +187,23 @@ def from_array(image: Array, role: Role) -> Planes[Array]:
     values = np.require(image, image.dtype.newbyteorder("="), ["C", "W"])
     values = values[None] if values.ndim < 4 else values
     values = values[None] if image.ndim == 2 else np.moveaxis(values, 3, 1)
-    return Planes(values, role, image.ndim)
+    return Planes(values, role, image.ndim, _invalid(values, role))
 
 
 def from_tensor(image: "Tensor", role: Role) -> Planes["Tensor"]:
     """Read a tensor: (H, W), (C, H, W) or (B, C, H, W).
 
+    Invalid pixels are looked for on the CPU. Infrared images of more than 8 bits on a GPU are copied there for it.
+
     Raises:
-        ImageError: it is no image, it is empty, its dtype is not supported, or it holds NaN or infinity.
+        ImageError: as :func:`from_array` raises it.
     """
     _check(image, role, -3, "(H, W), (C, H, W) or (B, C, H, W)")
     values = image[None] if image.ndim < 4 else image
-    return Planes(values[None] if image.ndim == 2 else values, role, image.ndim)
+    values = values[None] if image.ndim == 2 else values
+    invalid = None if _dtype(values) == "uint8" else _invalid(_array(values), role)
+    on_device = None if invalid is None else sys.modules["torch"].from_numpy(invalid).to(values.device)
+    return Planes(values, role, image.ndim, on_device)
 
 
 def check_pair(ir: Planes[T], vis: Planes[T]) -> None:
@@ -202,15 +213,14 @@ def check_pair(ir: Planes[T], vis: Planes[T]) -> None:
         PairError: their sizes, or the sizes of their batches, differ.
 
     Warns:
-        SuspiciousPairWarning: the infrared image is in color and the visible one is not.
+        SuspiciousPairWarning: something looks wrong, see :mod:`irfuse.imaging.inspection`.
     """
     sizes.check_equal(ir.values.shape[2:], vis.values.shape[2:])
     if len(ir.values) != len(vis.values):
         raise PairError(f"the batches differ: {len(ir.values)} infrared and {len(vis.values)} visible images")
-    if _in_color(ir.values) and not _in_color(vis.values):
-        notices.warn(
-            SuspiciousPairWarning("the infrared image is in color and the visible one is not: are they swapped?")
-        )
+    infrared = ir.arrays()
+    for doubt in inspection.doubts(infrared.values, infrared.invalid, vis.arrays().values):
+        notices.warn(SuspiciousPairWarning(doubt))
 
 
 def prepare(ir: Planes[T], vis: Planes[T], thermal: Levels | Percentiles, channels: Literal[1, 3] = 1) -> Prepared[T]:
@@ -226,7 +236,11 @@ def prepare(ir: Planes[T], vis: Planes[T], thermal: Levels | Percentiles, channe
     """
     unit = vis.unit()
     rgb = unit[:, :3] if unit.shape[1] >= 3 else join([unit[:, :1]] * 3, axis=1)
-    return Prepared(ir.thermal_luma(thermal), gray(unit) if channels == 1 else rgb, unit, vis.dtype, ir.invalid)
+    infrared = ir.thermal_luma(thermal)
+    if ir.invalid is not None:
+        # Most methods leave two equal images as they are, so that the result has no seam.
+        infrared = _where(ir.invalid, gray(unit), infrared)
+    return Prepared(infrared, gray(unit) if channels == 1 else rgb, unit, vis.dtype, ir.invalid)
 
 
 def eight_bits(planes: Planes[Array], thermal: Levels | Percentiles | None = None) -> NDArray[np.float64]:
@@ -241,11 +255,16 @@ def eight_bits(planes: Planes[Array], thermal: Levels | Percentiles | None = Non
         (C, H, W) in float64, C is 1 or 3: without alpha.
 
     Raises:
-        ImageError: as :meth:`Planes.unit` raises it.
+        ImageError: as :meth:`Planes.unit` raises it, or values are NaN or infinite, which no metric takes.
     """
+    _check_finite(planes.values, planes.role)
     values = planes.values[0, : 3 if planes.values.shape[1] >= 3 else 1].astype(np.float64)
     if isinstance(thermal, Percentiles):
-        thermal = thermal.levels(values) if planes.dtype == "uint16" else None
+        measured = values if planes.invalid is None else values[:, ~planes.invalid[0, 0]]
+        is_scaled = planes.dtype == "uint8" or (
+            planes.dtype.startswith("float") and is_unit(float(measured.min()), float(measured.max()))
+        )
+        thermal = None if is_scaled else thermal.levels(measured)
     unit = _unit(values, planes.dtype, planes.role) if thermal is None else thermal.apply(values)
     rounded: NDArray[np.float64] = np.rint(unit * 255) / 255
     return rounded
@@ -274,21 +293,32 @@ def not_finite(image: T) -> int:
 
 def _check(image: T, role: Role, channel_axis: int, forms: str) -> None:
     """Refuse what is no image."""
-    full_scale(_dtype(image), role)
+    if not (role == "infrared" and _dtype(image) in THERMAL_ONLY):
+        full_scale(_dtype(image), role)
     shape = tuple(image.shape)
     if len(shape) not in (2, 3, 4) or (len(shape) > 2 and shape[channel_axis] not in (1, 2, 3, 4)):
         raise ImageError(f"{role}: the shape {shape} is not {forms} with C from 1 to 4")
     if 0 in shape:
         raise ImageError(f"{role}: the image is empty, its shape is {shape}")
+    if role != "infrared":
+        _check_finite(image, role)
+
+
+def _check_finite(image: T, role: Role) -> None:
     bad = not_finite(image)
     if bad:
         raise ImageError(f"{role}: {bad} values are NaN or infinite")
 
 
-def _in_color(values: T) -> bool:
-    if values.shape[1] < 3:
-        return False
-    return not bool((values[:, 0] == values[:, 1]).all() and (values[:, 0] == values[:, 2]).all())
+def _invalid(values: Array, role: Role) -> Array | None:
+    """Find the pixels of infrared images, (B, C, H, W), that hold no measurement, and refuse images of only these."""
+    if role != "infrared":
+        return None
+    invalid = inspection.invalid_pixels(values)
+    if invalid is not None and invalid.all(axis=(1, 2, 3)).any():
+        _check_finite(values, role)
+        raise ImageError("infrared: no pixel holds a measurement")
+    return invalid
 
 
 def _unit(values: T, dtype: str, role: Role) -> T:
@@ -326,6 +356,11 @@ def _floats(image: T) -> T:
     if isinstance(image, np.ndarray):
         return image.astype(np.float32, copy=False)
     return image.float()
+
+
+def _filled(values: T, invalid: T) -> T:
+    """Give the invalid pixels of one image, (1, C, H, W), its smallest valid value."""
+    return _where(invalid, values[:, :, ~invalid[0, 0]].min(), values)
 
 
 def _where(condition: T, true: T, false: T) -> T:

@@ -1,8 +1,8 @@
 """Image files: bytes to arrays in their own dtype, and back.
 
 An array is (H, W) for gray, (H, W, 2) for gray with alpha, (H, W, 3) for RGB and (H, W, 4) for RGB with alpha. Its
-dtype is ``uint8`` or ``uint16``, or that of the TIFF file: ``int16``, ``float32`` or ``float64``. The alpha of 32-bit
-BMP is not read.
+dtype is ``uint8`` or ``uint16``, or that of the TIFF file: ``int16``, ``int32``, ``float32`` or ``float64``. The alpha
+of 32-bit BMP is not read.
 """
 
 from collections.abc import Callable

@@ -20,7 +20,7 @@ from irfuse.io.decoded import Decoded, by_opencv
 from irfuse.io.limits import check_size
 
 _BIG = (b"II+\0", b"MM\0+")
-_DTYPES = ("bool", "uint8", "uint16", "int16", "float16", "float32", "float64")
+_DTYPES = ("bool", "uint8", "uint16", "int16", "int32", "float16", "float32", "float64")
 _REDUCED, _MASK = 1, 4
 """Flags of a page: a smaller version of another page, and a mask."""
 _ORIENTATION, _PROFILE = 274, 34675

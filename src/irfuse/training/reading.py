@@ -33,7 +33,7 @@ def read_gray(path: Path) -> Gray:
 def read_pair(pair: Pair, channels: Channels) -> tuple[Gray, Gray]:
     """Read the images of a pair, (H, W) and (H, W, channels), in [0, 1].
 
-    Infrared images of 16 bits are stretched between their own percentiles, as the Fuser does by default.
+    Raw infrared counts and temperatures are stretched between their own percentiles, as the Fuser does by default.
 
     Raises:
         ImageError: a file cannot be read, or its values have no known range.
