@@ -158,7 +158,7 @@ def test_train_in_two_stages(run: Run, parts: Path, tmp_path: Path) -> None:
     assert "seed = 1" in text
     status, _, complaints = run("train", "attention-ensemble", *configuration, *changed, *sources[:2], "-o", third)
     assert status == 2
-    assert "give either --images or --autoencoder" in complaints
+    assert "give one of --images, --autoencoder and --init" in complaints
 
 
 def test_the_configuration_file_is_checked(run: Run, tmp_path: Path) -> None:

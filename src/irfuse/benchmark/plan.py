@@ -290,8 +290,10 @@ def _method(spec: str, on_fetch: Progress) -> MethodEntry:
     built = build(spec, on_fetch=on_fetch)
     count = sum(parameter.numel() for parameter in built.parameters())
     headers = _headers(spec)
+    # A training may have started from weights that know further images.
+    parts = [*headers, *(header.get("init", {}) for header in headers)]
     trained, validated = (
-        frozenset(image["sha256"] for header in headers for image in header.get(role, []))
+        frozenset(image["sha256"] for part in parts for image in part.get(role, []))
         for role in ("images", "validation")
     )
     return MethodEntry(spec, _digest(built, headers), code_digest(type(built)), count, trained, validated)

@@ -227,7 +227,7 @@ def test_impossible_settings(settings: dict[str, Any], error: str) -> None:
 
 def test_images_that_cannot_be_used(trained: Train, small: TrainingData, finished: Path, tmp_path: Path) -> None:
     for data in (replace(small, images=()), replace(small, autoencoder=first_of(finished))):
-        with pytest.raises(TrainingError, match="give either --images or --autoencoder"):
+        with pytest.raises(TrainingError, match="give one of --images, --autoencoder and --init"):
             trained(tmp_path / "x.safetensors", data=data)
     with pytest.raises(TrainingError, match="would lie among the images to train on: choose another folder"):
         trained(small.images[0].with_name("x.safetensors"))
