@@ -162,7 +162,7 @@ def train(
     )
     checkpoint.unlink()
     for name, share in contributions.items():
-        if share < _LEAST_CONTRIBUTION:
+        if not share >= _LEAST_CONTRIBUTION:  # NaN, too
             notices.warn(
                 SuspiciousPairWarning(
                     f"{output}: the {name} image hardly contributes to the result ({share:.2f}; the average of both "
