@@ -196,7 +196,7 @@ def test_several_protocols(folder: Path, tmp_path: Path) -> None:
 
 def test_pairs_that_weights_know_are_marked(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
     known, validated = ([{"sha256": sha256(folder / "vis" / f"{name}.png")}] for name in ("tno_01", "tno_12"))
-    header = {"method": "res2netfuse", "images": known, "validation": validated}
+    header: dict[str, Any] = {"method": "res2netfuse", "images": known, "validation": validated}
     monkeypatch.setattr(plan.weights, "header", lambda path: header)
     spec = "res2netfuse:strategy=mean"
     with pytest.warns(BenchmarkWarning) as said:
@@ -206,6 +206,10 @@ def test_pairs_that_weights_know_are_marked(folder: Path, tmp_path: Path, monkey
         f"{spec} was validated on 1 of the 5 pairs: tno_12",
     ]
     assert found.trained() == {(spec, "tno_01")}
+    # The weights that a training started from know their images, too.
+    header["images"], header["init"] = [], {"images": known}
+    with pytest.warns(BenchmarkWarning):
+        assert benchmark.run(folder, [spec], metrics=["en"], cache=tmp_path).trained() == {(spec, "tno_01")}
     # Headers can also contain switches of a network.
     header["switch"] = True
     with pytest.warns(BenchmarkWarning):
