@@ -196,7 +196,7 @@ def test_several_protocols(folder: Path, tmp_path: Path) -> None:
 
 def test_pairs_that_weights_know_are_marked(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
     known, validated = ([{"sha256": sha256(folder / "vis" / f"{name}.png")}] for name in ("tno_01", "tno_12"))
-    header = {"method": "res2netfuse", "images": known, "validation": validated}
+    header: dict[str, Any] = {"method": "res2netfuse", "images": known, "validation": validated}
     monkeypatch.setattr(plan.weights, "header", lambda path: header)
     spec = "res2netfuse:strategy=mean"
     with pytest.warns(BenchmarkWarning) as said:
@@ -206,6 +206,10 @@ def test_pairs_that_weights_know_are_marked(folder: Path, tmp_path: Path, monkey
         f"{spec} was validated on 1 of the 5 pairs: tno_12",
     ]
     assert found.trained() == {(spec, "tno_01")}
+    # The weights that a training started from know their images, too.
+    header["images"], header["init"] = [], {"images": known}
+    with pytest.warns(BenchmarkWarning):
+        assert benchmark.run(folder, [spec], metrics=["en"], cache=tmp_path).trained() == {(spec, "tno_01")}
     # Headers can also contain switches of a network.
     header["switch"] = True
     with pytest.warns(BenchmarkWarning):
@@ -324,6 +328,17 @@ def test_missing_partners_are_reported_first(folder: Path, tmp_path: Path) -> No
     assert len(found.pairs) == 1
     assert "no partner" in found.remarks[0]
     assert math.isnan(found.costs.loc[0, "seconds"])
+
+
+def test_unregistered_pairs_are_reported_first(folder: Path, tmp_path: Path) -> None:
+    for role in ("ir", "vis"):
+        (tmp_path / role).mkdir()
+        image = images.read(folder / role / "tno_12.png").clip(1)
+        image[: 4 if role == "ir" else 0] = 0
+        images.write(tmp_path / role / "a.png", image)
+    with pytest.warns(UserWarning, match=r"1 of 1 infrared images has a black border.* a \(\d+% of the image\)"):
+        found = benchmark.run(tmp_path, ["average"], metrics=["en"], cache=tmp_path / "cache")
+    assert "black border" in found.remarks[0]
 
 
 def test_undefined_scores_are_reported(folder: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from irfuse import weights
 from irfuse.io import images
 from irfuse.io.pairs import Pair
 from irfuse.training import card
@@ -130,6 +131,40 @@ def test_train_on_pairs(run: Run, parts: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "n.safetensors").exists()
 
 
+def test_python_and_the_command_agree(run: Run, parts: Path, tmp_path: Path) -> None:
+    """They write the same weights, header, card and configuration; only the times differ."""
+    by_command, by_python = tmp_path / "c" / "w.safetensors", tmp_path / "p" / "w.safetensors"
+    sources = ["--ir", parts / "ir", "--vis", parts / "vis", "--validation", parts / "kept", "--init", "luma"]
+    settings = words("--epochs 1 --epoch-steps 2 --batch 1 --size 32 --halved-at 1")
+    status, _, _ = run("train", "encoder-decoder", *sources, *settings, "-o", by_command)
+    assert status == 0
+    code = f"""
+from pathlib import Path
+from irfuse.training import card
+from irfuse.training.data import Sources, find
+from irfuse.training.recipes.encoder_decoder import EncoderDecoderRecipe
+from irfuse.training.run import train
+
+card._curves = lambda history: b""
+folder = Path({str(parts)!r})
+sources = Sources(ir=folder / "ir", vis=folder / "vis", validation=folder / "kept", init="luma")
+recipe = EncoderDecoderRecipe(epochs=1, epoch_steps=2, batch=1, size=32, halved_at=(1,))
+train(recipe, find(sources), Path({str(by_python)!r}))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    one, other = load_file(by_command), load_file(by_python)
+    assert all(torch.equal(one[name], other[name]) for name in one.keys() | other.keys())
+    headers = [weights.header(file) | {"seconds": 0, "machine": ""} for file in (by_command, by_python)]
+    assert headers[0] == headers[1]
+    times = ("| SHA-256", "| trained in", "| waiting")
+    cards = [file.with_suffix(".md").read_text().splitlines() for file in (by_command, by_python)]
+    assert [line for line in cards[0] if not line.startswith(times)] == [
+        line for line in cards[1] if not line.startswith(times)
+    ]
+    for end in (".toml", ".csv"):
+        assert by_command.with_suffix(end).read_bytes() == by_python.with_suffix(end).read_bytes()
+
+
 def test_train_in_two_stages(run: Run, parts: Path, tmp_path: Path) -> None:
     """And again by the configuration file, and on the first stage's result."""
     weights, again, third = (tmp_path / f"{name}.safetensors" for name in ("w", "v", "u"))
@@ -158,7 +193,7 @@ def test_train_in_two_stages(run: Run, parts: Path, tmp_path: Path) -> None:
     assert "seed = 1" in text
     status, _, complaints = run("train", "attention-ensemble", *configuration, *changed, *sources[:2], "-o", third)
     assert status == 2
-    assert "give either --images or --autoencoder" in complaints
+    assert "give one of --images, --autoencoder and --init" in complaints
 
 
 def test_the_configuration_file_is_checked(run: Run, tmp_path: Path) -> None:

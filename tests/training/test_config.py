@@ -24,6 +24,13 @@ def test_it_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.Monkey
     assert sources == {"ir": str(tmp_path / 'thermal "ü"'), "vis": str(tmp_path / "visible"), "validation": "pairs44"}
 
 
+def test_names_of_weights_stay_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for init, written in (("luma", "luma"), ("luma-v1", "luma-v1"), ("full", str(tmp_path / "full"))):
+        file = config.write(EncoderDecoderRecipe(), Sources(pairs="pairs272", init=init), Path("x.safetensors"))
+        assert config.read(file, EncoderDecoderRecipe)[1] == {"init": written, "pairs": "pairs272"}
+
+
 def test_parts_may_be_left_out(tmp_path: Path) -> None:
     file = tmp_path / "x.toml"
     file.write_text("settings.learning_rate = 1\n")

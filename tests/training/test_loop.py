@@ -34,6 +34,19 @@ def run(task: loop.Task, steps: int, checkpoint: Path, *, resume: bool = False, 
     return loop.run(task, steps, checkpoint, settings, resume=resume, on_step=on_step)
 
 
+class Weight(Counter):
+    """A task whose weight is NaN from a step on, while its losses are not."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"count": self.count, "deep": [{"weight": torch.tensor(float("nan") if self.count >= 3 else 0.0)}]}
+
+
+def test_no_checkpoint_holds_nan(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="the weights became NaN or infinite by step 3: use a lower learning rate"):
+        run(Weight(), 3, tmp_path / "x.checkpoint")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stops_between_steps_and_goes_on(number: signal.Signals, tmp_path: Path) -> None:
     checkpoint = tmp_path / "x.checkpoint"

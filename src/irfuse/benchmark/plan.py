@@ -12,11 +12,12 @@ from typing import Any
 
 from torch import nn
 
-from irfuse import datasets, weights
+from irfuse import datasets, notices, weights
 from irfuse.errors import ImageError, PairError, ParameterError
 from irfuse.evaluation.evaluator import Evaluator
-from irfuse.imaging import sizes
-from irfuse.imaging.levels import Levels, Percentiles
+from irfuse.imaging import planes, registration, sizes
+from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
+from irfuse.imaging.registration import Registration
 from irfuse.io import images
 from irfuse.io.files import sha256
 from irfuse.io.formats import is_image
@@ -87,12 +88,14 @@ class Scene:
         pair: the files.
         ir_sha256, vis_sha256: the SHA-256 of their content.
         size: (height, width) of both.
+        registration: signs that the pair is not registered; None if they cannot be measured.
     """
 
     pair: Pair
     ir_sha256: str
     vis_sha256: str
     size: tuple[int, int]
+    registration: Registration | None
 
     @property
     def name(self) -> str:
@@ -157,6 +160,7 @@ def make(
         raise ParameterError("protocols is empty; name at least one")
     pairs, remarks = _pairs(data)
     scenes = tuple(_scene(pair) for pair in pairs)
+    remarks += registration.remarks([(scene.name, scene.registration) for scene in scenes if scene.registration])
     smallest = min(scenes, key=lambda scene: min(scene.size))
     for evaluator in evaluators.values():
         try:
@@ -245,9 +249,21 @@ def _pairs(data: str | Path | Sequence[Pair]) -> tuple[tuple[Pair, ...], list[st
 
 
 def _scene(pair: Pair) -> Scene:
-    ir, vis = (images.read(path).shape[:2] for path in (pair.ir, pair.vis))
-    sizes.check_equal(ir, vis, name=pair.name)
-    return Scene(pair, sha256(pair.ir), sha256(pair.vis), (ir[0], ir[1]))
+    ir, vis = images.read(pair.ir), images.read(pair.vis)
+    sizes.check_equal(ir.shape[:2], vis.shape[:2], name=pair.name)
+    size = (ir.shape[0], ir.shape[1])
+    return Scene(pair, sha256(pair.ir), sha256(pair.vis), size, _registration(ir, vis))
+
+
+def _registration(ir: Array, vis: Array) -> Registration | None:
+    """Measure the registration of a pair. Errors and warnings about its values are left to the scores."""
+    try:
+        with notices.collected():
+            infrared, visible = planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
+            prepared = planes.prepare(infrared, visible, DEFAULT_THERMAL, 1)
+    except ImageError:
+        return None
+    return registration.measure(prepared.ir[0, 0], prepared.vis[0, 0])
 
 
 def _external(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[ExternalEntry, list[str]]:
@@ -274,8 +290,10 @@ def _method(spec: str, on_fetch: Progress) -> MethodEntry:
     built = build(spec, on_fetch=on_fetch)
     count = sum(parameter.numel() for parameter in built.parameters())
     headers = _headers(spec)
+    # A training may have started from weights that know further images.
+    parts = [*headers, *(header.get("init", {}) for header in headers)]
     trained, validated = (
-        frozenset(image["sha256"] for header in headers for image in header.get(role, []))
+        frozenset(image["sha256"] for part in parts for image in part.get(role, []))
         for role in ("images", "validation")
     )
     return MethodEntry(spec, _digest(built, headers), code_digest(type(built)), count, trained, validated)

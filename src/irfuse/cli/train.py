@@ -25,8 +25,9 @@ _FILES = (
     "and logs and curves. Ctrl-C stops it and keeps NAME.checkpoint, from which --resume continues exactly."
 )
 _ALTERNATIVES = {
-    "images": ("autoencoder",),
-    "autoencoder": ("images",),
+    "images": ("autoencoder", "init"),
+    "autoencoder": ("images", "init"),
+    "init": ("images", "autoencoder"),
     "ir": ("pairs",),
     "vis": ("pairs",),
     "pairs": ("ir", "vis"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import irfuse
-from irfuse import datasets
+from irfuse import datasets, weights
 from irfuse.errors import TrainingError
 from irfuse.io.files import write_atomic
 from irfuse.training.data import Sources
@@ -18,6 +18,7 @@ from irfuse.training.settings import settings
 _SOURCES: Mapping[Use, tuple[str, ...]] = {
     "images": ("images",),
     "autoencoder": ("autoencoder",),
+    "init": ("init",),
     "pairs": ("ir", "vis", "pairs", "validation"),
     "test": ("test",),
 }
@@ -52,7 +53,7 @@ def write(recipe: Recipe, sources: Sources, weights_file: Path) -> Path:
         f"recipe = {_toml(recipe.name)}",
         "",
         "[data]",
-        *(f"{name} = {_toml(_whole(source))}" for name, source in sources.given().items()),
+        *(f"{name} = {_toml(_whole(source, _names(name, recipe.method)))}" for name, source in sources.given().items()),
         "",
         "[settings]",
         *(f"{name} = {_toml(value)}" for name, value in recipe.as_dict().items()),
@@ -110,10 +111,17 @@ def _check_names(given: Collection[str], known: Collection[str], complaint: str)
             raise TrainingError(f"{complaint} {name!r}{hint} (known: {', '.join(known)})")
 
 
-def _whole(source: str) -> str:
-    """A path from the root; a named set, which goes before a path, as it is."""
-    sets = (*datasets.IMAGE_SETS, *datasets.PAIR_SETS, *datasets.BENCHMARK_SETS)
-    return source if source in {one.name for one in sets} else str(Path(source).resolve())
+def _names(source: str, method: str) -> set[str]:
+    """List the names that a source of data can be instead of a path. They go before paths."""
+    if source == "init":
+        shipped = [one for one in weights.manifest() if one.method == method]
+        return {name for one in shipped for name in (one.name, one.versioned_name)}
+    return {one.name for one in (*datasets.IMAGE_SETS, *datasets.PAIR_SETS, *datasets.BENCHMARK_SETS)}
+
+
+def _whole(source: str, names: Collection[str]) -> str:
+    """Return a path from the root, or a name as it is."""
+    return source if source in names else str(Path(source).resolve())
 
 
 def _toml(value: Any) -> str:

@@ -22,6 +22,8 @@ class Sources:
         images: natural images to learn from: a file, a folder, or a named set such as natural330.
         autoencoder: weights file NAME-autoencoder.safetensors of an earlier training, used instead of --images. The
             settings of that training's first stage are kept.
+        init: weights to start from instead of random ones: a file, or a name of weights that ship, such as luma for
+            encoder-decoder, and full for attention-ensemble, which then takes no --images.
         ir: folder of infrared images.
         vis: folder of visible images that have the names of the infrared ones.
         pairs: pairs to learn from, instead of --ir and --vis: a data-set folder, a CSV file with the columns ir and
@@ -32,11 +34,17 @@ class Sources:
 
     images: str | None = None
     autoencoder: str | None = None
+    init: str | None = None
     ir: str | None = None
     vis: str | None = None
     pairs: str | None = None
     validation: str | None = None
     test: str | None = None
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            if isinstance(value := getattr(self, one.name), Path):
+                object.__setattr__(self, one.name, str(value))
 
     def given(self) -> dict[str, str]:
         """The sources that are given, by name."""
@@ -50,6 +58,7 @@ class TrainingData:
     Attributes:
         images: natural images to learn from.
         autoencoder: the weights file of an earlier first stage, used instead of `images`.
+        init: the weights to start from: a file, or a name of weights that ship.
         pairs: registered pairs to learn from.
         validation: pairs that the network is scored on after each epoch; the scores decide nothing.
         test: natural images that the result is tested on.
@@ -59,6 +68,7 @@ class TrainingData:
 
     images: tuple[Path, ...] = ()
     autoencoder: Path | None = None
+    init: str | Path | None = None
     pairs: tuple[Pair, ...] = ()
     validation: tuple[Pair, ...] = ()
     test: tuple[Path, ...] = ()
@@ -86,6 +96,7 @@ def find(sources: Sources) -> TrainingData:
     return TrainingData(
         tuple(datasets.images(sources.images)) if sources.images else (),
         Path(sources.autoencoder) if sources.autoencoder else None,
+        sources.init,
         pairs,
         validation,
         tuple(datasets.images(sources.test)) if sources.test else (),

@@ -119,8 +119,8 @@ def run(
 
     Raises:
         StoppedError: SIGINT or SIGTERM arrived; the checkpoint holds the state after the last whole step.
-        TrainingError: the checkpoint is missing, damaged, in the way or another training's; a loss is not finite; or
-            there is not enough memory.
+        TrainingError: the checkpoint is missing, damaged, in the way or another training's; a loss or a weight is not
+            finite; or there is not enough memory.
         OutputError: the checkpoint cannot be written.
     """
     check_free(checkpoint, resume=resume)
@@ -170,12 +170,15 @@ def check_free(checkpoint: Path, *, resume: bool) -> None:
 
 
 def _save(task: Task, history: History, checkpoint: Path, identity: dict[str, Any]) -> None:
+    state = {name: part.state_dict() for name, part in task.parts.items()}
+    if not _is_finite(state):
+        raise TrainingError(f"the weights became NaN or infinite by step {history.steps}: use a lower learning rate")
     buffer = BytesIO()
     torch.save(
         {
             "identity": identity,
             "versions": {"irfuse": irfuse.__version__, "torch": str(torch.__version__)},
-            "task": {name: part.state_dict() for name, part in task.parts.items()},
+            "task": state,
             "losses": history.losses,
             "scores": history.scores,
             "seconds": history.seconds,
@@ -183,6 +186,15 @@ def _save(task: Task, history: History, checkpoint: Path, identity: dict[str, An
         buffer,
     )
     write_atomic(checkpoint, buffer.getvalue())
+
+
+def _is_finite(state: object) -> bool:
+    """Tell whether all tensors in nested dicts and sequences are finite."""
+    if isinstance(state, torch.Tensor):
+        return bool(state.isfinite().all())
+    if isinstance(state, Mapping):
+        return all(map(_is_finite, state.values()))
+    return not isinstance(state, list | tuple) or all(map(_is_finite, state))
 
 
 def _resume(task: Task, checkpoint: Path, identity: dict[str, Any]) -> History:

@@ -104,6 +104,7 @@ def train(
 
     Raises:
         TrainingError, StoppedError: see :func:`irfuse.training.loop.run`.
+        WeightsError: the weights to start from cannot be used.
         OutputError: the place cannot be written to.
 
     Warns:
@@ -112,12 +113,14 @@ def train(
     output, checkpoint = session.output, provenance.checkpoint(session.output)
     files = provenance.listed(_files(data.pairs), folders=1)
     validated_on = provenance.listed(_files(data.validation), folders=1)
+    initial = provenance.initial(recipe.method, data.init) if data.init else {}
     identity = {
         "method": recipe.method,
         "recipe": recipe.as_dict(),
         "architecture": architecture,
         "pairs": [file["sha256"] for file in files],
         "validation": [file["sha256"] for file in validated_on],
+        **({"init": initial["sha256"]} if initial else {}),
     }
 
     def on_epoch(history: History) -> None:
@@ -134,8 +137,14 @@ def train(
         on_step=session.on_step,
         epochs=Epochs(epoch_steps, lambda: validation.scores(task.fuse), on_epoch),
     )
-    header = provenance.header(recipe, files, session, history.seconds)
-    weights.save(task.network, {**header, "pairs": len(data.pairs), "validation": validated_on, **architecture}, output)
+    header = {
+        **provenance.header(recipe, files, session, history.seconds),
+        "pairs": len(data.pairs),
+        "validation": validated_on,
+        **({"init": initial} if initial else {}),
+        **architecture,
+    }
+    weights.save(task.network, header, output)
     contributions = validation.contributions(task.fuse)
     shares = ", ".join(f"{name} {share:.2f}" for name, share in contributions.items())
     written = card.write(
@@ -146,13 +155,14 @@ def train(
         {
             "each source's contribution (the average: 0.5)": shares,
             "waiting for data": f"{task.feed.waited / history.seconds:.1%} of the time",
+            **({"initial weights": f"{initial['name']}, SHA-256 `{initial['sha256']}`"} if initial else {}),
             **(notes or {}),
         },
         _preview(output, history.epochs),
     )
     checkpoint.unlink()
     for name, share in contributions.items():
-        if share < _LEAST_CONTRIBUTION:
+        if not share >= _LEAST_CONTRIBUTION:  # NaN, too
             notices.warn(
                 SuspiciousPairWarning(
                     f"{output}: the {name} image hardly contributes to the result ({share:.2f}; the average of both "

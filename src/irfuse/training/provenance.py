@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 import irfuse
+from irfuse import weights
 from irfuse.device import machine
 from irfuse.errors import OutputError, TrainingError
 from irfuse.io.files import sha256
@@ -40,6 +41,23 @@ def header(recipe: Recipe, files: list[dict[str, str]], session: Session, second
         "machine": machine(session.device),
         "versions": {"irfuse": irfuse.__version__, "torch": torch.__version__},
     }
+
+
+def initial(method: str, init: str | Path) -> dict[str, Any]:
+    """Describe the weights that a training starts from.
+
+    Returns:
+        The name and the SHA-256 of the file, and the images that it was trained and validated on, as far as its header
+        lists them: ``name``, ``sha256``, ``images``, ``validation``.
+
+    Raises:
+        WeightsError: the weights are missing, damaged, or for another method.
+    """
+    file = weights.find(method, str(init))
+    header = weights.header_for(method, file)
+    before = header.get("init", {})
+    known = {role: [*header.get(role, []), *before.get(role, [])] for role in ("images", "validation")}
+    return {"name": file.name, "sha256": sha256(file), **known}
 
 
 def command(recipe: Recipe, sources: Sources, output: Path) -> str:

@@ -20,9 +20,10 @@ def read_gray(path: Path) -> Gray:
     """Read the luma of an image file, (H, W) in [0, 1].
 
     Raises:
-        ImageError: the file cannot be read, or its values have no known range.
+        ImageError: the file cannot be read, holds NaN or infinity, or its values have no known range.
     """
     image = images.read(path)
+    _check_finite(image, str(path))
     try:
         luma: Gray = gray(planes.from_array(image, "visible").unit())[0, 0]
     except ImageError as error:
@@ -36,10 +37,12 @@ def read_pair(pair: Pair, channels: Channels) -> tuple[Gray, Gray]:
     Raw infrared counts and temperatures are stretched between their own percentiles, as the Fuser does by default.
 
     Raises:
-        ImageError: a file cannot be read, or its values have no known range.
+        ImageError: a file cannot be read, holds NaN or infinity, or its values have no known range.
         PairError: the sizes differ.
     """
     ir, vis = images.read(pair.ir), images.read(pair.vis)
+    _check_finite(ir, f"{pair.name}: the infrared image")
+    _check_finite(vis, f"{pair.name}: the visible image")
     sizes.check_equal(ir.shape[:2], vis.shape[:2], name=pair.name)
     try:
         infrared, visible = planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
@@ -47,3 +50,10 @@ def read_pair(pair: Pair, channels: Channels) -> tuple[Gray, Gray]:
     except ImageError as error:
         raise ImageError(f"{pair.name}: {error}") from None
     return prepared.ir[0, 0], np.ascontiguousarray(np.moveaxis(prepared.vis[0], 0, 2))
+
+
+def _check_finite(image: images.Array, name: str) -> None:
+    """Refuse NaN, which a fused image can leave out, but a loss cannot."""
+    bad = int(np.count_nonzero(~np.isfinite(image))) if image.dtype.kind == "f" else 0
+    if bad:
+        raise ImageError(f"{name}: {bad} values are NaN or infinite; replace them, or leave the image out")

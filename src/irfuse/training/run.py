@@ -39,13 +39,14 @@ def train(
             used, or the training diverged.
         StoppedError: SIGINT or SIGTERM arrived; `resume` continues.
         ImageError, PairError: an image or a pair cannot be used.
+        WeightsError: the weights to start from are missing, damaged, or for another method.
         DeviceError: the device does not exist.
         OutputError: the place cannot be written to.
 
     Warns:
         SuspiciousPairWarning: the pairs look unregistered, or the trained network ignores one of the sources.
     """
-    for name in ("images", "autoencoder", "pairs", "test"):
+    for name in ("images", "autoencoder", "init", "pairs", "test"):
         if getattr(data, name) and name not in recipe.uses:
             raise TrainingError(f"the recipe {recipe.name} uses no {name}")
     command = provenance.command(recipe, data.sources, output)

@@ -227,7 +227,7 @@ def test_impossible_settings(settings: dict[str, Any], error: str) -> None:
 
 def test_images_that_cannot_be_used(trained: Train, small: TrainingData, finished: Path, tmp_path: Path) -> None:
     for data in (replace(small, images=()), replace(small, autoencoder=first_of(finished))):
-        with pytest.raises(TrainingError, match="give either --images or --autoencoder"):
+        with pytest.raises(TrainingError, match="give one of --images, --autoencoder and --init"):
             trained(tmp_path / "x.safetensors", data=data)
     with pytest.raises(TrainingError, match="would lie among the images to train on: choose another folder"):
         trained(small.images[0].with_name("x.safetensors"))
@@ -258,6 +258,35 @@ def test_the_attention_learns() -> None:
     for _ in range(recipe.epoch_steps):
         task.step()
     assert task.losses(task.fuse(ir, vis), ir, vis)["total"].item() < 0.98 * before
+
+
+def test_starts_from_weights(trained: Train, small: TrainingData, tmp_path: Path) -> None:
+    """It trains the attention further, and has no first stage."""
+    out, data = tmp_path / "x.safetensors", replace(small, images=(), init="full")
+    written = trained(out, replace(SHORT, skip_attention=0.5), data)
+    assert "x-autoencoder.safetensors" not in names(tmp_path)
+    shipped = AttentionEnsemble(weights="full").network.state_dict()
+    result = AttentionEnsemble(weights=str(out)).network.state_dict()
+    same = {name for name, value in shipped.items() if torch.equal(value, result[name])}
+    assert {name for name in shipped if not name.startswith("attention.")} <= same
+    assert same != set(shipped)
+    for name, value in shipped.items():
+        torch.testing.assert_close(result[name], value, atol=5e-3, rtol=0)
+    header, before = weights.header(out), weights.header(weights.find("attention-ensemble", "full"))
+    assert header["autoencoder"] == before["autoencoder"]
+    assert header["skip_attention"] == 0.5
+    assert header["init"]["images"] == before["images"]
+    assert "| initial weights | attention-ensemble-full-v1.safetensors, SHA-256" in written.card.read_text()
+
+
+def test_weights_that_it_cannot_start_from(trained: Train, small: TrainingData, finished: Path, tmp_path: Path) -> None:
+    for data, error in (
+        (replace(small, images=(), init=first_of(finished)), "have no attention: give them as --autoencoder"),
+        (replace(small, init="full"), "give one of --images, --autoencoder and --init"),
+    ):
+        with pytest.raises(TrainingError, match=error):
+            trained(tmp_path / "x.safetensors", data=data)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_adversary_learns_to_tell(small: TrainingData) -> None:

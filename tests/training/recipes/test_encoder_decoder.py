@@ -4,22 +4,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from irfuse import samples, weights
-from irfuse.errors import ImageError, StoppedError, SuspiciousPairWarning, TrainingError
+from irfuse.errors import ImageError, IrfuseError, StoppedError, SuspiciousPairWarning, TrainingError
 from irfuse.fuser import Fuser
 from irfuse.io import images
+from irfuse.io.files import sha256
 from irfuse.io.pairs import Pair
 from irfuse.methods.base import Channels
+from irfuse.methods.encoder_decoder import EncoderDecoder
 from irfuse.metrics.piella import qw, qw_edge
-from irfuse.training.data import TrainingData
+from irfuse.training.data import Sources, TrainingData
 from irfuse.training.recipes.base import Trained
 from irfuse.training.recipes.encoder_decoder import EncoderDecoderRecipe, Fusion
 from irfuse.training.run import train
 from irfuse.training.steps import Precision
+from irfuse.training.validation import Validation
 from tests.training.conftest import names, stop_after
 
 PAIRS = list(samples.pairs())
@@ -76,6 +80,95 @@ def test_a_failed_start_leaves_nothing(trained: Train, tmp_path: Path, monkeypat
     with pytest.raises(TrainingError, match="no checkpoint to resume from"):
         trained(tmp_path / "x.safetensors", resume=True)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("warm_up", [True, False])
+def test_the_average_of_the_weights(warm_up: bool) -> None:
+    """The first step replaces the average, and each further one keeps a share of it."""
+    task = Fusion(replace(SHORT, averaging=0.3, averaging_warm_up=warm_up), PAIRS, CPU)
+    expected: dict[str, torch.Tensor] = {}
+    for step in range(4):
+        task.step()
+        kept = min(0.3, (1 + step) / (10 + step)) if warm_up else 0.3
+        for name, value in task.parts["network"].state_dict().items():
+            expected[name] = kept * expected[name] + (1 - kept) * value if step else value.clone()
+    for name, value in task.network.state_dict().items():
+        torch.testing.assert_close(value, expected[name])
+
+
+def test_a_few_epochs_make_a_picture(small: TrainingData) -> None:
+    """The average does not hold the initial weights, although each step may keep nearly all of it."""
+    recipe = replace(SHORT, epoch_steps=60, batch=4, width=4, learning_rate=5e-3, averaging=0.999)
+    scores = []
+    for warm_up in (True, False):
+        task = Fusion(replace(recipe, averaging_warm_up=warm_up), PAIRS, CPU)
+        for _ in range(recipe.epoch_steps):
+            task.step()
+        scores.append(Validation(small.pairs, 1, EncoderDecoder.info, CPU, ["qw"]).scores(task.fuse)["qw"])
+    assert scores[0] > 0.3
+    assert scores[0] > 2 * scores[1]
+
+
+def test_starts_from_weights(trained: Train, small: TrainingData, tmp_path: Path) -> None:
+    recipe, data = replace(SHORT, width=16), replace(small, images=(), init="luma", sources=Sources(init="luma"))
+    start, shipped = Fusion(recipe, PAIRS, CPU, "luma"), EncoderDecoder(weights="luma").network
+    assert all(
+        torch.equal(one, other) for one, other in zip(start.network.parameters(), shipped.parameters(), strict=True)
+    )
+    first = tmp_path / "first.safetensors"
+    file = weights.find("encoder-decoder", "luma")
+    written = trained(first, recipe, data)
+    header = weights.header(first)
+    assert (header["init"]["name"], header["init"]["sha256"]) == (file.name, sha256(file))
+    assert header["init"]["images"] == weights.header(file)["images"]
+    assert "--init luma" in header["command"]
+    assert f"| initial weights | {file.name}, SHA-256 `{sha256(file)}` |" in written.card.read_text()
+    assert 'init = "luma"' in first.with_suffix(".toml").read_text()
+    # From those weights, which know the images of both trainings.
+    second = tmp_path / "second.safetensors"
+    data = replace(data, init=first)
+    with pytest.raises(StoppedError):
+        trained(second, recipe, data, on_step=stop_after(1, "total"))
+    with pytest.raises(TrainingError, match=r"second\.checkpoint belongs to a training with another init"):
+        trained(second, recipe, replace(data, init="luma"), resume=True)
+    with pytest.raises(
+        TrainingError, match=r"second\.checkpoint belongs to a training with another init: .*, None here"
+    ):
+        trained(second, recipe, replace(data, init=None), resume=True)
+    trained(second, recipe, data, resume=True)
+    assert weights.header(second)["init"]["images"] == header["images"] + header["init"]["images"]
+
+
+@pytest.mark.parametrize(
+    ("init", "settings", "error"),
+    [
+        ("luma", {"width": 8}, "luma: these weights have width 16, not 8: give --width 16"),
+        ("luma", {"width": 16, "channels": 3}, "luma: these weights have channels 1, not 3: give --channels 1"),
+        ("lumen", {}, "encoder-decoder has no weights 'lumen', and there is no such file; known names: luma"),
+    ],
+)
+def test_weights_that_it_cannot_start_from(
+    init: str, settings: dict[str, Any], error: str, trained: Train, small: TrainingData, tmp_path: Path
+) -> None:
+    with pytest.raises(IrfuseError, match=error):
+        trained(tmp_path / "x.safetensors", replace(SHORT, **settings), replace(small, images=(), init=init))
+    assert not list(tmp_path.iterdir())
+
+
+def test_nan_stops_it(trained: Train, small: TrainingData, tmp_path: Path) -> None:
+    ir, vis = tmp_path / "ir.tiff", tmp_path / "vis.tiff"
+    whole = np.full((64, 96), 0.5, np.float32)
+    broken = whole.copy()
+    broken[3, 4] = np.nan
+    for infrared, visible, image in ((broken, whole, "infrared"), (whole, broken, "visible")):
+        images.write(ir, infrared)
+        images.write(vis, visible)
+        data = replace(small, images=(), pairs=(*small.pairs, Pair("bad", ir, vis)))
+        with pytest.raises(ImageError, match=f"bad: the {image} image: 1 values are NaN or infinite"):
+            trained(tmp_path / "x.safetensors", data=data)
+    with pytest.raises(TrainingError, match=r"became (NaN|nan|inf).*: use a lower learning rate"):
+        trained(tmp_path / "x.safetensors", replace(SHORT, epochs=1, epoch_steps=2, learning_rate=1e30))
+    assert names(tmp_path) == {"ir.tiff", "vis.tiff"}
 
 
 def test_another_recipe_is_another_training() -> None:

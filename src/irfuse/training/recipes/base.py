@@ -12,7 +12,7 @@ from irfuse.training.data import TrainingData
 if TYPE_CHECKING:
     import torch
 
-Use = Literal["images", "autoencoder", "pairs", "test"]
+Use = Literal["images", "autoencoder", "init", "pairs", "test"]
 """A kind of data, by the field of :class:`irfuse.training.data.TrainingData` that holds it."""
 
 

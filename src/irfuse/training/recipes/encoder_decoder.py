@@ -3,8 +3,9 @@
 F. C. Ataman, G. Bozdagi Akar: "Visible and infrared image fusion using encoder-decoder network", ICIP 2021.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import MultiStepLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from irfuse import weights
 from irfuse.errors import TrainingError
 from irfuse.imaging.color import gray
 from irfuse.io.pairs import Pair
@@ -29,6 +31,8 @@ from irfuse.training.settings import Range
 from irfuse.training.steps import Precision, computing_in, descend, place, seeded
 from irfuse.training.validation import Validation
 
+Parameters = tuple[Tensor, ...] | list[Tensor]
+
 _COARSER = (4, 8, 16)
 _WINDOW = 8
 """The side of Q_w's windows."""
@@ -38,7 +42,7 @@ _WINDOW = 8
 class EncoderDecoderRecipe(Recipe):
     """Train the encoder-decoder network on pairs, without labels, by the quality of its own fused images.
 
-    The defaults, with precision bf16, made the weights that ship.
+    The defaults, with precision bf16 and without averaging_warm_up, made the weights that ship.
 
     Attributes:
         epochs: number of epochs; after each, the network is validated.
@@ -55,6 +59,8 @@ class EncoderDecoderRecipe(Recipe):
         learning_rate: Adam's learning rate (1e-3 in the paper).
         halved_at: epochs after which the learning rate is halved.
         averaging: share of the weights' moving average that each step keeps. The average is the result.
+        averaging_warm_up: keep at most (1 + step) / (10 + step) of the average at each step, so that the average soon
+            forgets the initial weights.
         augmented: share of the crops' images that are blurred, and of those that get noise.
         blur: largest standard deviation of the blur, in pixels.
         noise: largest standard deviation of the noise; 1 is the full range.
@@ -64,7 +70,7 @@ class EncoderDecoderRecipe(Recipe):
     """
 
     name = method = EncoderDecoder.info.name
-    uses = ("pairs",)
+    uses = ("pairs", "init")
 
     epochs: Annotated[int, Range(min=1)] = 40
     epoch_steps: Annotated[int, Range(min=1)] = 180
@@ -79,6 +85,7 @@ class EncoderDecoderRecipe(Recipe):
     learning_rate: Annotated[float, Range(above=0)] = 1e-3
     halved_at: Annotated[tuple[int, ...], Range(min=1)] = (10, 20, 30)
     averaging: Annotated[float, Range(min=0, below=1)] = 0.998
+    averaging_warm_up: bool = True
     augmented: Annotated[float, Range(min=0, max=1)] = 0.1
     blur: Annotated[float, Range(min=0)] = 1.5
     noise: Annotated[float, Range(min=0)] = 0.03
@@ -91,9 +98,11 @@ class EncoderDecoderRecipe(Recipe):
             raise TrainingError("one of qw_weight, qe_weight, coarse_weight and mse_weight must be more than 0")
 
     def train(self, data: TrainingData, session: Session) -> Trained:
+        if data.init:
+            self._check_init(data.init)
         on_pairs.check(data, session, resume=session.resume)
         return on_pairs.train(
-            Fusion(self, data.pairs, session.device),
+            Fusion(self, data.pairs, session.device, data.init),
             self,
             data,
             Validation(data.validation, self.channels, EncoderDecoder.info, session.device),
@@ -104,24 +113,47 @@ class EncoderDecoderRecipe(Recipe):
             resume=session.resume,
         )
 
+    def _check_init(self, init: str | Path) -> None:
+        """Refuse weights of a network that has another width, or other channels."""
+        header = weights.header_for(self.method, weights.find(self.method, str(init)))
+        for name in ("width", "channels"):
+            there, here = header.get(name), getattr(self, name)
+            if there != here:
+                raise TrainingError(f"{init}: these weights have {name} {there}, not {here}: give --{name} {there}")
+
 
 class Fusion:
     """The task: a network, its data and its optimizer.
+
+    Args:
+        recipe: the settings.
+        pairs: the pairs to train on.
+        device: the device to train on.
+        init: the weights to start from; by default they are random.
 
     Attributes:
         feed: the crops.
         parts: see :class:`irfuse.training.loop.Task`.
     """
 
-    def __init__(self, recipe: EncoderDecoderRecipe, pairs: Sequence[Pair], device: torch.device) -> None:
+    def __init__(
+        self,
+        recipe: EncoderDecoderRecipe,
+        pairs: Sequence[Pair],
+        device: torch.device,
+        init: str | Path | None = None,
+    ) -> None:
         self._recipe, self._device = recipe, device
         augmentation = Augmentation(recipe.augmented, recipe.blur, recipe.noise, recipe.alike)
         crops = PairCrops(pairs, recipe.size, recipe.channels, augmentation, recipe.seed)
         self.feed = Feed(crops, recipe.epochs * recipe.epoch_steps, recipe.batch, device)
         with seeded(recipe.seed):
             trained = Network(recipe.width, recipe.channels)
+        if init:
+            weights.load(trained, recipe.method, str(init))
         self._trained = place(trained, device)
-        self._average = AveragedModel(self._trained, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))  # type: ignore[no-untyped-call]
+        averaging = _averaging(recipe.averaging, warm_up=recipe.averaging_warm_up)
+        self._average = AveragedModel(self._trained, multi_avg_fn=averaging)
         self._optimizer = torch.optim.Adam(
             self._trained.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), eps=1e-8
         )
@@ -172,6 +204,21 @@ class Fusion:
             + recipe.mse_weight * pixels
         )
         return {"total": total, "qw": structure, "qe": edges, "coarse": coarse, "mse": pixels}
+
+
+def _averaging(most: float, *, warm_up: bool) -> Callable[[Parameters, Parameters, Tensor | int], None]:
+    """Make the update of the moving average.
+
+    Args:
+        most: the share of the average that a step keeps.
+        warm_up: whether the first steps keep less, so that the initial weights do not stay in the average.
+    """
+
+    def update(average: Parameters, current: Parameters, step: Tensor | int) -> None:
+        kept = min(most, (1 + int(step)) / (10 + int(step))) if warm_up else most
+        get_ema_multi_avg_fn(kept)(average, current, step)  # type: ignore[no-untyped-call]
+
+    return update
 
 
 def _coarse_qw(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from irfuse.io.pairs import Pair
-from irfuse.methods.attention_ensemble import Network
+from irfuse.methods.attention_ensemble import Attention, Network
 from irfuse.metrics.ssim import similarity
 from irfuse.ops.filters import sobel
 from irfuse.training import loop
@@ -29,6 +29,7 @@ class Fusion:
         autoencoder: the network of the first stage, whose parameters stay as they are.
         pairs: the pairs to train on.
         device: the device to train on.
+        attention: the attention to start from; by default it is random.
 
     Attributes:
         network: the network with attention.
@@ -37,7 +38,12 @@ class Fusion:
     """
 
     def __init__(
-        self, recipe: "AttentionEnsembleRecipe", autoencoder: Network, pairs: Sequence[Pair], device: torch.device
+        self,
+        recipe: "AttentionEnsembleRecipe",
+        autoencoder: Network,
+        pairs: Sequence[Pair],
+        device: torch.device,
+        attention: Attention | None = None,
     ) -> None:
         self._recipe, self._device = recipe, device
         crops = PairCrops(pairs, recipe.size, 1, Augmentation(), recipe.seed)
@@ -50,6 +56,8 @@ class Fusion:
                 skip_attention=recipe.skip_attention,
             )
         assert network.attention is not None
+        if attention:
+            network.attention.load_state_dict(attention.state_dict())
         for part, trained in ((network.extractor, autoencoder.extractor), (network.decoder, autoencoder.decoder)):
             part.load_state_dict(trained.state_dict())
             part.requires_grad_(False)

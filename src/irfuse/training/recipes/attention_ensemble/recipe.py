@@ -1,11 +1,13 @@
 """The settings of both stages, and their order."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+from irfuse import weights
 from irfuse.errors import TrainingError
 from irfuse.io.files import sha256
-from irfuse.methods.attention_ensemble import AttentionEnsemble
+from irfuse.methods.attention_ensemble import AttentionEnsemble, Network
 from irfuse.training import card, loop, on_pairs, provenance
 from irfuse.training.data import TrainingData
 from irfuse.training.recipes.attention_ensemble import autoencoder
@@ -14,6 +16,23 @@ from irfuse.training.recipes.base import Recipe, Session, Trained
 from irfuse.training.settings import Range
 from irfuse.training.steps import Precision
 from irfuse.training.validation import Validation
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What the second stage starts from.
+
+    Attributes:
+        network: the network; its attention, if it has one, is where the second stage starts.
+        header: the header of its weights file.
+        autoencoder: the SHA-256 of the weights file of the first stage.
+        origin: how the first stage was made, for the card.
+    """
+
+    network: Network
+    header: dict[str, Any]
+    autoencoder: str
+    origin: str
 
 
 @dataclass(frozen=True)
@@ -45,7 +64,7 @@ class AttentionEnsembleRecipe(Recipe):
     """
 
     name = method = AttentionEnsemble.info.name
-    uses = ("images", "autoencoder", "pairs")
+    uses = ("images", "autoencoder", "init", "pairs")
 
     autoencoder_steps: Annotated[int, Range(min=1)] = 3000
     epochs: Annotated[int, Range(min=1)] = 6
@@ -73,22 +92,20 @@ class AttentionEnsembleRecipe(Recipe):
         """Train both stages.
 
         The first stage writes ``NAME-autoencoder.safetensors``, weights that fuse without attention, with a card,
-        curves and a log of its own. If `data` names the weights of an earlier first stage, these are used.
+        curves and a log of its own. If `data` names the weights of an earlier first stage, or weights to start
+        from, these are used.
         """
         # A training that was stopped in the first stage starts the second one anew.
-        resume = session.resume and (data.autoencoder is not None or provenance.checkpoint(session.output).exists())
+        resume = session.resume and (not data.images or provenance.checkpoint(session.output).exists())
         _check_first(data, session)
         on_pairs.check(data, session, resume=resume)
         validation = Validation(data.validation, 1, AttentionEnsemble.info, session.device)
-        first = data.autoencoder or autoencoder.file(session.output)
-        if not (data.autoencoder or resume):
+        if data.images and not resume:
             autoencoder.train(self, data.images, validation, session)
-        network, header = autoencoder.read(first)
-        if not data.autoencoder:
-            autoencoder.check_same(header, self, data.images, first)
-        recipe, digest = autoencoder.with_settings_of(header, self), sha256(first)
+        start = _read_init(data.init) if data.init else self._read_first(data, session)
+        recipe = autoencoder.with_settings_of(start.header, self)
         return on_pairs.train(
-            Fusion(recipe, network, data.pairs, session.device),
+            Fusion(recipe, start.network, data.pairs, session.device, start.network.attention),
             recipe,
             data,
             validation,
@@ -101,24 +118,46 @@ class AttentionEnsembleRecipe(Recipe):
                 "skips": recipe.skips,
                 "normalization": recipe.normalization,
                 "skip_attention": recipe.skip_attention,
-                "autoencoder": digest,
+                "autoencoder": start.autoencoder,
             },
             resume=resume,
-            notes={
-                "auto-encoder": f"`{digest}`, {header['seconds'] / 60:.1f} minutes on {len(header['images'])} images"
-            },
+            notes={"auto-encoder": f"`{start.autoencoder}`, {start.origin}"},
         )
+
+    def _read_first(self, data: TrainingData, session: Session) -> _Start:
+        """Read the first stage that was trained, or that `data` names."""
+        first = data.autoencoder or autoencoder.file(session.output)
+        network, header = autoencoder.read(first)
+        if not data.autoencoder:
+            autoencoder.check_same(header, self, data.images, first)
+        origin = f"{header['seconds'] / 60:.1f} minutes on {len(header['images'])} images"
+        return _Start(network, header, sha256(first), origin)
+
+
+def _read_init(init: str | Path) -> _Start:
+    """Read weights of both stages, to train the attention further."""
+    name = AttentionEnsemble.info.name
+    header = weights.header_for(name, weights.find(name, str(init)))
+    network = AttentionEnsemble(weights=str(init)).network
+    if network.attention is None:
+        raise TrainingError(f"{init}: these weights have no attention: give them as --autoencoder")
+    if not {"recipe", "autoencoder"} <= header.keys():
+        raise TrainingError(f"{init}: the header does not say how the auto-encoder was trained")
+    return _Start(network, header, header["autoencoder"], "that of the initial weights")
 
 
 def _check_first(data: TrainingData, session: Session) -> None:
     """Find what is wrong with the first stage before the training starts."""
     output = session.output
-    if bool(data.images) == bool(data.autoencoder):
-        raise TrainingError("give either --images or --autoencoder")
+    if sum(map(bool, (data.images, data.autoencoder, data.init))) != 1:
+        raise TrainingError("give one of --images, --autoencoder and --init")
     if len(data.images) > 1 and output.resolve().parent in {path.resolve().parent for path in data.images}:
         raise TrainingError(f"{output} would lie among the images to train on: choose another folder")
     if data.autoencoder:
         autoencoder.read(data.autoencoder)
+        return
+    if data.init:
+        _read_init(data.init)
         return
     first = autoencoder.file(output)
     loop.check_free(provenance.checkpoint(output), resume=session.resume)
