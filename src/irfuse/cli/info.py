@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 from irfuse.cli.console import output, table
 from irfuse.cli.options import DeviceOption
+from irfuse.installation import install
 
 _PACKAGES = ("torch", "onnxruntime", "openvino", "onnx")
 
@@ -16,8 +17,8 @@ def info(device: DeviceOption = "auto") -> None:
     versions = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     output.print(f"irfuse {__version__}, Python {platform.python_version()}, {versions}", markup=False)
     if find_spec("torch") is None:
-        needed = "" if find_spec("onnxruntime") else ', after pip install "irfuse[onnx]"'
-        output.print('PyTorch is not installed. The methods need it: pip install "irfuse[torch]"', markup=False)
+        needed = "" if find_spec("onnxruntime") else f", after {install('onnx')}"
+        output.print(f"PyTorch is not installed. The methods need it: {install('torch')}", markup=False)
         output.print(f"irfuse fuse --model FILE runs an exported model without PyTorch{needed}", markup=False)
         return
     from irfuse.device import computes_in, machine, resolve

@@ -16,6 +16,7 @@ from irfuse.device import computes_in
 from irfuse.engines.base import EngineName, Precision
 from irfuse.engines.tolerances import LEAST, psnr
 from irfuse.errors import DeviceError, MissingDependencyError, ParameterError
+from irfuse.installation import install
 from irfuse.methods import Spec, ships, shortest
 from irfuse.methods.base import Method
 
@@ -134,10 +135,10 @@ def why_missing(engine: EngineName, device: torch.device) -> str | None:
         case "onnx":
             # PyTorch makes the graphs with the package onnx.
             here = find_spec("onnxruntime") and find_spec("onnx")
-            return None if here else 'ONNX Runtime is not installed: pip install "irfuse[onnx]"'
+            return None if here else f"ONNX Runtime is not installed: {install('onnx')}"
         case "openvino":
             here = find_spec("openvino") and find_spec("onnx")
-            return None if here else 'OpenVINO is not installed: pip install "irfuse[openvino]"'
+            return None if here else f"OpenVINO is not installed: {install('openvino')}"
 
 
 def ways(device: torch.device) -> list[Way]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import cv2
 import numpy as np
 
-from irfuse.errors import ImageError, OutputError
+from irfuse.errors import ImageError, OutputError, is_out_of_memory
 from irfuse.imaging.planes import Array as Array
 from irfuse.io.files import write_atomic
 from irfuse.io.formats import EXTENSIONS
@@ -96,7 +96,9 @@ def decode(data: bytes, name: str) -> Array:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         image, kinds, blocks = cv2.imdecodeWithMetadata(np.frombuffer(data, np.uint8), flags=cv2.IMREAD_UNCHANGED)
-    except cv2.error:
+    except cv2.error as error:
+        if is_out_of_memory(error):
+            raise MemoryError from error
         image = None
     if image is None:
         raise ImageError(f"{name}: not a readable image (truncated, damaged, or not {_kinds()})")
