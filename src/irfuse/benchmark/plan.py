@@ -13,7 +13,8 @@ from typing import Any
 from torch import nn
 
 from irfuse import datasets, weights
-from irfuse.errors import ImageError, PairError, ParameterError
+from irfuse.benchmark.result import EVERY_METHOD, Failure
+from irfuse.errors import ImageError, PairError, ParameterError, reason
 from irfuse.evaluation.evaluator import Evaluator
 from irfuse.imaging import sizes
 from irfuse.imaging.levels import Levels, Percentiles
@@ -105,10 +106,11 @@ class Plan:
 
     Attributes:
         data: the name of the data.
-        scenes: the pairs.
+        scenes: the pairs that can be read.
         entries: what is compared.
         evaluators: the evaluators by the names of the protocols.
         remarks: what the user should know before it starts.
+        failures: the pairs that cannot be read, and external images that cannot.
     """
 
     data: str
@@ -116,6 +118,7 @@ class Plan:
     entries: tuple[Entry, ...]
     evaluators: Mapping[str, Evaluator]
     remarks: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
 def make(
@@ -129,6 +132,8 @@ def make(
     on_fetch: Progress,
 ) -> Plan:
     """Check the input, and make a plan of it.
+
+    A file that cannot be read costs only its own pair.
 
     Args:
         data: a named set, a folder of pairs, a CSV manifest, or pairs.
@@ -156,7 +161,7 @@ def make(
     if not evaluators:
         raise ParameterError("protocols is empty; name at least one")
     pairs, remarks = _pairs(data)
-    scenes = tuple(_scene(pair) for pair in pairs)
+    scenes, failures = _scenes(pairs)
     smallest = min(scenes, key=lambda scene: min(scene.size))
     for evaluator in evaluators.values():
         try:
@@ -165,9 +170,10 @@ def make(
             raise ImageError(f"{smallest.name}: {error}") from None
     external: list[Entry] = []
     for name, folder in fused.items():
-        found, remark = _external(name, Path(folder), scenes)
+        found, remark, unreadable = _external(name, Path(folder), scenes)
         external.append(found)
         remarks += remark
+        failures += unreadable
     entries: list[Entry] = [_method(spec, on_fetch) for spec in methods]
     for entry in entries:
         for verb, knows in (("trained", is_trained_on), ("validated", is_validated_on)):
@@ -182,6 +188,7 @@ def make(
         tuple(entries),
         evaluators,
         tuple(remarks),
+        tuple(failures),
     )
 
 
@@ -244,30 +251,49 @@ def _pairs(data: str | Path | Sequence[Pair]) -> tuple[tuple[Pair, ...], list[st
     return pairs, remarks
 
 
+def _scenes(pairs: Sequence[Pair]) -> tuple[tuple[Scene, ...], list[Failure]]:
+    """Read all pairs, and list those that cannot be read or whose sizes differ."""
+    scenes, failures = [], []
+    for pair in pairs:
+        try:
+            scenes.append(_scene(pair))
+        except (ImageError, PairError, MemoryError) as error:
+            failures.append(Failure(EVERY_METHOD, pair.name, reason(error)))
+    if not scenes:
+        raise PairError(f"none of the {len(pairs)} pairs can be read; the first: {failures[0].reason}")
+    return tuple(scenes), failures
+
+
 def _scene(pair: Pair) -> Scene:
     ir, vis = (images.read(path).shape[:2] for path in (pair.ir, pair.vis))
     sizes.check_equal(ir, vis, name=pair.name)
     return Scene(pair, sha256(pair.ir), sha256(pair.vis), (ir[0], ir[1]))
 
 
-def _external(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[ExternalEntry, list[str]]:
+def _external(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[ExternalEntry, list[str], list[Failure]]:
     if not folder.is_dir():
         raise PairError(f"{name}: there is no folder {folder}")
     matched = match_fused(folder, [scene.pair for scene in scenes])
+    fused, failures = dict(matched.fused), []
     for scene in scenes:
         if scene.name not in matched.fused:
             continue
         path = matched.fused[scene.name]
-        height, width = images.read(path).shape[:2]
+        try:
+            height, width = images.read(path).shape[:2]
+        except (ImageError, MemoryError) as error:
+            failures.append(Failure(name, scene.name, reason(error)))
+            del fused[scene.name]
+            continue
         if (height, width) != scene.size:
             raise PairError(
                 f"{name}: {path} is {width}x{height}, but its pair is {scene.size[1]}x{scene.size[0]}; replace the "
                 "image, or remove it"
             )
     if not matched.missing:
-        return ExternalEntry(name, matched.fused), []
+        return ExternalEntry(name, fused), [], failures
     remark = f"{name} lacks {len(matched.missing)} of {len(scenes)} images: {_some(matched.missing)}"
-    return ExternalEntry(name, matched.fused), [remark]
+    return ExternalEntry(name, fused), [remark], failures
 
 
 def _method(spec: str, on_fetch: Progress) -> MethodEntry:
