@@ -22,12 +22,14 @@ from irfuse.errors import (
     StoppedError,
 )
 from irfuse.fuser import Fuser
-from irfuse.imaging.levels import Levels
+from irfuse.imaging.levels import DEFAULT_THERMAL, Levels
 from irfuse.io import images
 from irfuse.io.files import sha256
 from irfuse.io.images import Array
 from irfuse.io.pairs import Pair
 from irfuse.methods import build
+from irfuse.metrics import protocols
+from irfuse.progress import silent
 
 from .conftest import METRICS, inverted
 
@@ -366,6 +368,15 @@ def test_everything_that_fails_raises(folder: Path, tmp_path: Path) -> None:
     expected = "nothing could be scored; broken failed on 5 of 5 pairs; the first: .*: ValueError: no such layer"
     with pytest.raises(BenchmarkError, match=expected):
         benchmark.run(folder, functions={"broken": broken}, metrics=["en"], cache=tmp_path)
+
+
+def test_canonical_has_a_default_choice_of_metrics(folder: Path, tmp_path: Path) -> None:
+    pairs = [Pair("a", folder / "ir" / "tno_01.png", folder / "vis" / "tno_01.png")]
+    found = benchmark.run(pairs, ["average"], protocols=["canonical", "vifb"], cache=tmp_path)
+    assert found.metrics("canonical") == ["en", "sd", "sf", "mi", "scd", "vif", "qabf", "ssim"]
+    assert set(found.metrics("vifb")) == set(protocols.find("vifb").readings)
+    made = plan.make(pairs, ["average"], {}, {}, ["tang"], ["all"], DEFAULT_THERMAL, silent)
+    assert set(made.evaluators["tang"].metrics) == set(protocols.find("tang").readings)
 
 
 def test_missing_partners_are_reported_first(folder: Path, tmp_path: Path) -> None:

@@ -25,10 +25,15 @@ from irfuse.io.images import Array
 from irfuse.io.pairs import Pair, match_fused
 from irfuse.methods import Spec, build, code_digest, find, values
 from irfuse.methods.base import File
+from irfuse.metrics.protocols.canonical import CANONICAL
 from irfuse.progress import Progress
 
 Function = Callable[[Array, Array], Array]
 """Fuses an infrared and a visible image as :func:`irfuse.io.images.read` returns them."""
+
+
+COMMON_METRICS = ("en", "sd", "sf", "mi", "scd", "vif", "qabf", "ssim")
+"""The metrics of the tables of CDDFuse (CVPR 2023), which many later papers copied."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,7 @@ def make(
         methods: specs.
         functions, fused: functions, and folders of fused images, by their names in tables.
         protocols: the names of the protocols.
-        metrics: the names of the metrics; None takes all metrics of each protocol.
+        metrics: the names of the metrics, as :func:`irfuse.benchmark.run` takes them.
         thermal: how infrared values become [0, 1].
         on_fetch: called while the weights of a backbone are fetched.
 
@@ -157,7 +162,7 @@ def make(
         if not callable(function):
             raise ParameterError(f"{name}: {type(function).__name__} is not a function of two images")
     _check_names([*methods, *functions, *fused])
-    evaluators = {name: Evaluator(metrics, name, thermal=thermal) for name in protocols}
+    evaluators = {name: Evaluator(_metrics(metrics, name), name, thermal=thermal) for name in protocols}
     if not evaluators:
         raise ParameterError("protocols is empty; name at least one")
     pairs, remarks = _pairs(data)
@@ -223,6 +228,17 @@ def is_trained_on(entry: Entry, scene: Scene) -> bool:
 def is_validated_on(entry: Entry, scene: Scene) -> bool:
     """Tell whether the training of a method was validated on an image of a pair, as far as the weights list it."""
     return isinstance(entry, MethodEntry) and bool(entry.validated_on & {scene.ir_sha256, scene.vis_sha256})
+
+
+def _metrics(metrics: Sequence[str] | None, protocol: str) -> Sequence[str] | None:
+    """Choose the metrics of a protocol; None stands for all.
+
+    By default, `canonical` computes only a common choice. Many of its metrics measure the same, so a rank over all of
+    them would count some properties several times.
+    """
+    if metrics is None and protocol == CANONICAL.name:
+        return COMMON_METRICS
+    return None if metrics is not None and list(metrics) == ["all"] else metrics
 
 
 def _check_names(names: Sequence[str]) -> None:

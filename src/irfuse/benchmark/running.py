@@ -56,7 +56,8 @@ def run(
         fused: folders of fused images by their names in tables. Another program made the images, which have the names
             of the pairs.
         protocols: the names of the protocols that compute the metrics.
-        metrics: the names of the metrics, which each protocol must have. None takes all metrics of each protocol.
+        metrics: the names of the metrics, which each protocol must have. None takes all of the protocol, and of
+            ``canonical`` the eight of the tables of CDDFuse. ``["all"]`` takes all metrics of each protocol.
         stretch, thermal, device: as :class:`irfuse.Fuser` takes them. They apply to `methods`.
         jobs: the number of processes that score. With more than one, a script must guard its start with
             ``if __name__ == "__main__":``.
