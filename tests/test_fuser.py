@@ -1,3 +1,4 @@
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -190,7 +191,8 @@ def test_large_images_are_tiled_and_measured_first(real_batch: tuple[Tensor, Ten
         (np.full((4, 4), 300.0), np.zeros((4, 4)), "infrared: floating-point values must lie in .* thermal levels"),
         (np.zeros((4, 4)), np.full((4, 4), -1.0), r"visible: .* these go from -1 to -1; scale it$"),
         ([[0, 1]], np.zeros((1, 2)), "infrared: an array or a tensor is needed, not list"),
-        (np.zeros((1, 2)), "vis.png", "visible: an array or a tensor is needed, not str"),
+        (np.zeros((1, 2)), 3, "visible: an array or a tensor is needed, not int"),
+        (np.zeros((1, 2)), "vis.png", r"vis\.png: no such file"),
     ],
 )
 def test_bad_input(ir: object, vis: object, reason: str) -> None:
@@ -280,3 +282,15 @@ def test_automatic_half_precision_warns_of_16_bits() -> None:
         Fuser("encoder-decoder", device="cpu", engine="torch")(ir, ir)
         for precision in ("fp32", "bf16"):
             Fuser("encoder-decoder", device="cpu", engine="torch", precision=precision)(ir, vis)
+
+
+def test_paths_are_read(tno_01: Pair, msrs_day: Pair) -> None:
+    fuser = Fuser("average")
+    expected = [fuser(images.read(pair.ir), images.read(pair.vis)) for pair in (tno_01, msrs_day)]
+    found = list(fuser.stream([(tno_01.ir, tno_01.vis), (str(msrs_day.ir), str(msrs_day.vis))]))
+    assert all(np.array_equal(*both) for both in zip(found, expected, strict=True))
+    assert np.array_equal(fuser(tno_01.ir, tno_01.vis), expected[0])
+    with pytest.raises(PairError, match=re.escape(f"{tno_01.ir} and {msrs_day.vis}: the sizes differ")):
+        fuser(tno_01.ir, msrs_day.vis)
+    with pytest.raises(ImageError, match=r"none\.png: no such file"):
+        fuser("none.png", tno_01.vis)

@@ -213,3 +213,18 @@ def test_demo(run: Run, tmp_path: Path) -> None:
     assert str(tmp_path / "demo" / "comparison.png") in printed
     assert images.read(tmp_path / "demo" / "comparison.png").shape[1] > 1000
     assert len(list((tmp_path / "demo").iterdir())) == len(samples.pairs()) + 1
+
+
+@pytest.mark.parametrize("given", [("-m", "average", "--method", "maximum"), ("--device", "cpu", "--device=cpu")])
+def test_an_option_that_is_given_twice_is_an_error(given: tuple[str, ...], run: Run, tmp_path: Path) -> None:
+    status, _, said = run("fuse", "ir", "vis", "-o", tmp_path, *given)
+    assert (status, said.count("\n")) == (2, 1)
+    assert "is given 2 times; give it once" in said
+
+
+def test_one_or_two_small_pairs_use_no_graph(run: Run, tno_01: Pair, folders: Path, tmp_path: Path) -> None:
+    assert "engine: torch" in run("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "one.png")[2]
+    for role in ("ir", "vis"):
+        for path in sorted((folders / role).iterdir())[1:]:
+            path.unlink()
+    assert "engine: torch" in run("fuse", folders, "-o", tmp_path / "out")[2]

@@ -16,6 +16,7 @@ from irfuse.cli.fuse import fuse
 from irfuse.cli.info import info
 from irfuse.cli.methods import methods
 from irfuse.cli.metrics import metrics, protocols
+from irfuse.cli.once import OnceCommand
 from irfuse.cli.reproduce import reproduce
 from irfuse.cli.train import train
 from irfuse.cli.weights import weights
@@ -29,21 +30,20 @@ app = typer.Typer(
     name="irfuse",
     help="Fuse an infrared and a visible image of one scene into one image.",
     no_args_is_help=True,
-    add_completion=False,
     # Joins the lines of a paragraph. The other modes keep the line breaks of docstrings.
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-app.command()(fuse)
-app.command()(evaluate)
-app.command()(benchmark)
-app.command()(reproduce)
-app.command()(export)
-app.command()(info)
-app.command()(demo)
-app.command()(methods)
-app.command()(metrics)
-app.command()(protocols)
+app.command(cls=OnceCommand)(fuse)
+app.command(cls=OnceCommand)(evaluate)
+app.command(cls=OnceCommand)(benchmark)
+app.command(cls=OnceCommand)(reproduce)
+app.command(cls=OnceCommand)(export)
+app.command(cls=OnceCommand)(info)
+app.command(cls=OnceCommand)(demo)
+app.command(cls=OnceCommand)(methods)
+app.command(cls=OnceCommand)(metrics)
+app.command(cls=OnceCommand)(protocols)
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
 

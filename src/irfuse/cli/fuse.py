@@ -1,6 +1,7 @@
 """`irfuse fuse`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,15 +24,18 @@ from irfuse.io.formats import EXTENSIONS, is_image
 from irfuse.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from irfuse.io.pairs import Pairing
+    from irfuse.io.images import Array
+    from irfuse.io.pairs import Pair, Pairing
     from irfuse.pipelines.folder import FusePair
 
-Make = Callable[[Progress, Progress], "tuple[FusePair, str]"]
+Make = Callable[[Progress, Progress, int | None], "tuple[FusePair, str]"]
 """Makes the function that fuses a pair, and the description of its engine, which is printed and stored.
 
-Its arguments are the callbacks for the fetching of weights and for the steps of an optimization.
+Its arguments are the callbacks for the fetching of weights and for the steps of an optimization, and the number of
+pixels to fuse if it is known.
 """
 
+_FEW_PAIRS = 2
 _FIXED_BY_MODEL = ("method", "device", "engine", "precision")
 """The options that an exported model leaves no choice in."""
 
@@ -82,7 +86,7 @@ def fuse(
     # This is stored in the results. For a model, the description of its engine names the method.
     origin = f"irfuse {__version__}" if model is not None else f"irfuse {__version__}, method: {method}"
 
-    def make(on_fetch: Progress, on_iteration: Progress) -> "tuple[FusePair, str]":
+    def make(on_fetch: Progress, on_iteration: Progress, pixels: int | None) -> "tuple[FusePair, str]":
         if model is not None:
             from irfuse.deploy.runtime import Model
 
@@ -99,6 +103,7 @@ def fuse(
             color=color,
             stretch=stretch,
             thermal=scale,
+            pixels=pixels,
             on_fetch=on_fetch,
             on_iteration=on_iteration,
         )
@@ -106,7 +111,7 @@ def fuse(
 
     if pairing is not None:
         with progress("fetching", "MB", at_once=False) as on_fetch:
-            fuse_pair, engine_used = make(on_fetch, silent)
+            fuse_pair, engine_used = make(on_fetch, silent, _pixels(pairing.pairs))
         for path in pairing.unpaired:
             errors.print(f"no partner: {path}", style="yellow", markup=False)
         with progress("fusing", "pairs") as on_step:
@@ -128,6 +133,20 @@ def fuse(
         print_report(report, out)
     elif vis is not None:
         _fuse_pair(ir, vis, out, make, origin, resume)
+
+
+def _pixels(pairs: "Sequence[Pair]") -> int | None:
+    """Count the pixels of one or two pairs; None for more, or if an image cannot be read."""
+    from irfuse.io import images
+
+    if len(pairs) > _FEW_PAIRS:
+        return None
+    try:
+        shapes = [images.read(pair.vis).shape[:2] for pair in pairs]
+    except ImageError:
+        # The run reports it beside the name of the pair.
+        return None
+    return sum(map(prod, shapes))
 
 
 def _check_model_options(context: typer.Context) -> None:
@@ -173,10 +192,16 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, origin: str, resume: 
     if resume and folder.is_whole(out):
         output.print(f"skipped, since it exists: {out}", markup=False)
         return
-    with progress("optimizing", "steps", at_once=False) as on_iteration:
+    engine_used = ""
+
+    def fuse_images(ir_image: "Array", vis_image: "Array") -> "Array":
+        nonlocal engine_used
         with progress("fetching", "MB", at_once=False) as on_fetch:
-            fuse_pair, engine_used = make(on_fetch, on_iteration)
-        fused = folder.fuse_files(ir, vis, fuse_pair)
+            fuse_pair, engine_used = make(on_fetch, on_iteration, vis_image.shape[0] * vis_image.shape[1])
+        return fuse_pair(ir_image, vis_image)
+
+    with progress("optimizing", "steps", at_once=False) as on_iteration:
+        fused = folder.fuse_files(ir, vis, fuse_images)
     make_folder(out.parent)
     images.write(out, fused, f"{origin}, engine: {engine_used}")
     print_engine(engine_used)
