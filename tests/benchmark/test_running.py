@@ -391,6 +391,17 @@ def test_missing_partners_are_reported_first(folder: Path, tmp_path: Path) -> No
     assert math.isnan(found.costs.loc[0, "seconds"])
 
 
+def test_unregistered_pairs_are_reported_first(folder: Path, tmp_path: Path) -> None:
+    for role in ("ir", "vis"):
+        (tmp_path / role).mkdir()
+        image = images.read(folder / role / "tno_12.png").clip(1)
+        image[: 4 if role == "ir" else 0] = 0
+        images.write(tmp_path / role / "a.png", image)
+    with pytest.warns(UserWarning, match=r"1 of 1 infrared images has a black border.* a \(\d+% of the image\)"):
+        found = benchmark.run(tmp_path, ["average"], metrics=["en"], cache=tmp_path / "cache")
+    assert "black border" in found.remarks[0]
+
+
 def test_undefined_scores_are_reported(folder: Path, tmp_path: Path) -> None:
     for _ in range(2):
         found = benchmark.run(folder, functions={"vis": lambda ir, vis: vis}, metrics=["scd"], cache=tmp_path)

@@ -16,8 +16,9 @@ from irfuse import datasets, weights
 from irfuse.benchmark.result import EVERY_METHOD, Failure
 from irfuse.errors import ImageError, PairError, ParameterError, reason
 from irfuse.evaluation.evaluator import Evaluator
-from irfuse.imaging import sizes
+from irfuse.imaging import registration, sizes
 from irfuse.imaging.levels import Levels, Percentiles
+from irfuse.imaging.registration import Registration
 from irfuse.io import images
 from irfuse.io.files import sha256
 from irfuse.io.formats import is_image
@@ -93,12 +94,14 @@ class Scene:
         pair: the files.
         ir_sha256, vis_sha256: the SHA-256 of their content.
         size: (height, width) of both.
+        registration: signs that the pair is not registered; None if they cannot be measured.
     """
 
     pair: Pair
     ir_sha256: str
     vis_sha256: str
     size: tuple[int, int]
+    registration: Registration | None
 
     @property
     def name(self) -> str:
@@ -167,6 +170,7 @@ def make(
         raise ParameterError("protocols is empty; name at least one")
     pairs, remarks = _pairs(data)
     scenes, failures = _scenes(pairs)
+    remarks += registration.remarks([(scene.name, scene.registration) for scene in scenes if scene.registration])
     smallest = min(scenes, key=lambda scene: min(scene.size))
     for evaluator in evaluators.values():
         try:
@@ -281,9 +285,10 @@ def _scenes(pairs: Sequence[Pair]) -> tuple[tuple[Scene, ...], list[Failure]]:
 
 
 def _scene(pair: Pair) -> Scene:
-    ir, vis = (images.read(path).shape[:2] for path in (pair.ir, pair.vis))
-    sizes.check_equal(ir, vis, name=pair.name)
-    return Scene(pair, sha256(pair.ir), sha256(pair.vis), (ir[0], ir[1]))
+    ir, vis = images.read(pair.ir), images.read(pair.vis)
+    sizes.check_equal(ir.shape[:2], vis.shape[:2], name=pair.name)
+    size = (ir.shape[0], ir.shape[1])
+    return Scene(pair, sha256(pair.ir), sha256(pair.vis), size, registration.measure_images(ir, vis))
 
 
 def _external(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[ExternalEntry, list[str], list[Failure]]:

@@ -3,21 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from irfuse import notices
 from irfuse.errors import SuspiciousPairWarning, TrainingError
+from irfuse.imaging import registration
+from irfuse.imaging.registration import Registration
 from irfuse.io.pairs import Pair
 from irfuse.progress import Progress
-from irfuse.training.reading import Gray, read_gray, read_pair
-
-_SIDE = 128
-_REACH = 16
-_ALLOWED = 4
-_SUSPICIOUS = 0.75
-"""Of all pairs. A few registered pairs look shifted; at night, when the two sensors see different things, half do."""
-_NAMED = 3
+from irfuse.training.reading import read_gray, read_pair
 
 
 def check_images(images: Sequence[Path], on_step: Progress) -> None:
@@ -42,44 +34,12 @@ def check_pairs(pairs: Sequence[Pair], on_step: Progress) -> None:
         PairError: the sizes of a pair differ.
 
     Warns:
-        SuspiciousPairWarning: three quarters of the pairs look unregistered.
+        SuspiciousPairWarning: pairs look unregistered; see :mod:`irfuse.imaging.registration`.
     """
-    apart: list[tuple[float, str]] = []
+    measured: list[tuple[str, Registration]] = []
     for number, pair in enumerate(pairs, 1):
         ir, vis = read_pair(pair, 1)
-        shift = offset(ir, vis[..., 0])
-        if shift > _ALLOWED / _SIDE:
-            apart.append((shift, pair.name))
+        measured.append((pair.name, registration.measure(ir, vis[..., 0])))
         on_step(number, len(pairs), f"checking {pair.name}")
-    if len(apart) > _SUSPICIOUS * len(pairs):
-        worst = ", ".join(
-            f"{name} ({shift:.0%} of its longer side)" for shift, name in sorted(apart)[: -_NAMED - 1 : -1]
-        )
-        notices.warn(
-            SuspiciousPairWarning(
-                f"{len(apart)} of {len(pairs)} pairs look unregistered: their edges agree better when one image is "
-                f"shifted, as in {worst}"
-            )
-        )
-
-
-def offset(ir: Gray, vis: Gray) -> float:
-    """Find the shift of one image at which the edges of both agree best, as a share of its longer side.
-
-    Args:
-        ir, vis: (H, W).
-    """
-    ir_edges, vis_edges = _edges(ir), _edges(vis)
-    window = vis_edges[_REACH:-_REACH, _REACH:-_REACH]
-    agreement = cv2.matchTemplate(ir_edges, window, cv2.TM_CCOEFF_NORMED)
-    row, column = np.unravel_index(int(agreement.argmax()), agreement.shape)
-    return float(np.hypot(row - _REACH, column - _REACH)) / _SIDE
-
-
-def _edges(image: Gray) -> Gray:
-    """The strength of the edges, blurred so that they need not coincide exactly."""
-    factor = _SIDE / max(image.shape)
-    height, width = (max(3 * _REACH, round(side * factor)) for side in image.shape)
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    rows, columns = cv2.Sobel(small, cv2.CV_32F, 0, 1), cv2.Sobel(small, cv2.CV_32F, 1, 0)
-    return np.asarray(cv2.GaussianBlur(np.sqrt(np.hypot(rows, columns)), (0, 0), 1.5), np.float32)
+    for remark in registration.remarks(measured):
+        notices.warn(SuspiciousPairWarning(remark))
