@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from irfuse import notices
 from irfuse.cli.console import errors, output, print_engine, print_report, progress
 from irfuse.cli.options import (
     ColorOption,
@@ -19,8 +20,8 @@ from irfuse.cli.options import (
     StretchOption,
     thermal,
 )
-from irfuse.errors import ImageError, OutputError, PairError, ParameterError
-from irfuse.io.formats import EXTENSIONS, is_image
+from irfuse.errors import ImageError, OutputError, PairError, ParameterError, SuspiciousPairWarning
+from irfuse.io.formats import EXTENSIONS, check_not_video, is_image
 from irfuse.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ pixels to fuse if it is known.
 """
 
 _FEW_PAIRS = 2
+_WATCHED, _FEWEST_WATCHED = 40, 3
+"""How many pairs of a folder are looked at, and of how many at least something can be said."""
 _FIXED_BY_MODEL = ("method", "device", "engine", "precision")
 """The options that an exported model leaves no choice in."""
 
@@ -71,6 +74,8 @@ def fuse(
     from irfuse import __version__
     from irfuse.pipelines import folder
 
+    for path in filter(None, (ir, vis)):
+        check_not_video(path)
     ending = f".{extension.lower().removeprefix('.')}"
     if ending not in EXTENSIONS:
         raise ImageError(f"format cannot be {extension!r}; choose one of {' '.join(EXTENSIONS)}")
@@ -121,18 +126,49 @@ def fuse(
                     print_engine(engine_used)
                 on_step(done, total, note)
 
+            watch = _Watch(fuse_pair)
             report = folder.run(
                 pairing.pairs,
                 out,
-                fuse_pair,
+                watch,
                 extension=ending,
                 description=f"{origin}, engine: {engine_used}",
                 resume=resume,
                 on_step=tell,
             )
+        watch.warn()
         print_report(report, out)
     elif vis is not None:
         _fuse_pair(ir, vis, out, make, origin, resume)
+
+
+class _Watch:
+    """A function that fuses a pair, and looks at the registration of the first pairs of a folder."""
+
+    def __init__(self, fuse: "FusePair") -> None:
+        self._fuse = fuse
+        self._looked_at = 0
+        self._shifted = 0
+
+    def __call__(self, ir: "Array", vis: "Array") -> "Array":
+        from irfuse.imaging import registration
+
+        fused = self._fuse(ir, vis)
+        if self._looked_at < _WATCHED:
+            found = registration.measure_images(ir, vis)
+            self._looked_at += found is not None
+            self._shifted += found is not None and found.shifted
+        return fused
+
+    def warn(self) -> None:
+        """Warn if most of the pairs look unregistered. A few registered pairs always do."""
+        if self._looked_at >= _FEWEST_WATCHED and self._shifted > self._looked_at / 2:
+            notices.warn(
+                SuspiciousPairWarning(
+                    f"{self._shifted} of the first {self._looked_at} pairs look unregistered: their edges agree better "
+                    "when one image is shifted; register the images first, or the results show the scene twice"
+                )
+            )
 
 
 def _pixels(pairs: "Sequence[Pair]") -> int | None:
