@@ -95,7 +95,7 @@ def test_the_example_of_a_recipe_trains(tmp_path: Path) -> None:
     exec(compile(code, "linear.py", "exec"), module.__dict__)
     recipe = module.LinearRecipe(epochs=2, epoch_steps=8, batch=2, size=32)
     pairs = tuple(samples.pairs())
-    data = TrainingData(pairs=pairs[:3], validation=pairs[3:4])
+    data = TrainingData(pairs=pairs[1:4], validation=pairs[4:])
     trained = train(recipe, data, tmp_path / "linear.safetensors", device="cpu")
     losses = [float(line.split(",")[1]) for line in (tmp_path / "linear.csv").read_text().splitlines()[1:]]
     assert losses[-1] < losses[0]
