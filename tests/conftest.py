@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -82,11 +83,12 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["irfuse", *map(str, arguments)])
-        try:
+        before = signal.getsignal(signal.SIGINT)
+        with pytest.raises(SystemExit) as exit_:
             main()
-            status = 0
-        except SystemExit as exit_:
-            status = int(exit_.code or 0)
+        # The command ends with a handler that would end the tests, too.
+        signal.signal(signal.SIGINT, before)
+        status = int(exit_.value.code or 0)
         printed = capsys.readouterr()
         return status, printed.out, printed.err
 

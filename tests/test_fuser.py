@@ -1,4 +1,5 @@
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -192,7 +193,8 @@ def test_large_images_are_tiled_and_measured_first(real_batch: tuple[Tensor, Ten
         (np.zeros((4, 4)), np.zeros((4, 4), np.int16), "visible: int16 images are not supported"),
         (np.zeros((4, 4)), np.full((4, 4), -1.0), r"visible: .* these go from -1 to -1; scale it$"),
         ([[0, 1]], np.zeros((1, 2)), "infrared: an array or a tensor is needed, not list"),
-        (np.zeros((1, 2)), "vis.png", "visible: an array or a tensor is needed, not str"),
+        (np.zeros((1, 2)), 3, "visible: an array or a tensor is needed, not int"),
+        (np.zeros((1, 2)), "vis.png", r"vis\.png: no such file"),
     ],
 )
 def test_bad_input(ir: object, vis: object, reason: str) -> None:
@@ -326,3 +328,15 @@ def test_what_a_method_returns_is_checked(change: Callable[[Tensor], Tensor], re
     image = np.full((6, 8), 100, np.uint8)
     with pytest.raises(MethodError, match=reason):
         Fuser(Wrong(change), device="cpu")(image, image)
+
+
+def test_paths_are_read(tno_01: Pair, msrs_day: Pair) -> None:
+    fuser = Fuser("average")
+    expected = [fuser(images.read(pair.ir), images.read(pair.vis)) for pair in (tno_01, msrs_day)]
+    found = list(fuser.stream([(tno_01.ir, tno_01.vis), (str(msrs_day.ir), str(msrs_day.vis))]))
+    assert all(np.array_equal(*both) for both in zip(found, expected, strict=True))
+    assert np.array_equal(fuser(tno_01.ir, tno_01.vis), expected[0])
+    with pytest.raises(PairError, match=re.escape(f"{tno_01.ir} and {msrs_day.vis}: the sizes differ")):
+        fuser(tno_01.ir, msrs_day.vis)
+    with pytest.raises(ImageError, match=r"none\.png: no such file"):
+        fuser("none.png", tno_01.vis)

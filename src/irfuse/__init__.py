@@ -9,9 +9,12 @@ Each name below is imported when it is first used, so ``import irfuse`` is fast 
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+# Not from `typing`, which takes longer to import than everything here. The command answers Ctrl-C only after this.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from irfuse import benchmark as benchmark
     from irfuse import runtime as runtime
     from irfuse.api import evaluate as evaluate
@@ -64,7 +67,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name == "__version__":
         from importlib.metadata import version
 
@@ -75,13 +78,14 @@ def __getattr__(name: str) -> Any:
         return import_module(_MODULES[name]) if name in _MODULES else getattr(import_module(_HOMES[name]), name)
     except ModuleNotFoundError as error:
         from irfuse.errors import MissingDependencyError
+        from irfuse.installation import install
 
         # Of a package that is not there, a module may be named.
         package = (error.name or "").partition(".")[0]
         if package == "torch":
-            raise MissingDependencyError('PyTorch is not installed: pip install "irfuse[torch]"') from None
+            raise MissingDependencyError(f"PyTorch is not installed: {install('torch')}") from None
         if name == "benchmark":
-            raise MissingDependencyError(f'{package} is not installed: pip install "irfuse[bench]"') from None
+            raise MissingDependencyError(f"{package} is not installed: {install('bench')}") from None
         raise
 
 

@@ -10,6 +10,7 @@ from irfuse.errors import ParameterError, UndefinedScoreWarning
 from irfuse.evaluation import batch
 from irfuse.evaluation.evaluator import Evaluator
 from irfuse.fuser import Fuser
+from irfuse.imaging import planes
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.io import images
@@ -19,7 +20,6 @@ from irfuse.methods.base import Method, MethodInfo
 from irfuse.metrics import METRICS, MetricInfo
 from irfuse.metrics.protocols import PROTOCOLS
 from irfuse.metrics.protocols.base import Protocol
-from irfuse.pipelines import folder
 
 
 def fuse(
@@ -59,10 +59,9 @@ def fuse(
         color=color,
         stretch=stretch,
         thermal=thermal,
+        pixels=_pixels(vis),
     )
-    if isinstance(ir, str | Path) and isinstance(vis, str | Path):
-        return folder.fuse_files(ir, vis, fuser)[0]
-    return fuser(images.load(ir), images.load(vis))
+    return fuser(ir, vis)
 
 
 def evaluate(
@@ -168,6 +167,12 @@ def list_methods() -> list[MethodInfo]:
     'res2netfuse'
     """
     return [method.info for method in available()]
+
+
+def _pixels(image: Source) -> int:
+    """Count the pixels of an image or a batch."""
+    batch, _, height, width = planes.read(images.load(image), "visible").values.shape
+    return int(batch * height * width)
 
 
 def _name(sources: tuple[Source, Source, Source]) -> str:

@@ -1,5 +1,14 @@
 """The errors and warnings of irfuse. Each has a message of one line that names the cause and the way out."""
 
+import re
+
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|not enough memory|insufficient memory|can.?t allocate memory|cannot allocate memory"
+    r"|failed to allocate|bad_?alloc|ALLOC_FAILED|failed to map segment|can't start new thread",
+    re.IGNORECASE,
+)
+"""What the libraries say, most of which have no exception class for it."""
+
 
 class IrfuseError(Exception):
     """The base of all errors of irfuse. The command prints the message and exits with status 2."""
@@ -77,6 +86,10 @@ class DatasetWarning(UserWarning):
     """Files or folders of a data set that are left out, such as a folder that cannot be read."""
 
 
+class BenchmarkError(IrfuseError):
+    """A benchmark in which everything failed."""
+
+
 class UndefinedScoreWarning(UserWarning):
     """Scores that are NaN because they are undefined for these images.
 
@@ -99,4 +112,33 @@ class PluginWarning(UserWarning):
 
 
 class BenchmarkWarning(UserWarning):
-    """What the user of a benchmark should know before it starts, such as pairs that a method was trained on."""
+    """What the user of a benchmark should know, such as pairs that a method was trained on, or on which it failed."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error of Python, NumPy, OpenCV, PyTorch or an engine says that memory ran out.
+
+    >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("CUDA out of memory"))
+    (True, True)
+    """
+    if isinstance(error, MemoryError):
+        return True
+    # An image may be named "out of memory", so the errors of irfuse are not searched.
+    return not isinstance(error, IrfuseError) and bool(_OUT_OF_MEMORY.search(str(error)))
+
+
+def reason(error: BaseException) -> str:
+    """Describe an error in one line, for the terminal or beside the name of a pair.
+
+    >>> reason(ParameterError("jobs cannot be 0"))
+    'jobs cannot be 0'
+    >>> reason(KeyError("gain"))
+    "KeyError: 'gain'"
+    """
+    if isinstance(error, IrfuseError):
+        text = str(error)
+    elif is_out_of_memory(error):
+        text = "out of memory; use smaller images, fewer processes at once, or a device or machine with more memory"
+    else:
+        text = f"{type(error).__name__}: {error}"
+    return " ".join(text.split())

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, overload
 
 import torch
 from numpy.typing import NDArray
@@ -15,11 +16,21 @@ from irfuse.choices import check_choice
 from irfuse.device import resolve, warn_of_tf32
 from irfuse.engines.base import TENSOR_ENGINES, Engine
 from irfuse.engines.choose import EngineChoice, PrecisionChoice, choose
-from irfuse.errors import IrfuseError, MethodError, ParameterError, SuspiciousPairWarning
+from irfuse.errors import (
+    ImageError,
+    IrfuseError,
+    MethodError,
+    PairError,
+    ParameterError,
+    SuspiciousPairWarning,
+    is_out_of_memory,
+)
 from irfuse.imaging import planes, sizes, tiling
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.imaging.planes import Planes, Prepared
+from irfuse.io import images
+from irfuse.io.images import Source
 from irfuse.methods import METHODS, build
 from irfuse.methods.base import IterativeMethod, Method, check_info
 from irfuse.progress import Progress, silent
@@ -30,13 +41,14 @@ Image = TypeVar("Image", NDArray[Any], Tensor)
 class Fuser:
     """Fuses pairs of images with one method.
 
-    Arrays are (H, W), (H, W, C) or, as a batch, (B, H, W, C). Tensors are (H, W), (C, H, W) or (B, C, H, W). C is 1 for
-    gray, 2 for gray with alpha, 3 for RGB and 4 for RGB with alpha. Values are ``uint8``, ``uint16`` or floats in
-    [0, 1]. Infrared values may also be ``int16``, ``int32`` or floats of any range, such as temperatures. Infrared
-    pixels without a measurement, such as NaN and fill values, are left out of the levels, and the result shows only the
-    visible image there; see :mod:`irfuse.imaging.inspection`.
+    Images are paths of files, arrays or tensors. Arrays are (H, W), (H, W, C) or, as a batch, (B, H, W, C). Tensors are
+    (H, W), (C, H, W) or (B, C, H, W). C is 1 for gray, 2 for gray with alpha, 3 for RGB and 4 for RGB with alpha.
+    Values are ``uint8``, ``uint16`` or floats in [0, 1]. Infrared values may also be ``int16``, ``int32`` or floats of
+    any range, such as temperatures. Infrared pixels without a measurement, such as NaN and fill values, are left out of
+    the levels, and the result shows only the visible image there; see :mod:`irfuse.imaging.inspection`.
 
-    The result has the visible image's type, size, channels and dtype, and a copy of its alpha.
+    The result has the visible image's size, channels and dtype, and a copy of its alpha. It is a tensor if the visible
+    image is one, and otherwise an array.
 
     Several threads may call one Fuser at once.
 
@@ -53,6 +65,8 @@ class Fuser:
         thermal: how infrared values become [0, 1]. `Levels` apply to every dtype. `Percentiles` do not apply to
             ``uint8`` and to floating-point images in [0, 1], which are then used as they are.
         tile: images of more than tile x tile pixels are fused in tiles of at most that size, if the method allows it.
+        pixels: the number of pixels that will be fused in all, if it is known. For one or two small images, ``auto``
+            chooses an engine that is ready at once.
         on_iteration: called after each step of a method that optimizes each pair.
         on_fetch: called with the progress, in megabytes, while weights of a backbone are downloaded.
 
@@ -88,6 +102,7 @@ class Fuser:
         stretch: bool = False,
         thermal: Levels | Percentiles = DEFAULT_THERMAL,
         tile: int = 1024,
+        pixels: int | None = None,
         on_iteration: Progress = silent,
         on_fetch: Progress = silent,
     ) -> None:
@@ -102,7 +117,8 @@ class Fuser:
         built = build(method, on_fetch=on_fetch) if isinstance(method, str) else method
         # With the channels last, convolutions on a CPU take two thirds of the time.
         self.method = built.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self.choice = choose(self.method, method if isinstance(method, str) else None, self.device, engine, precision)
+        spec = method if isinstance(method, str) else None
+        self.choice = choose(self.method, spec, self.device, engine, precision, pixels)
         if self.choice.precision == "fp32":
             warn_of_tf32(self.device)
         self._loses_bits = precision == "auto" and self.choice.precision != "fp32"
@@ -115,7 +131,13 @@ class Fuser:
         self.tile = tile
         self.on_iteration = on_iteration
 
-    def __call__(self, ir: Image, vis: Image) -> Image:
+    @overload
+    def __call__(self, ir: str | Path, vis: str | Path) -> NDArray[Any]: ...
+    @overload
+    def __call__(self, ir: Image, vis: Image) -> Image: ...
+    @overload
+    def __call__(self, ir: Source, vis: Source) -> Any: ...
+    def __call__(self, ir: Any, vis: Any) -> Any:
         """Fuse one pair, or a batch of pairs of one size.
 
         Raises:
@@ -131,7 +153,11 @@ class Fuser:
         """
         return next(self.stream([(ir, vis)]))
 
-    def stream(self, pairs: Iterable[tuple[Image, Image]], *, batch: int = 1) -> Iterator[Image]:
+    @overload
+    def stream(self, pairs: Iterable[tuple[str | Path, str | Path]], *, batch: int = 1) -> Iterator[NDArray[Any]]: ...
+    @overload
+    def stream(self, pairs: Iterable[tuple[Image, Image]], *, batch: int = 1) -> Iterator[Image]: ...
+    def stream(self, pairs: Iterable[tuple[Any, Any]], *, batch: int = 1) -> Iterator[Any]:
         """Fuse many pairs in their order.
 
         Args:
@@ -154,7 +180,15 @@ class Fuser:
                 results = [self._finish(pair, part) for pair, part in zip(alike, parts, strict=True)]
             yield from results
 
-    def _prepare(self, ir: Image, vis: Image) -> "_Pair":
+    def _prepare(self, ir: Source, vis: Source) -> "_Pair":
+        loaded = images.load(ir), images.load(vis)
+        try:
+            return self._prepare_images(*loaded)
+        except (ImageError, PairError) as error:
+            files = " and ".join(str(source) for source in (ir, vis) if isinstance(source, str | Path))
+            raise type(error)(f"{files}: {error}" if files else str(error)) from None
+
+    def _prepare_images(self, ir: Any, vis: Any) -> "_Pair":
         ir_native, vis_native = planes.read(ir, "infrared"), planes.read(vis, "visible")
         # Before the images go to a GPU, since this looks at them on the CPU.
         planes.check_pair(ir_native, vis_native)
@@ -196,7 +230,7 @@ class Fuser:
         except IrfuseError:
             raise
         except Exception as error:
-            if type(self.method) in METHODS:
+            if type(self.method) in METHODS or is_out_of_memory(error):
                 raise
             raise MethodError(" ".join(f"{name} failed: {type(error).__name__}: {error}".split())) from error
         if fused.shape != vis.shape:

@@ -5,6 +5,7 @@ import pytest
 
 from irfuse import samples
 from irfuse.benchmark import Result, run
+from irfuse.errors import BenchmarkWarning
 from irfuse.io import images
 from irfuse.io.images import Array
 
@@ -36,7 +37,10 @@ def inverted(ir: Array, vis: Array) -> Array:
 @pytest.fixture(scope="session")
 def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
     """The result for two methods of irfuse, a function and external images. The last two have one failure each."""
-    with pytest.warns(UserWarning, match="external lacks 1 of 5 images: msrs_00037N"):
+    with (
+        pytest.warns(BenchmarkWarning, match="external lacks 1 of 5 images: msrs_00037N"),
+        pytest.warns(BenchmarkWarning, match=r"own_<b> failed on 1 of 5 pairs; the first: tno_01: ValueError: this is"),
+    ):
         return run(
             folder,
             ["average", "maximum"],

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from irfuse.benchmark import Region, figures
+from irfuse.benchmark import Region, Result, figures, statistics
 from irfuse.benchmark.pictures import sheet, telling_region
 from irfuse.benchmark.statistics import Comparison
 from irfuse.errors import ParameterError
@@ -54,3 +54,11 @@ def test_critical_difference_shows_all_methods() -> None:
     assert "critical difference 0.90 (12 pairs, Friedman p < 0.001)" in texts
     assert {"a  1.20", "b  1.90", r"2.90  c\$"} <= set(texts)
     assert figures.critical_difference(Comparison(comparison.mean_ranks, 1, float("nan"), float("nan"))) is None
+
+
+def test_a_method_of_unknown_speed_is_a_line(result: Result) -> None:
+    figure = figures.speed(result, "canonical")
+    assert figure is not None
+    rank = statistics.overall(result, "canonical").mean_ranks["external"]
+    assert [line.get_ydata()[0] for line in figure.axes[0].lines] == [pytest.approx(rank)]
+    assert "external" in [text.get_text() for text in figure.axes[0].texts]

@@ -10,7 +10,7 @@ from irfuse.benchmark import reproduction
 from irfuse.benchmark.papers import PAPERS, base, find
 from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ProtocolMetric, ReconstructionTable, printed
 from irfuse.cli import main
-from irfuse.errors import ParameterError, WeightsError
+from irfuse.errors import BenchmarkWarning, ParameterError, WeightsError
 from irfuse.fuser import Fuser
 from irfuse.io import images
 from irfuse.io.images import Array
@@ -119,7 +119,9 @@ def test_pairs_that_fail_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return np.asarray(call(self, ir, vis))
 
     monkeypatch.setattr(Fuser, "__call__", fail)
-    text = reproduction.reproduce(Paper("nst", (replace(TABLE, ours=TABLE.ours[:1], size=None),)), cache=tmp_path)
+    paper = Paper("nst", (replace(TABLE, ours=TABLE.ours[:1], size=None),))
+    with pytest.warns(BenchmarkWarning, match="average failed on 1 of 2 pairs"):
+        text = reproduction.reproduce(paper, cache=tmp_path)
     assert '| irfuse: `average`, for "proposed", 1 of 2 pairs |' in text
     assert '- Failed: `average`, for "proposed", 1 of 2 pairs: tno_01: ValueError: this is TNO 01' in text
 

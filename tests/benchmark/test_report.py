@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from irfuse.benchmark import Region, Result, grid, report, write
+from irfuse.benchmark import Region, Result, grid, report, statistics, write
 from irfuse.errors import ParameterError
 from irfuse.imaging.levels import Levels, Percentiles
 from irfuse.io import images
@@ -103,7 +103,7 @@ def test_metrics_that_the_rank_leaves_out_are_named(result: Result) -> None:
     scores.loc[(scores["metric"] == "mse") & (scores["method"] == "maximum"), "value"] = math.nan
     made = grid.make(replace(result, scores=scores), "canonical")
     assert made.unranked == ("mse",)
-    assert "The mean rank leaves out metrics that not all methods have: mse." in made.notes()
+    assert "The overall rank leaves out metrics that not all methods have: mse." in made.notes()
     assert grid.make(result, "canonical").unranked == ()
     tests = {row[0]: row[1] for row in report._tests(replace(result, scores=scores), "canonical")}
     assert set(tests.values()) == {"Friedman"}
@@ -158,14 +158,16 @@ def test_latex_of_many_metrics_is_split(result: Result) -> None:
     wide = replace(made, columns=made.columns * 2, rows=tuple(replace(row, cells=row.cells * 2) for row in made.rows))
     text = grid.to_latex(wide)
     assert re.findall(r"\\begin\{tabular\}\{(\w+)\}", text) == ["lrrrrrr", "lrrr"]
-    assert text.count("& Rank") == 1
+    assert text.count("& Overall rank") == 1
 
 
-def test_markdown(written: Path) -> None:
+def test_markdown(result: Result, written: Path) -> None:
     lines = (written.parent / "canonical.md").read_text(encoding="utf-8").splitlines()
-    assert lines[0] == "| method | `en` ↑ | `qabf` ↑ | `mse` ↓ | `qsf` →0 | rank |"
+    assert lines[0] == "| method | `en` ↑ | `qabf` ↑ | `mse` ↓ | `qsf` →0 | overall rank |"
     assert {line.count("|") for line in lines[:6]} == {7}
-    assert lines[4].startswith("| `own_<b>` |")
+    assert [line.split("|")[1].strip("` ") for line in lines[2:6]] == [
+        row.method for row in grid.make(result, "canonical").rows
+    ]
 
 
 def test_trained_methods_are_marked(result: Result, tmp_path: Path) -> None:
@@ -173,13 +175,38 @@ def test_trained_methods_are_marked(result: Result, tmp_path: Path) -> None:
     knowing = replace(result, scores=result.scores.assign(trained=rows))
     assert knowing.trained() == {("maximum", "tno_01")}
     made = grid.make(knowing, "canonical")
-    assert [row.trained for row in made.rows] == [False, True, False, False]
+    assert [row.method for row in made.rows if row.trained] == ["maximum"]
     assert "† Trained on some of these pairs." in made.notes()
     assert "| `maximum` † |" in grid.to_markdown(made)
     assert r"maximum$^\dagger$" in grid.to_latex(made)
     page = write(knowing, tmp_path, shown=[]).read_text(encoding="utf-8")
     # The table, its note, and one score per metric.
     assert page.count("†") == 2 + 4
+
+
+def test_rows_are_sorted_by_the_overall_rank(result: Result, written: Path) -> None:
+    overall = statistics.overall(result, "canonical").mean_ranks
+    rows = grid.make(result, "canonical").rows
+    assert [row.method for row in rows] == list(overall.sort_values(kind="stable").index)
+    assert [row.rank for row in rows] == [f"{overall[row.method]:.2f}" for row in rows]
+    assert '<th class="rank">overall rank ↓</th>' in written.read_text(encoding="utf-8")
+
+
+def test_the_best_by_rank_and_by_mean_are_both_named(result: Result) -> None:
+    """One extreme score decides the mean of three pairs, but not the ranks."""
+    values = {"average": [0.5, 0.5, 0.5, 0.5], "maximum": [0.4, 0.4, 0.4, 9.0], "own_<b>": [0.1, 0.1, 0.1, 0.1]}
+    pairs = [pair.name for pair in result.pairs[1:]]
+    rows = [
+        (method, pair, "canonical", "en", value, False)
+        for method, scores in values.items()
+        for pair, value in zip(pairs, scores, strict=True)
+    ]
+    scores = pd.DataFrame(rows, columns=["method", "pair", "protocol", "metric", "value", "trained"])
+    decided = replace(result, scores=scores, methods=tuple(values), pairs=result.pairs[1:])
+    (en, _) = report._tests(decided, "canonical")
+    assert en[5] == "average (best mean: maximum)"
+    marked = [row.method for row in grid.make(decided, "canonical").rows if row.cells[0].mark == "best"]
+    assert marked == ["maximum"]
 
 
 def test_one_metric_two_methods_one_pair(result: Result, tmp_path: Path) -> None:

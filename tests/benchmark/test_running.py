@@ -12,14 +12,24 @@ from pytest import MonkeyPatch
 
 from irfuse import api, benchmark
 from irfuse.benchmark import Result, cache, fusing, plan, running, scoring
-from irfuse.errors import BenchmarkWarning, OutputError, PairError, ParameterError, SpecError, StoppedError
+from irfuse.errors import (
+    BenchmarkError,
+    BenchmarkWarning,
+    OutputError,
+    PairError,
+    ParameterError,
+    SpecError,
+    StoppedError,
+)
 from irfuse.fuser import Fuser
-from irfuse.imaging.levels import Levels
+from irfuse.imaging.levels import DEFAULT_THERMAL, Levels
 from irfuse.io import images
 from irfuse.io.files import sha256
 from irfuse.io.images import Array
 from irfuse.io.pairs import Pair
 from irfuse.methods import build
+from irfuse.metrics import protocols
+from irfuse.progress import silent
 
 from .conftest import METRICS, inverted
 
@@ -265,7 +275,8 @@ def test_a_metric_that_fails_in_an_unforeseen_way_is_a_failure(
 
     monkeypatch.setattr(scoring.batch, "load", fail)
     functions = {"dark": lambda ir, vis: np.zeros_like(ir), "bright": lambda ir, vis: np.full_like(ir, 200)}
-    found = benchmark.run(folder, functions=functions, metrics=["en"], cache=tmp_path)
+    with pytest.warns(BenchmarkWarning, match="dark failed on 5 of 5 pairs; the first: .*: RuntimeError: out of order"):
+        found = benchmark.run(folder, functions=functions, metrics=["en"], cache=tmp_path)
     assert {(failure.method, failure.reason) for failure in found.failures} == {("dark", "RuntimeError: out of order")}
     assert len(found.failures) == 5
     assert len(found.scores) == 5
@@ -273,12 +284,15 @@ def test_a_metric_that_fails_in_an_unforeseen_way_is_a_failure(
 
 def test_a_method_that_cannot_be_built_is_a_failure(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
     def fail(*arguments: object, **more: object) -> None:
-        raise RuntimeError("out of memory")
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
 
     monkeypatch.setattr(fusing, "Fuser", fail)
     functions = {"vis": lambda ir, vis: vis}
-    found = benchmark.run(folder, ["average"], functions=functions, metrics=["en"], cache=tmp_path)
-    assert [failure.reason for failure in found.failures] == ["RuntimeError: out of memory"] * 5
+    with pytest.warns(
+        BenchmarkWarning, match="average failed on 5 of 5 pairs; the first: .*: out of memory; use smaller"
+    ):
+        found = benchmark.run(folder, ["average"], functions=functions, metrics=["en"], cache=tmp_path)
+    assert len(found.failures) == 5
     assert len(found.scores) == 5
 
 
@@ -304,7 +318,12 @@ def test_wrong_input_prevents_the_start(folder: Path, tmp_path: Path, rng: np.ra
     refused(ParameterError, "jobs cannot be 0", folder, ["average"], jobs=0)
     refused(PairError, "two pairs are named a", [pair, pair], ["average"])
     refused(PairError, "there are no pairs", [], ["average"])
-    refused(PairError, "b: the sizes differ", [pair, Pair("b", tmp_path / "noise.png", pair.vis)], ["average"])
+    refused(
+        PairError,
+        "none of the 1 pairs can be read; the first: b: the sizes differ",
+        [Pair("b", tmp_path / "noise.png", pair.vis)],
+        ["average"],
+    )
     refused(PairError, "external: there is no folder", folder, fused={"external": tmp_path / "none"})
     refused(
         PairError,
@@ -316,6 +335,52 @@ def test_wrong_input_prevents_the_start(folder: Path, tmp_path: Path, rng: np.ra
         ValueError, "msrs_00037N: the smaller side has 64 pixels, and ms_ssim", folder, ["average"], metrics=["ms_ssim"]
     )
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_pair_that_cannot_be_read_costs_only_itself(folder: Path, tmp_path: Path) -> None:
+    pairs = [Pair(name, folder / "ir" / f"{name}.png", folder / "vis" / f"{name}.png") for name in ("tno_01", "tno_12")]
+    (tmp_path / "cut.png").write_bytes(pairs[0].vis.read_bytes()[:900])
+    images.write(tmp_path / "small.png", np.zeros((20, 30), np.uint8))
+    broken = [
+        Pair("cut", pairs[0].ir, tmp_path / "cut.png"),
+        Pair("missing", tmp_path / "none.png", pairs[0].vis),
+        Pair("unequal", tmp_path / "small.png", pairs[0].vis),
+    ]
+    with pytest.warns(BenchmarkWarning, match=r"every method failed on 3 of 5 pairs; the first: cut: .*cut\.png: "):
+        found = benchmark.run([*broken, *pairs], ["average"], metrics=["en"], cache=tmp_path / "cache")
+    assert [(failure.method, failure.pair) for failure in found.failures] == [
+        ("every method", name) for name in ("cut", "missing", "unequal")
+    ]
+    assert [pair.name for pair in found.pairs] == ["tno_01", "tno_12"]
+    assert len(found.scores) == 2
+
+
+def test_an_external_image_that_cannot_be_read_costs_only_itself(folder: Path, tmp_path: Path) -> None:
+    for name in ("tno_01", "tno_12"):
+        image = (folder / "vis" / f"{name}.png").read_bytes()
+        (tmp_path / f"{name}.png").write_bytes(image[:900] if name == "tno_01" else image)
+    with pytest.warns(BenchmarkWarning) as said:
+        found = benchmark.run(folder, fused={"other": tmp_path}, metrics=["en"], cache=tmp_path / "cache")
+    assert "other failed on 1 of 5 pairs; the first: tno_01: " in str(said[-1].message)
+    assert len(found.scores) == 1
+
+
+def test_everything_that_fails_raises(folder: Path, tmp_path: Path) -> None:
+    def broken(ir: Array, vis: Array) -> Array:
+        raise ValueError("no such layer")
+
+    expected = "nothing could be scored; broken failed on 5 of 5 pairs; the first: .*: ValueError: no such layer"
+    with pytest.raises(BenchmarkError, match=expected):
+        benchmark.run(folder, functions={"broken": broken}, metrics=["en"], cache=tmp_path)
+
+
+def test_canonical_has_a_default_choice_of_metrics(folder: Path, tmp_path: Path) -> None:
+    pairs = [Pair("a", folder / "ir" / "tno_01.png", folder / "vis" / "tno_01.png")]
+    found = benchmark.run(pairs, ["average"], protocols=["canonical", "vifb"], cache=tmp_path)
+    assert found.metrics("canonical") == ["en", "sd", "sf", "mi", "scd", "vif", "qabf", "ssim"]
+    assert set(found.metrics("vifb")) == set(protocols.find("vifb").readings)
+    made = plan.make(pairs, ["average"], {}, {}, ["tang"], ["all"], DEFAULT_THERMAL, silent)
+    assert set(made.evaluators["tang"].metrics) == set(protocols.find("tang").readings)
 
 
 def test_missing_partners_are_reported_first(folder: Path, tmp_path: Path) -> None:
@@ -361,9 +426,8 @@ def test_example_of_the_page(folder: Path, tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text(encoding="utf-8")
     example: dict[str, Any] = {"__name__": "example"}
     exec(page.partition("```python\n")[2].partition("```")[0], example)
-    gray = [Pair(name, folder / "ir" / f"{name}.png", folder / "vis" / f"{name}.png") for name in ("tno_01", "tno_12")]
-    found = benchmark.run(gray, ["average"], functions={"mine": example["mine"]}, metrics=["en"], cache=tmp_path)
-    assert (len(found.scores), found.failures) == (4, ())
+    found = benchmark.run(folder, ["average"], functions={"mine": example["mine"]}, metrics=["en"], cache=tmp_path)
+    assert (len(found.scores), found.failures) == (10, ())
 
 
 def test_a_full_disk_stops_the_run(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:

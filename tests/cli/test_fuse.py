@@ -257,3 +257,41 @@ def test_demo(run: Run, tmp_path: Path) -> None:
     assert str(tmp_path / "demo" / "comparison.png") in printed
     assert images.read(tmp_path / "demo" / "comparison.png").shape[1] > 1000
     assert len(list((tmp_path / "demo").iterdir())) == len(samples.pairs()) + 1
+
+
+@pytest.mark.parametrize("given", [("-m", "average", "--method", "maximum"), ("--device", "cpu", "--device=cpu")])
+def test_an_option_that_is_given_twice_is_an_error(given: tuple[str, ...], run: Run, tmp_path: Path) -> None:
+    status, _, said = run("fuse", "ir", "vis", "-o", tmp_path, *given)
+    assert (status, said.count("\n")) == (2, 1)
+    assert "is given 2 times; give it once" in said
+
+
+def test_one_or_two_small_pairs_use_no_graph(run: Run, tno_01: Pair, folders: Path, tmp_path: Path) -> None:
+    assert "engine: torch" in run("fuse", tno_01.ir, tno_01.vis, "-o", tmp_path / "one.png")[2]
+    for role in ("ir", "vis"):
+        for path in sorted((folders / role).iterdir())[1:]:
+            path.unlink()
+    assert "engine: torch" in run("fuse", folders, "-o", tmp_path / "out")[2]
+
+
+def test_a_video_is_refused_with_the_way_out(run: Run, tmp_path: Path) -> None:
+    for name in ("ir.mp4", "vis.AVI"):
+        (tmp_path / name).write_bytes(b"x")
+    for arguments in (("ir.mp4", "vis.AVI"), ("vis.AVI",)):
+        status, _, said = run("fuse", *(tmp_path / name for name in arguments), "-o", tmp_path / "out.mp4")
+        assert (status, said.count("\n")) == (2, 1)
+        assert "write its frames into a folder first: ffmpeg -i " in said
+
+
+@pytest.mark.parametrize("by", [0, 60])
+def test_a_folder_of_shifted_pairs_is_warned_of(by: int, run: Run, data: Path, tmp_path: Path) -> None:
+    for role in ("ir", "vis"):
+        (tmp_path / role).mkdir()
+    for path in sorted((data / "msrs" / "vis").iterdir())[:5]:
+        ir, vis = images.read(data / "msrs" / "ir" / path.name), images.read(path)
+        width = vis.shape[1] - by
+        images.write(tmp_path / "ir" / path.name, ir[:, by:])
+        images.write(tmp_path / "vis" / path.name, vis[:, :width])
+    status, _, said = run("fuse", tmp_path, "-o", tmp_path / "out", "-m", "average")
+    assert status == 0
+    assert ("pairs look unregistered" in said) == bool(by)

@@ -1,9 +1,11 @@
 """`irfuse methods`, `weights` and `info`, as a user meets them."""
 
 import hashlib
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +40,46 @@ def test_lists(run: Run) -> None:
     status, _, complaints = run("weights", "path", "res2netfuse")
     assert status == 2
     assert "res2netfuse: the name of the weights is missing; known names: single, many" in complaints
+
+
+@pytest.mark.usefixtures("no_backbones")
+@pytest.mark.parametrize(
+    "command", [("info",), ("methods",), ("metrics",), ("protocols",), ("protocols", "liu"), ("weights", "list")]
+)
+def test_lists_as_json(command: tuple[str, ...], run: Run) -> None:
+    status, printed, said = run(*command, "--json")
+    assert (status, said) == (0, "")
+    assert json.loads(printed)
+
+
+def test_json_holds_what_the_lists_show(run: Run) -> None:
+    def listed(*command: str) -> Any:
+        return json.loads(run(*command, "--json")[1])
+
+    res2netfuse = listed("methods")[0]
+    assert (res2netfuse["name"], res2netfuse["arxiv"]) == ("res2netfuse", "2112.14540")
+    assert res2netfuse["parameters"]["strategy"]["default"] == "l1-norm"
+    metrics = {metric["name"]: metric for metric in listed("metrics")}
+    assert metrics["en"]["direction"] == "higher"
+    assert metrics["psnr"]["range"][1] is None
+    assert "liu" in metrics["qp"]["protocols"]
+    assert "qp" in listed("protocols", "liu")["metrics"]
+    assert listed("weights", "list")["weights"][0]["sha256"]
+    facts = listed("info")
+    assert facts["irfuse"] == __version__
+    assert facts["engines"]["torch"] == {"installed": True, "missing": None}
+    assert facts["methods"]["average"]["engine"] == "torch"
+
+
+@pytest.mark.parametrize("command", ["methods", "metrics", "protocols", "info"])
+def test_no_cell_is_wrapped_in_a_pipe(command: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = run(command)[1].splitlines()
+    assert max(map(len, lines)) > 80
+
+
+def test_completion_is_offered(run: Run) -> None:
+    assert "--install-completion" in run("--help")[1]
 
 
 @pytest.mark.usefixtures("no_backbones")

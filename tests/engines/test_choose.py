@@ -13,6 +13,7 @@ from irfuse.engines.choose import Choice, choose
 from irfuse.engines.tolerances import LEAST, tolerances
 from irfuse.errors import DeviceError, MissingDependencyError, ParameterError
 from irfuse.fuser import Fuser
+from irfuse.installation import install
 from irfuse.methods import build, find
 from irfuse.methods.res2netfuse import Res2NetFuse
 
@@ -68,6 +69,17 @@ def test_auto_takes_the_fastest_and_reports_what_it_falls_back_from(spec: str, m
     assert way(choose(method, spec, CPU)) == ("torch", "bf16")
     machine()
     assert way(choose(method, spec, GPU)) == ("torch", "fp16")
+
+
+def test_one_or_two_small_pairs_take_what_is_ready(machine: Machine) -> None:
+    machine()
+    choice = choose(Res2NetFuse, "res2netfuse", CPU, pixels=2 * 640 * 480)
+    assert way(choice) == ("torch", "bf16")
+    assert choice.reason.endswith("other engines would take longer to start than to fuse so little")
+    assert way(choose(Res2NetFuse, "res2netfuse", CPU, pixels=1024 * 1024)) == ("openvino", "bf16")
+    assert way(choose(Res2NetFuse, "res2netfuse", CPU, engine="openvino", pixels=64 * 64)) == ("openvino", "bf16")
+    machine(precisions=("fp32",))
+    assert way(choose(Res2NetFuse, "res2netfuse", CPU, pixels=640 * 480)) == ("torch", "fp32")
 
 
 def test_the_reason_names_the_requested_engine(machine: Machine) -> None:
@@ -136,8 +148,8 @@ def test_methods_for_whole_images_stay_with_torch(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("asked", "device", "error", "reason"),
     [
-        ({"engine": "onnx"}, CPU, MissingDependencyError, r'pip install "irfuse\[onnx\]"'),
-        ({"engine": "openvino"}, CPU, MissingDependencyError, r'pip install "irfuse\[openvino\]"'),
+        ({"engine": "onnx"}, CPU, MissingDependencyError, re.escape(install("onnx"))),
+        ({"engine": "openvino"}, CPU, MissingDependencyError, re.escape(install("openvino"))),
         ({"engine": "compile"}, GPU, MissingDependencyError, "pip install triton"),
         ({"precision": "bf16"}, CPU, DeviceError, "this cpu does not compute in bf16; choose precision auto or fp32"),
         ({"engine": "torch", "precision": "bf16"}, CPU, DeviceError, "this cpu does not compute in bf16"),

@@ -83,7 +83,7 @@ REFERENCED = {(row["protocol"], row["metric"]) for row in REFERENCES}
 # Canonical readings without a reference that have the function of a reading with one.
 SAME = {
     "en": "vifb", "ce": "vifb", "ei": "vifb", "sd": "vifb", "ssim": "vifb", "qcb": "vifb", "qcv": "vifb",
-    "qg": "liu", "qsf": "liu", "qp": "liu",
+    "qg": "liu", "qsf": "liu",
     "fmi_dct": "li", "fmi_wavelet": "li", "fmi_edge": "li", "cc": "tang", "scd": "li", "mse": "tang",
 }  # fmt: skip
 # Readings without a reference, and the tests that check them instead.
@@ -95,6 +95,7 @@ REASONS = {
         "qte": "test_definitions.py",
         "sf": "vifb's for a gray image; test_definitions.py",
         "qm": "a third of liu's; test_definitions.py",
+        "qp": "liu's where both sides are even; test_phase.py",
         "mef_ssim": "one scale of li's ms_ssim; test_definitions.py",
         "ms_ssim": "pytorch-msssim; test_independent.py",
         "qc": "test_definitions.py",

@@ -10,6 +10,7 @@ from irfuse.errors import ImageError
 from irfuse.io import images
 from irfuse.io.pairs import Pair
 from irfuse.metrics.phase import compare, phase_congruency, qp
+from irfuse.metrics.protocols import find
 
 
 def read(path: Path) -> Tensor:
@@ -36,6 +37,20 @@ def test_equals_the_reference_code(data: Path) -> None:
     for row in rows:
         fused = phase_congruency(read(data / "golden" / f"{row['pair']}_{row['fused']}.png"))
         assert compare(fused, *sources[row["pair"]]).item() == pytest.approx(float(row["value"]), rel=1e-6), row
+
+
+def test_odd_sides_have_the_filter_of_the_code(data: Path) -> None:
+    """TNO 11 is 359x247. The expected value is that of the code."""
+    ir, vis = (read(data / "tno21" / role / "11.png") for role in ("ir", "vis"))
+    fused = ((ir + vis) * 255 + 1).div(2).add(1e-6).floor() / 255
+    assert qp(fused, ir, vis, shifted_low_pass=True).item() == pytest.approx(0.294456, abs=5e-7)
+    assert find("liu").readings["qp"].function(fused, ir, vis).item() == pytest.approx(0.294456, abs=5e-7)
+    assert qp(fused, ir, vis).item() == pytest.approx(0.294813, abs=5e-7)
+
+
+def test_even_sides_have_one_filter(real_batch: tuple[Tensor, Tensor]) -> None:
+    ir, vis = (image.double() for image in real_batch)
+    torch.testing.assert_close(qp(vis, ir, vis, shifted_low_pass=True), qp(vis, ir, vis), rtol=1e-12, atol=0)
 
 
 def test_a_batch_equals_its_images_one_by_one(real_batch: tuple[Tensor, Tensor]) -> None:

@@ -75,7 +75,7 @@ def _box(panel: Axes, table: pd.DataFrame, metric: str) -> None:
 
 
 def heat_map(result: Result, protocol: str) -> Figure:
-    """Draw methods by metrics: the mean as a number, the mean rank as a color, the best methods by mean rank first.
+    """Draw methods by metrics: the mean as a number, the mean rank as a color, the best methods by overall rank first.
 
     Each metric is a column, or a row if there are many.
     """
@@ -128,7 +128,10 @@ def heat_map(result: Result, protocol: str) -> Figure:
 
 
 def speed(result: Result, protocol: str) -> Figure | None:
-    """Draw the seconds per pair against the mean rank over all metrics; None if nothing was timed."""
+    """Draw the seconds per pair against the overall rank; None if nothing was timed.
+
+    A method of unknown speed, such as one of another program, is a horizontal line.
+    """
     times = result.costs.set_index("method")["seconds"].dropna()
     mean_ranks = statistics.overall(result, protocol).mean_ranks.dropna()
     shown = [method for method in result.methods if method in times.index and method in mean_ranks.index]
@@ -150,6 +153,17 @@ def speed(result: Result, protocol: str) -> Figure | None:
             ha="left" if right else "right",
             fontsize=_FONT - 1,
         )
+    for method in [method for method in result.methods if method in mean_ranks.index and method not in shown]:
+        panel.axhline(mean_ranks[method], color=_GRAY, linewidth=0.8, linestyle="--", zorder=1)
+        panel.annotate(
+            plain(method),
+            (0, mean_ranks[method]),
+            (2, 1),
+            xycoords=panel.get_yaxis_transform(),
+            textcoords="offset points",
+            fontsize=_FONT - 2,
+            color=_GRAY,
+        )
     panel.set_xlim(low / 2, high * 2)
     panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 30 * low else (1,)))
     panel.xaxis.set_major_formatter(lambda value, place: f"{value:g}")
@@ -157,7 +171,7 @@ def speed(result: Result, protocol: str) -> Figure | None:
     panel.invert_yaxis()
     panel.margins(y=0.12)
     panel.set_xlabel(f"seconds per pair, {result.machine}", fontsize=_FONT)
-    panel.set_ylabel("mean rank over all metrics (1 is best)", fontsize=_FONT)
+    panel.set_ylabel("overall rank (1 is best)", fontsize=_FONT)
     panel.tick_params(labelsize=_FONT - 1)
     panel.grid(linewidth=0.3, which="both", zorder=0)
     panel.spines[["top", "right"]].set_visible(False)

@@ -10,11 +10,7 @@ from irfuse.benchmark.costs import Meter
 from irfuse.benchmark.plan import Entry, ExternalEntry, Function, FunctionEntry, MethodEntry, Plan, Scene
 from irfuse.benchmark.result import Failure
 from irfuse.device import machine, resolve
-from irfuse.errors import (
-    IrfuseError,
-    OutputError,
-    ParameterError,
-)
+from irfuse.errors import OutputError, ParameterError, reason
 from irfuse.fuser import Fuser
 from irfuse.imaging.levels import Levels, Percentiles
 from irfuse.io import images
@@ -126,9 +122,8 @@ class Fusing:
         except OutputError:
             raise
         except Exception as error:
-            reason = str(error) if isinstance(error, IrfuseError) else f"{type(error).__name__}: {error}"
             for scene in scenes:
-                self.failures.append(Failure(entry.name, scene.name, " ".join(reason.split())))
+                self.failures.append(Failure(entry.name, scene.name, reason(error)))
                 self._step(entry, scene)
 
     def _settle(self, entry: Entry, scene: Scene, fused: Fused) -> None:

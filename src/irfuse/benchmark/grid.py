@@ -41,7 +41,7 @@ class Row:
         method: the name of the method.
         trained: whether its weights were trained on some of the pairs.
         cells: one cell per metric.
-        rank: the mean rank over all metrics, as printed.
+        rank: the overall rank, as printed; see :func:`irfuse.benchmark.statistics.overall`.
     """
 
     method: str
@@ -57,9 +57,9 @@ class Grid:
     Attributes:
         protocol: the protocol of the scores.
         pairs: the number of pairs.
-        columns, rows: the metrics and the methods.
-        unranked: the metrics that the mean rank leaves out.
-        compared: the number of pairs that the mean rank is taken over.
+        columns, rows: the metrics, and the methods by their overall rank.
+        unranked: the metrics that the overall rank leaves out.
+        compared: the number of pairs that the overall rank is taken over.
     """
 
     protocol: str
@@ -74,13 +74,14 @@ class Grid:
         notes = [
             f"Mean and standard deviation over {self.pairs} pairs, protocol {self.protocol}. The best and the second "
             "best mean are marked.",
-            "Rank: on each pair, the methods are ranked by the mean of their ranks by each metric. The table gives the "
-            f"mean over the {self.compared} pairs that all methods have scores for.",
+            "Overall rank: on each pair, the methods are ranked again by the mean of their ranks by each metric. The "
+            f"table gives the mean over the {self.compared} pairs that all methods have scores for, and is sorted by "
+            "it.",
         ]
         if any(cell.count for row in self.rows for cell in row.cells):
             notes.append("In parentheses: the number of pairs, if not all. Means over fewer pairs are not marked.")
         if self.unranked:
-            notes.append(f"The mean rank leaves out metrics that not all methods have: {', '.join(self.unranked)}.")
+            notes.append(f"The overall rank leaves out metrics that not all methods have: {', '.join(self.unranked)}.")
         if any(row.trained for row in self.rows):
             notes.append("† Trained on some of these pairs.")
         return notes
@@ -101,14 +102,15 @@ def make(result: Result, protocol: str) -> Grid:
     overall = statistics.overall(result, protocol)
     ranked = statistics.ranked(result, protocol)
     trained = {method for method, _ in result.trained()}
+    ranks = overall.mean_ranks.reindex(list(result.methods)).fillna(math.inf).to_dict()
     rows = tuple(
         Row(
             method,
             method in trained,
             tuple(cells[metric][method] for metric in metrics),
-            "-" if math.isnan(rank := overall.mean_ranks.get(method, math.nan)) else f"{rank:.2f}",
+            f"{ranks[method]:.2f}" if math.isfinite(ranks[method]) else "-",
         )
-        for method in result.methods
+        for method in sorted(result.methods, key=lambda method: ranks[method])
     )
     unranked = tuple(metric for metric in metrics if metric not in ranked)
     return Grid(protocol, len(result.pairs), tuple(map(column, metrics)), rows, unranked, overall.pairs)
@@ -122,7 +124,7 @@ def to_latex(grid: Grid) -> str:
         last = start + _AT_ONCE >= len(grid.columns)
         heads = [f"{in_latex(column.symbol)} {ARROWS_IN_LATEX[column.arrow]}" for column in grid.columns[shown]]
         lines = [r"\begin{tabular}{l" + "r" * (len(heads) + last) + "}", r"\toprule"]
-        lines += [" & ".join(["Method", *heads, *["Rank"] * last]) + r" \\", r"\midrule"]
+        lines += [" & ".join(["Method", *heads, *["Overall rank"] * last]) + r" \\", r"\midrule"]
         for row in grid.rows:
             name = escaped(row.method) + r"$^\dagger$" * row.trained
             lines.append(" & ".join([name, *map(_cell_in_latex, row.cells[shown]), *[row.rank] * last]) + r" \\")
@@ -134,7 +136,7 @@ def to_latex(grid: Grid) -> str:
 def to_markdown(grid: Grid) -> str:
     """Format the table as Markdown: best bold, second in italics."""
     heads = [f"`{column.name}` {column.arrow}" for column in grid.columns]
-    lines = ["| method | " + " | ".join([*heads, "rank"]) + " |", "|---|" + "---:|" * (len(heads) + 1)]
+    lines = ["| method | " + " | ".join([*heads, "overall rank"]) + " |", "|---|" + "---:|" * (len(heads) + 1)]
     for row in grid.rows:
         cells = " | ".join([*map(_in_markdown, row.cells), row.rank])
         lines.append(f"| {_code(row.method)}{' †' * row.trained} | {cells} |")

@@ -12,11 +12,12 @@ from typing import Any
 
 from torch import nn
 
-from irfuse import datasets, notices, weights
-from irfuse.errors import ImageError, PairError, ParameterError
+from irfuse import datasets, weights
+from irfuse.benchmark.result import EVERY_METHOD, Failure
+from irfuse.errors import ImageError, PairError, ParameterError, reason
 from irfuse.evaluation.evaluator import Evaluator
-from irfuse.imaging import planes, registration, sizes
-from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
+from irfuse.imaging import registration, sizes
+from irfuse.imaging.levels import Levels, Percentiles
 from irfuse.imaging.registration import Registration
 from irfuse.io import images
 from irfuse.io.files import sha256
@@ -25,10 +26,15 @@ from irfuse.io.images import Array
 from irfuse.io.pairs import Pair, match_fused
 from irfuse.methods import Spec, build, code_digest, find, values
 from irfuse.methods.base import File
+from irfuse.metrics.protocols.canonical import CANONICAL
 from irfuse.progress import Progress
 
 Function = Callable[[Array, Array], Array]
 """Fuses an infrared and a visible image as :func:`irfuse.io.images.read` returns them."""
+
+
+COMMON_METRICS = ("en", "sd", "sf", "mi", "scd", "vif", "qabf", "ssim")
+"""The metrics of the tables of CDDFuse (CVPR 2023), which many later papers copied."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +114,11 @@ class Plan:
 
     Attributes:
         data: the name of the data.
-        scenes: the pairs.
+        scenes: the pairs that can be read.
         entries: what is compared.
         evaluators: the evaluators by the names of the protocols.
         remarks: what the user should know before it starts.
+        failures: the pairs that cannot be read, and external images that cannot.
     """
 
     data: str
@@ -119,6 +126,7 @@ class Plan:
     entries: tuple[Entry, ...]
     evaluators: Mapping[str, Evaluator]
     remarks: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
 def make(
@@ -133,12 +141,14 @@ def make(
 ) -> Plan:
     """Check the input, and make a plan of it.
 
+    A file that cannot be read costs only its own pair.
+
     Args:
         data: a named set, a folder of pairs, a CSV manifest, or pairs.
         methods: specs.
         functions, fused: functions, and folders of fused images, by their names in tables.
         protocols: the names of the protocols.
-        metrics: the names of the metrics; None takes all metrics of each protocol.
+        metrics: the names of the metrics, as :func:`irfuse.benchmark.run` takes them.
         thermal: how infrared values become [0, 1].
         on_fetch: called while the weights of a backbone are fetched.
 
@@ -155,11 +165,11 @@ def make(
         if not callable(function):
             raise ParameterError(f"{name}: {type(function).__name__} is not a function of two images")
     _check_names([*methods, *functions, *fused])
-    evaluators = {name: Evaluator(metrics, name, thermal=thermal) for name in protocols}
+    evaluators = {name: Evaluator(_metrics(metrics, name), name, thermal=thermal) for name in protocols}
     if not evaluators:
         raise ParameterError("protocols is empty; name at least one")
     pairs, remarks = _pairs(data)
-    scenes = tuple(_scene(pair) for pair in pairs)
+    scenes, failures = _scenes(pairs)
     remarks += registration.remarks([(scene.name, scene.registration) for scene in scenes if scene.registration])
     smallest = min(scenes, key=lambda scene: min(scene.size))
     for evaluator in evaluators.values():
@@ -169,9 +179,10 @@ def make(
             raise ImageError(f"{smallest.name}: {error}") from None
     external: list[Entry] = []
     for name, folder in fused.items():
-        found, remark = _external(name, Path(folder), scenes)
+        found, remark, unreadable = _external(name, Path(folder), scenes)
         external.append(found)
         remarks += remark
+        failures += unreadable
     entries: list[Entry] = [_method(spec, on_fetch) for spec in methods]
     for entry in entries:
         for verb, knows in (("trained", is_trained_on), ("validated", is_validated_on)):
@@ -186,6 +197,7 @@ def make(
         tuple(entries),
         evaluators,
         tuple(remarks),
+        tuple(failures),
     )
 
 
@@ -222,6 +234,17 @@ def is_validated_on(entry: Entry, scene: Scene) -> bool:
     return isinstance(entry, MethodEntry) and bool(entry.validated_on & {scene.ir_sha256, scene.vis_sha256})
 
 
+def _metrics(metrics: Sequence[str] | None, protocol: str) -> Sequence[str] | None:
+    """Choose the metrics of a protocol; None stands for all.
+
+    By default, `canonical` computes only a common choice. Many of its metrics measure the same, so a rank over all of
+    them would count some properties several times.
+    """
+    if metrics is None and protocol == CANONICAL.name:
+        return COMMON_METRICS
+    return None if metrics is not None and list(metrics) == ["all"] else metrics
+
+
 def _check_names(names: Sequence[str]) -> None:
     if not names:
         raise ParameterError("nothing to compare; name methods, or folders of fused images")
@@ -248,42 +271,50 @@ def _pairs(data: str | Path | Sequence[Pair]) -> tuple[tuple[Pair, ...], list[st
     return pairs, remarks
 
 
+def _scenes(pairs: Sequence[Pair]) -> tuple[tuple[Scene, ...], list[Failure]]:
+    """Read all pairs, and list those that cannot be read or whose sizes differ."""
+    scenes, failures = [], []
+    for pair in pairs:
+        try:
+            scenes.append(_scene(pair))
+        except (ImageError, PairError, MemoryError) as error:
+            failures.append(Failure(EVERY_METHOD, pair.name, reason(error)))
+    if not scenes:
+        raise PairError(f"none of the {len(pairs)} pairs can be read; the first: {failures[0].reason}")
+    return tuple(scenes), failures
+
+
 def _scene(pair: Pair) -> Scene:
     ir, vis = images.read(pair.ir), images.read(pair.vis)
     sizes.check_equal(ir.shape[:2], vis.shape[:2], name=pair.name)
     size = (ir.shape[0], ir.shape[1])
-    return Scene(pair, sha256(pair.ir), sha256(pair.vis), size, _registration(ir, vis))
+    return Scene(pair, sha256(pair.ir), sha256(pair.vis), size, registration.measure_images(ir, vis))
 
 
-def _registration(ir: Array, vis: Array) -> Registration | None:
-    """Measure the registration of a pair. Errors and warnings about its values are left to the scores."""
-    try:
-        with notices.collected():
-            infrared, visible = planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
-            prepared = planes.prepare(infrared, visible, DEFAULT_THERMAL, 1)
-    except ImageError:
-        return None
-    return registration.measure(prepared.ir[0, 0], prepared.vis[0, 0])
-
-
-def _external(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[ExternalEntry, list[str]]:
+def _external(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[ExternalEntry, list[str], list[Failure]]:
     if not folder.is_dir():
         raise PairError(f"{name}: there is no folder {folder}")
     matched = match_fused(folder, [scene.pair for scene in scenes])
+    fused, failures = dict(matched.fused), []
     for scene in scenes:
         if scene.name not in matched.fused:
             continue
         path = matched.fused[scene.name]
-        height, width = images.read(path).shape[:2]
+        try:
+            height, width = images.read(path).shape[:2]
+        except (ImageError, MemoryError) as error:
+            failures.append(Failure(name, scene.name, reason(error)))
+            del fused[scene.name]
+            continue
         if (height, width) != scene.size:
             raise PairError(
                 f"{name}: {path} is {width}x{height}, but its pair is {scene.size[1]}x{scene.size[0]}; replace the "
                 "image, or remove it"
             )
     if not matched.missing:
-        return ExternalEntry(name, matched.fused), []
+        return ExternalEntry(name, fused), [], failures
     remark = f"{name} lacks {len(matched.missing)} of {len(scenes)} images: {_some(matched.missing)}"
-    return ExternalEntry(name, matched.fused), [remark]
+    return ExternalEntry(name, fused), [remark], failures
 
 
 def _method(spec: str, on_fetch: Progress) -> MethodEntry:

@@ -169,8 +169,22 @@ def _tests(result: Result, protocol: str) -> tuple[tuple[str, ...], ...]:
             found = statistics.wilcoxon(result.table(protocol, name), direction(name)).iloc[0]
             test, best, p = "Wilcoxon", found["better"], float(found["p"])
             alike = "none" if p < statistics.LEVEL else found["worse"]
+        if name in result.metrics(protocol):
+            best += _other_leaders(statistics.leaders(result.table(protocol, name), direction(name)), best)
         rows.append((name, test, _probability(p), difference, str(comparison.pairs), best, alike))
     return tuple(rows)
+
+
+def _other_leaders(leaders: pd.Series, best: str) -> str:
+    """Name the methods with the best mean, if the method with the best rank is not one of them.
+
+    >>> _other_leaders(pd.Series({"b": 0.7, "a": 0.6}), "a")
+    ' (best mean: b)'
+    >>> _other_leaders(pd.Series({"b": 0.7, "a": 0.7}), "a")
+    ''
+    """
+    marked = [str(method) for method in leaders.index if digits(leaders[method]) == digits(leaders.iloc[0])]
+    return "" if len(leaders) < 2 or best in marked else f" (best mean: {', '.join(marked)})"
 
 
 def _probability(p: float) -> str:

@@ -9,13 +9,15 @@ import pandas as pd
 from irfuse.imaging.levels import Levels, Percentiles
 from irfuse.io.pairs import Pair
 
+EVERY_METHOD = "every method"
+
 
 @dataclass(frozen=True)
 class Failure:
     """A pair that a method could not fuse, or whose fused image could not be scored.
 
     Attributes:
-        method, pair: their names.
+        method, pair: their names. The method is `EVERY_METHOD` if the pair itself cannot be read.
         reason: the reason, in words.
     """
 
@@ -56,7 +58,7 @@ class Result:
     Attributes:
         data: the name of the data.
         citation: the source and the license of a named set; empty for other data.
-        pairs: the pairs, in their order.
+        pairs: the pairs that can be read, in their order.
         methods: the names of the methods, in the given order: specs, and the names of functions and external methods.
         scores: one row per score: ``method``, ``pair``, ``protocol``, ``metric``, ``value``, ``trained``. The value is
             NaN if the score is undefined. A pair that failed has no row. ``trained`` tells whether the weights of the

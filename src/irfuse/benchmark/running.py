@@ -11,10 +11,11 @@ from irfuse.benchmark import plan as plans
 from irfuse.benchmark.cache import Cache, Fused, default_folder
 from irfuse.benchmark.fusing import Fusing, Settings
 from irfuse.benchmark.plan import Entry, ExternalEntry, Function, FunctionEntry, MethodEntry, Plan
-from irfuse.benchmark.result import Result, Shares
+from irfuse.benchmark.result import EVERY_METHOD, Failure, Result, Shares
 from irfuse.benchmark.scoring import Scoring
 from irfuse.device import machine, resolve
 from irfuse.errors import (
+    BenchmarkError,
     BenchmarkWarning,
     ParameterError,
     StoppedError,
@@ -44,7 +45,8 @@ def run(
     """Fuse pairs with methods, and score the results. Results of earlier runs are reused.
 
     Methods run on engine ``torch`` in ``fp32``, so that the scores do not depend on the installed engines. All input is
-    checked before the work starts. A pair that a method fails on is listed among the failures of the result.
+    checked before the work starts. A pair that cannot be read, or that a method fails on, costs only itself: it
+    is listed among the failures of the result.
 
     Args:
         data: a named set such as ``tno21``, a folder of pairs, a CSV manifest, or pairs.
@@ -54,7 +56,8 @@ def run(
         fused: folders of fused images by their names in tables. Another program made the images, which have the names
             of the pairs.
         protocols: the names of the protocols that compute the metrics.
-        metrics: the names of the metrics, which each protocol must have. None takes all metrics of each protocol.
+        metrics: the names of the metrics, which each protocol must have. None takes all of the protocol, and of
+            ``canonical`` the eight of the tables of CDDFuse. ``["all"]`` takes all metrics of each protocol.
         stretch, thermal, device: as :class:`irfuse.Fuser` takes them. They apply to `methods`.
         jobs: the number of processes that score. With more than one, a script must guard its start with
             ``if __name__ == "__main__":``.
@@ -63,7 +66,11 @@ def run(
 
     Raises:
         IrfuseError: an argument is wrong. The message says what to do.
+        BenchmarkError: no score could be computed.
         StoppedError: Ctrl-C was pressed. The same call continues the run.
+
+    Warns:
+        BenchmarkWarning: a method failed on some pairs, or was trained on some, or files have no partner.
 
     >>> import tempfile
     >>> from irfuse import samples
@@ -88,6 +95,14 @@ def run(
         scored.run(jobs, on_score)
     except KeyboardInterrupt:
         raise StoppedError("stopped; nothing is lost; run the same again to continue") from None
+    failures = tuple(dict.fromkeys((*plan.failures, *done.failures, *scored.failures)))
+    scores = scored.table()
+    unreadable = sum(failure.method == EVERY_METHOD for failure in failures)
+    summaries = _summaries(failures, len(plan.scenes) + unreadable)
+    if scores.empty:
+        raise BenchmarkError("; ".join(["nothing could be scored", *summaries]))
+    for summary in summaries:
+        notices.warn(BenchmarkWarning(summary))
     levels = "percentiles of raw values" if isinstance(thermal, Percentiles) else "values"
     rest = time.perf_counter() - start - done.seconds - scored.seconds
     return Result(
@@ -95,10 +110,10 @@ def run(
         citation=_citation(plan.data),
         pairs=tuple(scene.pair for scene in plan.scenes),
         methods=tuple(entry.name for entry in plan.entries),
-        scores=_with_trained(scored.table(), plan),
+        scores=_with_trained(scores, plan),
         costs=pd.DataFrame([_costs(entry, plan, done.fused) for entry in plan.entries]),
         fused={names: image.path for names, image in done.fused.items()},
-        failures=tuple(dict.fromkeys((*done.failures, *scored.failures))),
+        failures=failures,
         thermal=thermal,
         remarks=(*plan.remarks, *done.remarks(), *scored.remarks()),
         shares=Shares(done.seconds, scored.seconds, rest, jobs, done.used_again, scored.used_again),
@@ -111,6 +126,16 @@ def run(
             "engine": "torch in fp32",
         },
     )
+
+
+def _summaries(failures: Sequence[Failure], pairs: int) -> list[str]:
+    """Say for each method on how many of the pairs it failed, and why it first did."""
+    summaries = []
+    for method in dict.fromkeys(failure.method for failure in failures):
+        theirs = [failure for failure in failures if failure.method == method]
+        count, first = len({failure.pair for failure in theirs}), theirs[0]
+        summaries.append(f"{method} failed on {count} of {pairs} pairs; the first: {first.pair}: {first.reason}")
+    return summaries
 
 
 def _with_trained(scores: pd.DataFrame, plan: Plan) -> pd.DataFrame:

@@ -191,7 +191,10 @@ def comparisons(result: Result, protocol: str) -> dict[str, Comparison]:
 
 
 def overall(result: Result, protocol: str) -> Comparison:
-    """Compare the methods by all metrics at once: on each pair, they are ranked by the mean of their ranks.
+    """Compare the methods by their overall ranks: on each pair, they are ranked again by the mean of their ranks.
+
+    The overall rank of a method is the mean of these new ranks. It is not the mean of the ranks by each metric, which
+    lies closer to the middle, but the tests of Friedman and Nemenyi need ranks.
 
     Methods without any score are left out, and so are metrics that a remaining method has no score for. :func:`ranked`
     lists the remaining metrics. The metrics may depend on each other, since the tests count only pairs.

@@ -1,105 +1,67 @@
-"""The command `irfuse`: parse, call, print. Each command has its own file."""
+"""The command `irfuse`: parse, call, print. `app.py` lists the commands, each of which has its own file.
 
-import io
+This file imports nothing large, so that Ctrl-C ends the command in one line also while everything else is imported.
+"""
+
 import os
+import signal
 import sys
-from typing import Annotated
+from _thread import interrupt_main
 
-import typer
+# Not from `typing`, which would lengthen the time before `main` can answer Ctrl-C.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
 
-from irfuse.cli.benchmark import benchmark
-from irfuse.cli.console import errors, printed_warnings
-from irfuse.cli.datasets import datasets
-from irfuse.cli.demo import demo
-from irfuse.cli.evaluate import evaluate
-from irfuse.cli.export import export
-from irfuse.cli.fuse import fuse
-from irfuse.cli.info import info
-from irfuse.cli.methods import methods
-from irfuse.cli.metrics import metrics, protocols
-from irfuse.cli.reproduce import reproduce
-from irfuse.cli.train import train
-from irfuse.cli.weights import weights
-from irfuse.errors import IrfuseError, StoppedError
-
-_EXTRAS = {"torch": "torch", "matplotlib": "train", "pandas": "bench", "scipy": "bench", "jinja2": "bench"}
-"""The extra that brings a package along."""
-
-app = typer.Typer(
-    name="irfuse",
-    help="Fuse an infrared and a visible image of one scene into one image.",
-    no_args_is_help=True,
-    add_completion=False,
-    # Joins the lines of a paragraph. The other modes keep the line breaks of docstrings.
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-)
-app.command()(fuse)
-app.command()(evaluate)
-app.command()(benchmark)
-app.command()(reproduce)
-app.command()(export)
-app.command()(info)
-app.command()(demo)
-app.command()(methods)
-app.command()(metrics)
-app.command()(protocols)
-app.command()(datasets)
-app.add_typer(train, name="train")
-app.add_typer(weights, name="weights")
+_INTERRUPTED = 130
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from irfuse import __version__
-
-        typer.echo(__version__)
-        raise typer.Exit()
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """Fuse an infrared and a visible image of one scene into one image."""
-
-
-def main() -> None:
+def main() -> "NoReturn":
     """Run the command.
 
     The exit status is 0 on success, 1 if some pairs failed, 2 if nothing could be done, and 130 on Ctrl-C.
     """
-    # The process is the command's own: here float32 must not become TF32 on a GPU.
-    os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # Some terminals cannot show characters such as arrows.
-            stream.reconfigure(errors="replace")
+    interrupted = False
+
+    def interrupt(number: int, frame: "FrameType | None") -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    def interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
+        """Interrupt the main thread where Python would print the interrupt of a destructor or a callback, and go on."""
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            from threading import Timer
+
+            # A little later, since an interrupt of this function would itself be printed.
+            Timer(0.05, interrupt_main).start()
+        else:
+            unraisable_hook(unraisable)
+
+    unraisable_hook, sys.unraisablehook = sys.unraisablehook, interrupt_again
+    # A command in the background of a shell ignores Ctrl-C, and still does.
+    listens = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    if listens:
+        signal.signal(signal.SIGINT, interrupt)
     try:
-        with printed_warnings():
-            app()
-    except IrfuseError as error:
-        _print_error(" ".join(str(error).split()))
-        sys.exit(130 if isinstance(error, StoppedError) else 2)
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _EXTRAS:
+        from irfuse.cli.app import run
+
+        status = run()
+        # A library may have turned the interrupt into an error of its own, or into the failure of one pair.
+        status = _INTERRUPTED if interrupted and status else status
+    except BaseException:
+        if not interrupted:
             raise
-        extra = _EXTRAS[package]
-        runs_without = extra == "torch" and sys.argv[1:2] == ["fuse"]
-        without = "; to fuse without it, use an exported model: irfuse fuse --model FILE" if runs_without else ""
-        _print_error(f'{package} is not installed: pip install "irfuse[{extra}]"{without}')
-        sys.exit(2)
-    except BrokenPipeError:
-        # The reader of the output has left. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except OSError as error:
-        _print_error(f"cannot write the output: {error}")
-        sys.exit(2)
+        print("irfuse: stopped", file=sys.stderr)
+        status = _INTERRUPTED
+    finally:
+        sys.unraisablehook = unraisable_hook
+        if listens:
+            signal.signal(signal.SIGINT, _leave)
+    sys.exit(status)
 
 
-def _print_error(message: str) -> None:
-    errors.print(f"irfuse: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+def _leave(number: int, frame: "FrameType | None") -> None:
+    """End at once. While Python shuts down, it would print the traceback of an interrupt."""
+    os._exit(_INTERRUPTED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from irfuse.cli.console import errors, output
+from irfuse.cli.console import errors, output, print_table
 from irfuse.cli.options import (
     METHOD_HELP,
     CacheOption,
@@ -45,7 +45,12 @@ def benchmark(
     ] = None,
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metrics", "-k", help="Names separated by commas.", show_default="all metrics of the protocol"),
+        typer.Option(
+            "--metrics",
+            "-k",
+            help="Names separated by commas, or all.",
+            show_default="the protocol's own; of canonical eight",
+        ),
     ] = None,
     protocol: Annotated[
         list[str] | None,
@@ -114,20 +119,20 @@ def benchmark(
 
 
 def _print(result: "Result") -> None:
-    """Print the failures and the mean ranks."""
+    """Print the failures and the overall ranks."""
     from irfuse.benchmark.statistics import overall
 
     for failure in result.failures:
         errors.print(f"failed: {failure.method}: {failure.pair}: {failure.reason}", style="red", markup=False)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("mean rank over all metrics")
+    table.add_column("overall rank")
     ranks = {protocol: overall(result, protocol).mean_ranks for protocol in result.protocols}
     for protocol in result.protocols:
         table.add_column(protocol, justify="right")
     first = ranks[result.protocols[0]].reindex(list(result.methods))
     for method in first.sort_values().index:
         table.add_row(str(method), *(_digits(ranks[protocol].get(method, nan)) for protocol in result.protocols))
-    output.print(table, soft_wrap=False, markup=False)
+    print_table(table)
 
 
 def _digits(rank: float) -> str:

@@ -1,5 +1,6 @@
 """The output of the commands: results on standard output, everything else on standard error."""
 
+import json
 import re
 import time
 import warnings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 output = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
+_ANY_WIDTH = 10_000
 _SECONDS_BETWEEN_LINES = 30.0
 _SHOWN = (
     SuspiciousPairWarning,
@@ -73,6 +75,17 @@ def progress(title: str, unit: str, *, at_once: bool = True) -> Iterator[Progres
 
     with bar(errors, title, unit, at_once=at_once) as on_step:
         yield on_step
+
+
+def print_table(made: Table) -> None:
+    """Print a table, wrapped to the width of a terminal. Elsewhere, such as in a pipe, no cell is wrapped."""
+    console = output if output.is_terminal else Console(highlight=False, width=_ANY_WIDTH)
+    console.print(made, soft_wrap=False, markup=False)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON. Infinite numbers, which JSON lacks, must have been replaced."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def table(*columns: str) -> Table:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from irfuse.cli.console import errors, output, print_unpaired, progress
+from irfuse.cli.console import errors, output, print_table, print_unpaired, progress
 from irfuse.cli.options import DeviceOption, RangeOption, names
 from irfuse.errors import ImageError, OutputError, PairError
 from irfuse.io import tables
@@ -148,7 +148,7 @@ def _print(table: tables.Table) -> None:
                 image = extreme(values, key=values.__getitem__, default="")
                 cells += [tables.digits(values[image]) if image else "-", Text(image)]
         shown.add_row(f"{column.name} {column.arrow}{table.remark(column.name)}", *cells)
-    output.print(shown, soft_wrap=False, markup=False)
+    print_table(shown)
     if several:
         output.print(f"{len(table.rows)} images")
 

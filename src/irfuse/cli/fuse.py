@@ -1,11 +1,13 @@
 """`irfuse fuse`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from irfuse import notices
 from irfuse.cli.console import errors, output, print_engine, print_report, print_unpaired, progress
 from irfuse.cli.options import (
     ColorOption,
@@ -18,20 +20,25 @@ from irfuse.cli.options import (
     StretchOption,
     thermal,
 )
-from irfuse.errors import ImageError, OutputError, PairError, ParameterError
-from irfuse.io.formats import EXTENSIONS, is_image
+from irfuse.errors import ImageError, OutputError, PairError, ParameterError, SuspiciousPairWarning
+from irfuse.io.formats import EXTENSIONS, check_not_video, is_image
 from irfuse.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from irfuse.io.pairs import Pairing
+    from irfuse.io.images import Array
+    from irfuse.io.pairs import Pair, Pairing
     from irfuse.pipelines.folder import FusePair
 
-Make = Callable[[Progress, Progress], "tuple[FusePair, str]"]
+Make = Callable[[Progress, Progress, int | None], "tuple[FusePair, str]"]
 """Makes the function that fuses a pair, and the description of its engine, which is printed and stored.
 
-Its arguments are the callbacks for the fetching of weights and for the steps of an optimization.
+Its arguments are the callbacks for the fetching of weights and for the steps of an optimization, and the number of
+pixels to fuse if it is known.
 """
 
+_FEW_PAIRS = 2
+_WATCHED, _FEWEST_WATCHED = 40, 3
+"""How many pairs of a folder are looked at, and of how many at least something can be said."""
 _FIXED_BY_MODEL = ("method", "device", "engine", "precision")
 """The options that an exported model leaves no choice in."""
 
@@ -72,6 +79,8 @@ def fuse(
     from irfuse.io import origin
     from irfuse.pipelines import folder
 
+    for path in filter(None, (ir, vis)):
+        check_not_video(path)
     ending = f".{extension.lower().removeprefix('.')}"
     if ending not in EXTENSIONS:
         raise ImageError(f"format cannot be {extension!r}; choose one of {' '.join(EXTENSIONS)}")
@@ -87,7 +96,7 @@ def fuse(
     maker = f"model: {model.name}" if model is not None else f"method: {method}"
     maker = ", ".join([maker, *_settings(color, stretch, context, thermal_range, thermal_percentiles)])
 
-    def make(on_fetch: Progress, on_iteration: Progress) -> "tuple[FusePair, str]":
+    def make(on_fetch: Progress, on_iteration: Progress, pixels: int | None) -> "tuple[FusePair, str]":
         if model is not None:
             from irfuse.deploy.runtime import Model
 
@@ -104,6 +113,7 @@ def fuse(
             color=color,
             stretch=stretch,
             thermal=scale,
+            pixels=pixels,
             on_fetch=on_fetch,
             on_iteration=on_iteration,
         )
@@ -111,7 +121,7 @@ def fuse(
 
     if pairing is not None:
         with progress("fetching", "MB", at_once=False) as on_fetch:
-            fuse_pair, engine_used = make(on_fetch, silent)
+            fuse_pair, engine_used = make(on_fetch, silent, _pixels(pairing.pairs))
         print_unpaired(pairing.unpaired)
         with progress("fusing", "pairs") as on_step:
 
@@ -120,15 +130,17 @@ def fuse(
                     print_engine(engine_used)
                 on_step(done, total, note)
 
+            watch = _Watch(fuse_pair)
             report = folder.run(
                 pairing.pairs,
                 out,
-                fuse_pair,
+                watch,
                 extension=ending,
                 description=origin.describe(__version__, maker, engine_used),
                 resume=resume,
                 on_step=tell,
             )
+        watch.warn()
         print_report(report, out)
     elif vis is not None:
         _fuse_pair(ir, vis, out, make, maker, resume)
@@ -155,6 +167,49 @@ def _is_given(context: typer.Context, name: str) -> bool:
     # Compared by name: the class of a source is Typer's own or Click's, depending on Typer's version.
     source = context.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
+
+
+class _Watch:
+    """A function that fuses a pair, and looks at the registration of the first pairs of a folder."""
+
+    def __init__(self, fuse: "FusePair") -> None:
+        self._fuse = fuse
+        self._looked_at = 0
+        self._shifted = 0
+
+    def __call__(self, ir: "Array", vis: "Array") -> "Array":
+        from irfuse.imaging import registration
+
+        fused = self._fuse(ir, vis)
+        if self._looked_at < _WATCHED:
+            found = registration.measure_images(ir, vis)
+            self._looked_at += found is not None
+            self._shifted += found is not None and found.shifted
+        return fused
+
+    def warn(self) -> None:
+        """Warn if most of the pairs look unregistered. A few registered pairs always do."""
+        if self._looked_at >= _FEWEST_WATCHED and self._shifted > self._looked_at / 2:
+            notices.warn(
+                SuspiciousPairWarning(
+                    f"{self._shifted} of the first {self._looked_at} pairs look unregistered: their edges agree better "
+                    "when one image is shifted; register the images first, or the results show the scene twice"
+                )
+            )
+
+
+def _pixels(pairs: "Sequence[Pair]") -> int | None:
+    """Count the pixels of one or two pairs; None for more, or if an image cannot be read."""
+    from irfuse.io import images
+
+    if len(pairs) > _FEW_PAIRS:
+        return None
+    try:
+        shapes = [images.read(pair.vis).shape[:2] for pair in pairs]
+    except ImageError:
+        # The run reports it beside the name of the pair.
+        return None
+    return sum(map(prod, shapes))
 
 
 def _check_model_options(context: typer.Context) -> None:
@@ -203,10 +258,16 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: b
         if existing.kept:
             output.print(f"skipped, since it exists: {out}", markup=False)
             return
-    with progress("optimizing", "steps", at_once=False) as on_iteration:
+    engine_used = ""
+
+    def fuse_images(ir_image: "Array", vis_image: "Array") -> "Array":
+        nonlocal engine_used
         with progress("fetching", "MB", at_once=False) as on_fetch:
-            fuse_pair, engine_used = make(on_fetch, on_iteration)
-        fused, metadata = folder.fuse_files(ir, vis, fuse_pair)
+            fuse_pair, engine_used = make(on_fetch, on_iteration, vis_image.shape[0] * vis_image.shape[1])
+        return fuse_pair(ir_image, vis_image)
+
+    with progress("optimizing", "steps", at_once=False) as on_iteration:
+        fused, metadata = folder.fuse_files(ir, vis, fuse_images)
     make_folder(out.parent)
     images.write(out, fused, origin.describe(__version__, maker, engine_used), metadata)
     print_engine(engine_used)

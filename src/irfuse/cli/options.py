@@ -34,6 +34,7 @@ PercentilesOption = Annotated[
     typer.Option(metavar="LOW HIGH", help="The percentiles of raw infrared values that become black and white."),
 ]
 
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 JobsOption = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, help="The number of processes that score.", show_default="one per core"),

@@ -1,12 +1,14 @@
 """`irfuse weights`."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irfuse.cli.console import errors, output, progress, table
+from irfuse.cli.console import errors, output, print_json, print_table, progress, table
+from irfuse.cli.options import JsonOption
 from irfuse.errors import ParameterError, WeightsError
 
 if TYPE_CHECKING:
@@ -19,23 +21,34 @@ weights = typer.Typer(
 
 
 @weights.command("list")
-def list_() -> None:
+def list_(as_json: JsonOption = False) -> None:
     """List the weights that ship with irfuse, and the weights of backbones."""
     from irfuse.weights import manifest
-    from irfuse.weights.fetch import backbone_files
+    from irfuse.weights.fetch import backbone_files, places
 
+    if as_json:
+        print_json(
+            {
+                "weights": [{**asdict(shipped), "path": str(shipped.path)} for shipped in manifest()],
+                "backbones": [
+                    {**asdict(file), "paths": [str(found.path) for found in places(file.name) if found.file == file]}
+                    for file in backbone_files()
+                ],
+            }
+        )
+        return
     listed = table("for", "weights", "size", "license", "SHA-256", "made by")
     for shipped in manifest():
         size = f"{shipped.path.stat().st_size / 1e6:.2f} MB" if shipped.path.is_file() else "missing"
         listed.add_row(
             shipped.method, shipped.versioned_name, size, shipped.license, shipped.sha256[:16], shipped.source
         )
-    output.print(listed, soft_wrap=False)
+    print_table(listed)
     others = table("backbone", "file", "license", "location")
     for file in backbone_files():
         others.add_row(file.name, file.file, file.license, _location(file))
     output.print()
-    output.print(others, soft_wrap=False)
+    print_table(others)
 
 
 @weights.command()

@@ -27,6 +27,7 @@ from irfuse.deploy.runtime import METADATA_KEY, Float32, Graph
 from irfuse.errors import ExportError, MissingDependencyError, ParameterError
 from irfuse.imaging import planes
 from irfuse.imaging.color import gray
+from irfuse.installation import install
 from irfuse.io import images
 from irfuse.io.files import make_folder, sha256, write_atomic
 from irfuse.methods import build, code_digest, values
@@ -109,7 +110,7 @@ def graph(method: Method, precision: Precision = "fp32") -> bytes:
     """
     check_graph(method)
     if find_spec("onnx") is None:
-        raise MissingDependencyError('ONNX is not installed: pip install "irfuse[onnx]"')
+        raise MissingDependencyError(f"ONNX is not installed: {install('onnx')}")
     batch, height, width = _EXAMPLE
     # A copy on the CPU, contiguous, wherever the method itself is.
     wrapped = _AnySize(copy.deepcopy(method).to("cpu", memory_format=torch.contiguous_format), precision).eval()  # type: ignore[call-overload]

@@ -17,6 +17,7 @@ from irfuse.imaging import planes, sizes, tiling
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.imaging.planes import Array
+from irfuse.installation import install
 
 METADATA_KEY = "irfuse"
 """The key of the metadata in a file, which are JSON."""
@@ -146,7 +147,7 @@ def session(model: Path | bytes, name: str, threads: int = 0) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingDependencyError(f'ONNX Runtime does not load ({error}): pip install "irfuse[onnx]"') from None
+        raise MissingDependencyError(f"ONNX Runtime does not load ({error}): {install('onnx')}") from None
     if isinstance(model, Path) and not model.is_file():
         found = "not a file" if model.exists() else "no such file"
         raise ExportError(f"{name}: {found}; make one with irfuse export METHOD -o FILE")

@@ -16,6 +16,7 @@ from irfuse.device import computes_in
 from irfuse.engines.base import EngineName, Precision
 from irfuse.engines.tolerances import LEAST, psnr
 from irfuse.errors import DeviceError, MissingDependencyError, ParameterError
+from irfuse.installation import install
 from irfuse.methods import Spec, ships, shortest
 from irfuse.methods.base import Method
 
@@ -45,6 +46,8 @@ _WAYS: dict[str, tuple[Way, ...]] = {
         ("compile", "fp32"),
     ),
 }
+_FEW_PIXELS = 2 * 640 * 512
+"""For so few pixels, making a graph takes longer than fusing them."""
 _SLOW_IN_ONNX = ("encoder-decoder",)
 """Methods that are faster on PyTorch than on ONNX Runtime."""
 _ELSEWHERE: tuple[Way, ...] = (("torch", "fp32"), ("compile", "fp32"))
@@ -76,8 +79,11 @@ def choose(
     device: torch.device,
     engine: EngineChoice = "auto",
     precision: PrecisionChoice = "auto",
+    pixels: int | None = None,
 ) -> Choice:
     """Choose an engine and a precision. ``auto`` takes the fastest that is installed and keeps 50 dB against float32.
+
+    For one or two small pairs ``auto`` takes PyTorch, since it needs no graph.
 
     A method that does not ship with irfuse was never measured. ``auto`` leaves it on PyTorch in float32.
 
@@ -86,6 +92,7 @@ def choose(
         spec: the spec that the method was built from; None if it was built otherwise.
         device: the device that it runs on.
         engine, precision: the user's choice.
+        pixels: the number of pixels that will be fused in all; None if it is unknown.
 
     Raises:
         ParameterError: there is no such engine or precision, or the method has no graph.
@@ -109,7 +116,7 @@ def choose(
     passed_over: list[str] = []
     # The last way is float32 or the user's choice. It has no objection.
     for way in _asked_for(method.info.name, device, engine, precision):
-        objection = _objection(way, method, measured_spec, device, engine, precision)
+        objection = _objection(way, method, measured_spec, device, engine, precision, pixels)
         if objection is None:
             break
         passed_over.append(objection)
@@ -134,10 +141,10 @@ def why_missing(engine: EngineName, device: torch.device) -> str | None:
         case "onnx":
             # PyTorch makes the graphs with the package onnx.
             here = find_spec("onnxruntime") and find_spec("onnx")
-            return None if here else 'ONNX Runtime is not installed: pip install "irfuse[onnx]"'
+            return None if here else f"ONNX Runtime is not installed: {install('onnx')}"
         case "openvino":
             here = find_spec("openvino") and find_spec("onnx")
-            return None if here else 'OpenVINO is not installed: pip install "irfuse[openvino]"'
+            return None if here else f"OpenVINO is not installed: {install('openvino')}"
 
 
 def ways(device: torch.device) -> list[Way]:
@@ -184,6 +191,7 @@ def _objection(
     device: torch.device,
     engine: EngineChoice,
     precision: PrecisionChoice,
+    pixels: int | None,
 ) -> str | None:
     """Say why ``auto`` must not take a way; None if it may."""
     name, kind = way
@@ -194,6 +202,8 @@ def _objection(
             return "auto takes other engines only for specs of methods that ship with irfuse"
         if name != "torch" and method.info.tiling == "whole":
             return "other engines do not check whether a whole image fits into memory"
+        if name != "torch" and pixels is not None and pixels <= _FEW_PIXELS:
+            return "other engines would take longer to start than to fuse so little"
     if precision == "auto" and kind != "fp32":
         if not computes_in(device, kind):
             return f"this {device.type} does not compute in {kind}"

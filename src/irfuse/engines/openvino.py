@@ -12,6 +12,7 @@ from irfuse.deploy.runtime import Float32
 from irfuse.engines.base import Precision
 from irfuse.engines.rewrites import for_openvino
 from irfuse.errors import MissingDependencyError
+from irfuse.installation import install
 from irfuse.methods.base import Method
 
 _PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
@@ -37,7 +38,7 @@ class OpenVINO:
             import openvino
         except ImportError as error:
             raise MissingDependencyError(
-                f'OpenVINO does not load ({error}); pip install "irfuse[openvino]", or take another engine'
+                f"OpenVINO does not load ({error}): {install('openvino')}; or take another engine"
             ) from None
         self._core = openvino.Core()
         self._graph = graph(for_openvino(method, precision))

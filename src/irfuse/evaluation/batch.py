@@ -19,6 +19,7 @@ from irfuse.errors import (
     IrfuseError,
     ParameterError,
     StoppedError,
+    reason,
 )
 from irfuse.evaluation.evaluator import Evaluator
 from irfuse.io.images import Source, load
@@ -144,6 +145,10 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
     except IrfuseError as error:
         yield from (Outcome(triple.name, {}, error) for triple in group)
         return
+    except Exception as error:
+        # Memory can run out for one pair of large images, and must not cost the others.
+        yield from (Outcome(triple.name, {}, ImageError(reason(error))) for triple in group)
+        return
     for triple in group:
         scores: dict[str, float] = {}
         failure: IrfuseError | None = None
@@ -154,5 +159,5 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
                 failure = error
             except Exception as error:
                 # A metric of pyiqa can fail in any way, and must not cost the other images.
-                failure = ImageError(f"{type(error).__name__}: {' '.join(str(error).split())}")
+                failure = ImageError(reason(error))
         yield Outcome(triple.name, scores, failure, (*of_sources, *found))

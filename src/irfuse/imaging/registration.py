@@ -7,6 +7,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from irfuse import notices
+from irfuse.errors import ImageError
+from irfuse.imaging import planes
+from irfuse.imaging.levels import DEFAULT_THERMAL
+from irfuse.imaging.planes import Array
+
 Gray = NDArray[np.float32]
 
 _SIDE = 192
@@ -77,6 +83,21 @@ def measure(ir: Gray, vis: Gray) -> Registration:
         float(agreement[distance <= _IN_PLACE].max()),
         float(agreement[distance > _IN_PLACE].max()),
     )
+
+
+def measure_images(ir: Array, vis: Array) -> Registration | None:
+    """Measure images as they were read; None if their values have no known range, which other code reports.
+
+    Args:
+        ir, vis: (H, W) or (H, W, C), of the same size.
+    """
+    try:
+        with notices.collected():
+            infrared, visible = planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
+            prepared = planes.prepare(infrared, visible, DEFAULT_THERMAL, 1)
+    except ImageError:
+        return None
+    return measure(prepared.ir[0, 0], prepared.vis[0, 0])
 
 
 def remarks(measured: Sequence[tuple[str, Registration]]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from irfuse.errors import ImageError
+from irfuse.errors import ImageError, is_out_of_memory
 from irfuse.imaging.planes import Array
 
 
@@ -36,7 +36,7 @@ def by_opencv(data: bytes, name: str) -> Array:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
+        if is_out_of_memory(error):
             raise MemoryError from error
         image = None
     if image is None:

@@ -2,8 +2,25 @@
 
 from pathlib import Path
 
+from irfuse.errors import ImageError
+
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".webp")
 """The extensions of the images that irfuse reads and writes."""
+
+_VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".ts", ".webm", ".wmv", ".seq", ".csq")
+
+
+def check_not_video(path: Path) -> None:
+    """Refuse a video, whose frames irfuse does not read.
+
+    Raises:
+        ImageError: the name is that of a video file. The message says how to get its frames.
+    """
+    if path.suffix.lower() in _VIDEOS:
+        raise ImageError(
+            f"{path}: videos are not supported; write its frames into a folder first: "
+            f"ffmpeg -i {path.name} FRAMES/%06d.png, and fuse the folders"
+        )
 
 
 def is_image(path: Path) -> bool:

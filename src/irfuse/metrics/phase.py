@@ -24,6 +24,7 @@ _ANGULAR_SIGMA = math.pi / _ORIENTATIONS / 1.2
 # Energy below the mean of the noise plus two standard deviations of its Rayleigh distribution is noise. The divisor
 # 1.7 is empirical.
 _NOISE = (math.sqrt(math.pi / 2) + 2 * math.sqrt(2 - math.pi / 2)) / 1.7
+_LOW_PASS_CUTOFF, _LOW_PASS_ORDER = 0.45, 30
 _SPREAD_CUTOFF, _SPREAD_GAIN = 0.5, 10
 _EPSILON = 1e-4
 
@@ -33,13 +34,14 @@ _FEATURE_CUTOFF = 0.1
 _C = 1e-4
 
 
-def qp(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+def qp(fused: Tensor, ir: Tensor, vis: Tensor, *, shifted_low_pass: bool = False) -> Tensor:
     """Compute Q_P, the local correlation of phase congruency and its two moments with the sources'.
 
     :func:`compare` gives the formula and the cases where the metric misleads.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 11.
+        shifted_low_pass: as :func:`phase_congruency` takes it.
 
     Returns:
         (B,), about [0, 1]; higher is better. NaN where no source has a feature.
@@ -51,7 +53,7 @@ def qp(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     >>> qp(image, image, image) > qp(torch.rand(1, 1, 32, 32), image, image)
     tensor([True])
     """
-    return compare(phase_congruency(fused), phase_congruency(ir), phase_congruency(vis))
+    return compare(*(phase_congruency(image, shifted_low_pass) for image in (fused, ir, vis)))
 
 
 def compare(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
@@ -90,11 +92,13 @@ def compare(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 
 
 @shared
-def phase_congruency(images: Tensor) -> Tensor:
+def phase_congruency(images: Tensor, shifted_low_pass: bool = False) -> Tensor:
     """Compute Kovesi's phase congruency with its maximum and minimum moments over direction.
 
     Args:
         images: (B, 1, H, W) in [0, 1], H and W at least 11.
+        shifted_low_pass: whether the low-pass filter of an odd side is the one of Liu's code, whose center lies one
+            frequency off. Even sides have the same filter either way.
 
     Returns:
         (B, 3, H, W): the phase congruency in [0, 1], the maximum moment M, which is large at edges, and the minimum
@@ -109,7 +113,7 @@ def phase_congruency(images: Tensor) -> Tensor:
     height, width = images.shape[2:]
     if min(height, width) < _WINDOW:
         raise ImageError(f"Q_P needs images of at least {_WINDOW}x{_WINDOW} pixels, not {width}x{height}")
-    bank = _bank(height, width, images.dtype, images.device)
+    bank = _bank(height, width, shifted_low_pass, images.dtype, images.device)
     # One image at a time. The whole batch at once would be slower on a CPU, and would need memory for all its scales.
     return torch.cat([_features(image, bank) for image in images.chunk(len(images))])
 
@@ -130,13 +134,13 @@ class _Bank(NamedTuple):
 
 
 @shared
-def _bank(height: int, width: int, dtype: torch.dtype, device: torch.device) -> _Bank:
+def _bank(height: int, width: int, shifted_low_pass: bool, dtype: torch.dtype, device: torch.device) -> _Bank:
     rows, columns = (_frequencies(side).to(device, dtype) for side in (height, width))
     rows = rows[:, None]
     squares = rows**2 + columns**2
     squares[0, 0] = 1
     log_radius = squares.log() / 2
-    low_pass = 1 / (1 + torch.exp(30 * (log_radius - math.log(0.45))))
+    low_pass = _shifted_low_pass(height, width).to(device, dtype) if shifted_low_pass else _low_pass(log_radius)
     waves = [_SHORTEST_WAVE * _WAVE_RATIO**scale for scale in range(_SCALES)]
     widths = -2 * math.log(_BANDWIDTH) ** 2
     radial = [torch.exp((log_radius + math.log(wave)).square() / widths) * low_pass for wave in waves]
@@ -147,9 +151,26 @@ def _bank(height: int, width: int, dtype: torch.dtype, device: torch.device) -> 
     all_scales = sum(radial[1:], radial[0])
     noise = []
     for spread in angular:
-        finest, together = radial[0] * spread, all_scales * (spread + _opposite(spread)) / 2
+        finest, both = radial[0] * spread, all_scales * spread
+        together = (both + _opposite(both)) / 2
         noise.append((together.square().sum() / finest.square().sum()).sqrt())
     return _Bank(tuple(radial), tuple(angular), tuple(noise))
+
+
+def _low_pass(log_radius: Tensor) -> Tensor:
+    """Compute Kovesi's Butterworth filter, which removes the frequencies in the corners of the spectrum."""
+    return 1 / (1 + torch.exp(_LOW_PASS_ORDER * (log_radius - math.log(_LOW_PASS_CUTOFF))))
+
+
+def _shifted_low_pass(height: int, width: int) -> Tensor:
+    """Compute the filter as Liu's code does, which shifts the wrong way.
+
+    The code counts frequencies from the middle, and moves them to the corner by the shift that is meant for the other
+    direction. For an odd side, the two shifts differ by one. The code also divides by the side, not by the side less 1.
+    """
+    rows, columns = ((torch.arange(side, dtype=torch.float64) - side // 2) / side for side in (height, width))
+    log_radius = torch.fft.fftshift(rows[:, None] ** 2 + columns**2).log() / 2
+    return _low_pass(log_radius)
 
 
 def _frequencies(side: int) -> Tensor:

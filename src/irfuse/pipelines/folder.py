@@ -15,11 +15,11 @@ from typing import NamedTuple, TypeVar
 from irfuse.errors import (
     DeviceError,
     ImageError,
-    IrfuseError,
     MissingDependencyError,
     OutputError,
     PairError,
     StoppedError,
+    reason,
 )
 from irfuse.io import images, origin
 from irfuse.io.files import make_folder, remove_unfinished
@@ -350,5 +350,4 @@ def _failures_reported(pair: Pair, report: Report) -> Iterator[None]:
         # These concern the machine. Every other pair would fail as well.
         raise
     except Exception as error:
-        reason = str(error) if isinstance(error, IrfuseError) else f"{type(error).__name__}: {error}"
-        report.failures.append((pair.name, " ".join(reason.split())))
+        report.failures.append((pair.name, reason(error)))

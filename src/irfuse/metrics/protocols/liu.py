@@ -6,6 +6,7 @@ doi:10.1109/TPAMI.2011.109. The code is github.com/zhengliu6699/imageFusionMetri
 """
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -153,7 +154,11 @@ LIU = Protocol(
         "qg": Reading(qg),
         "qm": Reading(_qm, "three times the metric, because the bands are summed"),
         "qsf": Reading(qsf),
-        "qp": Reading(qp, tolerance=1e-3),
+        "qp": Reading(
+            partial(qp, shifted_low_pass=True),
+            "the low-pass filter of an odd side lies one frequency off",
+            tolerance=1e-3,
+        ),
         "q": Reading(on_scaled(_q, 255), "SSIM in place of the universal index", minimum=11),
         "qw": Reading(on_scaled(_qw, 255), "SSIM in place of the universal index", minimum=11),
         "qe": Reading(on_scaled(_qe, 255), "SSIM in place of the universal index, Prewitt edges", minimum=11),
