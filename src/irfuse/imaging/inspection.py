@@ -160,7 +160,8 @@ def _unmeasured(image: _Array) -> _Mask | None:
             continue
         found = mask if found is None else np.logical_or(found, mask)
         if found.all():
-            return found
+            # An image without a scene cannot be judged.
+            return missing
         # What was found must not count as a part of the scene.
         plane = np.where(found, np.median(_sample(plane[~found])).astype(plane.dtype), plane)
     return found
