@@ -98,7 +98,9 @@ def test_a_background_command_ignores_ctrl_c(monkeypatch: pytest.MonkeyPatch, ru
 @pytest.mark.parametrize("command", ["fuse", "evaluate"])
 def test_little_memory_is_one_line(command: str, tmp_path: Path) -> None:
     ir, vis = tmp_path / "ir.png", tmp_path / "vis.png"
-    cv2.imwrite(str(ir), np.full((9000, 12000), 90, np.uint8))
+    scene = np.full((9000, 12000), 90, np.uint8)
+    scene[:4000] = 160
+    cv2.imwrite(str(ir), scene)
     cv2.imwrite(str(vis), np.full((9000, 12000, 3), 80, np.uint8))
     more = {"fuse": [ir, vis, "-o", tmp_path / "out.png", "-m", "average"], "evaluate": [ir, ir, vis, "-k", "en"]}
     running = start(command, *more[command], memory=2_600_000_000)

@@ -27,6 +27,10 @@ def main() -> "NoReturn":
     def interrupt(number: int, frame: "FrameType | None") -> None:
         nonlocal interrupted
         interrupted = True
+        if _is_importing(frame):
+            # Compiled modules, such as PyTorch's, may abort the process if an exception comes while they are loaded.
+            os.write(sys.stderr.fileno(), b"irfuse: stopped\n")
+            os._exit(_INTERRUPTED)
         raise KeyboardInterrupt
 
     def interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
@@ -60,6 +64,15 @@ def main() -> "NoReturn":
         if listens:
             signal.signal(signal.SIGINT, _leave)
     sys.exit(status)
+
+
+def _is_importing(frame: "FrameType | None") -> bool:
+    """Tell whether a module is being imported in a frame or one that called it."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _leave(number: int, frame: "FrameType | None") -> None:
