@@ -36,7 +36,8 @@ from irfuse.engines.base import EngineName, Precision
 from irfuse.engines.choose import Way, ways
 from irfuse.engines.torch import DTYPES
 from irfuse.fuser import Fuser
-from irfuse.imaging.color import luma
+from irfuse.imaging import planes
+from irfuse.imaging.color import gray
 from irfuse.io import images
 from irfuse.methods import resnet152
 from irfuse.weights import fetch
@@ -186,9 +187,8 @@ def pair_of(size: str, batch: int, device: torch.device) -> Pair:
     pair = next(pair for pair in samples.pairs() if pair.name == "msrs_00633D")
     lumas = []
     for path in (pair.ir, pair.vis):
-        image = torch.from_numpy(images.read(path)).float() / 255
-        gray = luma(image[..., 0], image[..., 1], image[..., 2]) if image.ndim == 3 else image
-        scaled = F.interpolate(gray[None, None], size=(height, width), mode="bilinear", align_corners=False)
+        luma = torch.from_numpy(gray(planes.from_array(images.read(path), "visible").unit()))
+        scaled = F.interpolate(luma, size=(height, width), mode="bilinear", align_corners=False)
         lumas.append(scaled.clamp(0, 1).repeat(batch, 1, 1, 1).to(device).contiguous())
     return lumas[0], lumas[1]
 

@@ -26,6 +26,7 @@ from irfuse.errors import (
     is_out_of_memory,
 )
 from irfuse.imaging import planes, sizes, tiling
+from irfuse.imaging.arrays import join, not_finite
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.imaging.planes import Planes, Prepared
@@ -173,8 +174,8 @@ class Fuser:
         for alike in _runs((self._prepare(ir, vis) for ir, vis in pairs), batch):
             # Not inference mode, whose tensors a caller could not use in training.
             with torch.no_grad():
-                ir = planes.join([pair.prepared.ir for pair in alike])
-                fused = self._checked(ir, planes.join([pair.prepared.vis for pair in alike]))
+                ir = join([pair.prepared.ir for pair in alike])
+                fused = self._checked(ir, join([pair.prepared.vis for pair in alike]))
                 ends: list[int] = list(accumulate(len(pair.prepared.vis) for pair in alike))
                 parts = [fused[start:end] for start, end in pairwise([0, *ends])]
                 results = [self._finish(pair, part) for pair, part in zip(alike, parts, strict=True)]
@@ -235,7 +236,7 @@ class Fuser:
             raise MethodError(" ".join(f"{name} failed: {type(error).__name__}: {error}".split())) from error
         if fused.shape != vis.shape:
             raise MethodError(f"{name} returned the shape {tuple(fused.shape)} instead of {tuple(vis.shape)}")
-        bad = planes.not_finite(fused)
+        bad = not_finite(fused)
         if bad:
             raise MethodError(f"{name} returned {bad} values that are NaN or infinite")
         return fused
@@ -250,7 +251,7 @@ class Fuser:
         fuse = self._fuse_tiles if info.tiling == "halo" and pixels > self.tile**2 else self._fuse_whole
         at_once = max(1, self.tile**2 // pixels)
         parts = [fuse(ir[i : i + at_once], vis[i : i + at_once]) for i in range(0, len(ir), at_once)]
-        return planes.join(parts)[..., :height, :width]
+        return join(parts)[..., :height, :width]
 
     def _fuse_whole(self, ir: Any, vis: Any) -> Any:
         if isinstance(self.method, IterativeMethod):

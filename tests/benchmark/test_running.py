@@ -310,7 +310,7 @@ def test_wrong_input_prevents_the_start(folder: Path, tmp_path: Path, rng: np.ra
     refused(ParameterError, "two methods are named average", folder, ["average", "average"])
     refused(ParameterError, "two methods are named x", folder, functions={"x": inverted}, fused={"x": folder})
     refused(SpecError, "unknown method", folder, ["none"])
-    refused(ParameterError, "is no metric", folder, ["average"], metrics=["none"])
+    refused(ParameterError, "unknown metric", folder, ["average"], metrics=["none"])
     refused(ParameterError, "unknown protocol", folder, ["average"], protocols=["none"])
     refused(ParameterError, r"methods must be a list of names, such as \['average'\]", folder, "average")
     refused(ParameterError, "functions must be a dict with names as keys, not list", folder, functions=[inverted])

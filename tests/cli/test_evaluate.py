@@ -61,7 +61,7 @@ def test_evaluate_folders(run: Run, folders: Path, tmp_path: Path) -> None:
         (["ir/tno_01.png", "ir", "vis"], "tno_01.png is a file; give one infrared and one visible image"),
         (["ir", "ir/tno_01.png", "vis"], "ir is a folder; give an infrared and a visible folder"),
         (["ir/tno_01.png", "ir/tno_12.png", "vis/tno_12.png"], "the sizes differ"),
-        (["ir", ".", "-k", "qxx"], "'qxx' is no metric"),
+        (["ir", ".", "-k", "qxx"], "unknown metric 'qxx'"),
         (["ir", ".", "-k", ""], "no metric is named"),
         (["ir", ".", "--csv", ""], "it is a folder"),
         (["ir", ".", "--csv", "vis"], "cannot write vis: it is a folder"),

@@ -141,13 +141,13 @@ def test_python_and_the_command_agree(run: Run, parts: Path, tmp_path: Path) -> 
     code = f"""
 from pathlib import Path
 from irfuse.training import card
-from irfuse.training.data import Sources, find
+from irfuse.training.data import DataSources, find
 from irfuse.training.recipes.encoder_decoder import EncoderDecoderRecipe
 from irfuse.training.run import train
 
 card._curves = lambda history: b""
 folder = Path({str(parts)!r})
-sources = Sources(ir=folder / "ir", vis=folder / "vis", validation=folder / "kept", init="luma")
+sources = DataSources(ir=folder / "ir", vis=folder / "vis", validation=folder / "kept", init="luma")
 recipe = EncoderDecoderRecipe(epochs=1, epoch_steps=2, batch=1, size=32, halved_at=(1,))
 train(recipe, find(sources), Path({str(by_python)!r}))
 """

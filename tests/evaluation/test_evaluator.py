@@ -176,8 +176,8 @@ def test_bad_input(change: object, error: type[IrfuseError], message: str, tripl
     ("metrics", "protocol", "message"),
     [
         (["en"], "mine", "unknown protocol 'mine'; choose one of canonical, vifb"),
-        (["en", "nonsense"], "canonical", r"'nonsense' is no metric \(metrics: en, ce"),
-        (["EN"], "canonical", r"'EN' is no metric; did you mean 'en'\? \(metrics: en, ce"),
+        (["en", "nonsense"], "canonical", r"unknown metric 'nonsense' \(metrics: en, ce"),
+        (["EN"], "canonical", r"unknown metric 'EN'; did you mean 'en'\? \(metrics: en, ce"),
         (["fmi_pixel"], "li", r"'fmi_pixel' is not defined by the protocol li \(metrics: en, mi"),
         ([], "li", "no metric is named"),
         ("en", "li", r"a list of names is needed, such as \['en'\]"),

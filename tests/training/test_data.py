@@ -5,7 +5,7 @@ import pytest
 
 from irfuse import samples
 from irfuse.errors import TrainingError
-from irfuse.training.data import Sources, find
+from irfuse.training.data import DataSources, find
 
 FOLDER = str(samples.FOLDER)
 
@@ -14,7 +14,7 @@ def test_pairs_and_what_has_no_partner(tmp_path: Path) -> None:
     for role in ("ir", "vis"):
         shutil.copytree(samples.FOLDER / role, tmp_path / role)
     (tmp_path / "vis" / "tno_12.png").unlink()
-    data = find(Sources(ir=str(tmp_path / "ir"), vis=str(tmp_path / "vis"), validation=FOLDER))
+    data = find(DataSources(ir=str(tmp_path / "ir"), vis=str(tmp_path / "vis"), validation=FOLDER))
     assert (len(data.pairs), len(data.validation)) == (4, 5)
     assert data.unpaired == (tmp_path / "ir" / "tno_12.png",)
 
@@ -24,7 +24,7 @@ def test_some_pairs_are_held_out(count: int, held_out: int, tmp_path: Path) -> N
     pair = samples.pairs()[0]
     lines = [f"{number},{pair.ir},{pair.vis}" for number in range(count)]
     (tmp_path / "pairs.csv").write_text("\n".join(["name,ir,vis", *lines]))
-    data = find(Sources(pairs=str(tmp_path / "pairs.csv")))
+    data = find(DataSources(pairs=str(tmp_path / "pairs.csv")))
     assert len(data.validation) == held_out
     assert {one.name for one in data.pairs} | {one.name for one in data.validation} == set(map(str, range(count)))
     assert len(data.pairs) + held_out == count
@@ -33,11 +33,11 @@ def test_some_pairs_are_held_out(count: int, held_out: int, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("sources", "error"),
     [
-        (Sources(ir="ir"), "give both --ir and --vis, or --pairs"),
-        (Sources(ir="ir", vis="vis", pairs="pairs"), "give both --ir and --vis, or --pairs"),
-        (Sources(pairs=FOLDER), "5 pairs are too few to hold some out; name others with --validation"),
+        (DataSources(ir="ir"), "give both --ir and --vis, or --pairs"),
+        (DataSources(ir="ir", vis="vis", pairs="pairs"), "give both --ir and --vis, or --pairs"),
+        (DataSources(pairs=FOLDER), "5 pairs are too few to hold some out for validation: give at least 10"),
     ],
 )
-def test_sources_that_cannot_be_used(sources: Sources, error: str) -> None:
+def test_sources_that_cannot_be_used(sources: DataSources, error: str) -> None:
     with pytest.raises(TrainingError, match=error):
         find(sources)

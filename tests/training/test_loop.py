@@ -92,9 +92,9 @@ def test_resuming_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(TrainingError, match="no checkpoint to resume from"):
         run(Counter(), 1, checkpoint, resume=True)
     run(Counter(), 1, checkpoint, rate=1)
-    with pytest.raises(TrainingError, match="another rate: 1 there, 2 here"):
+    with pytest.raises(TrainingError, match="rate is 1 there and 2 here"):
         run(Counter(), 2, checkpoint, resume=True, rate=2)
-    with pytest.raises(TrainingError, match="another width: 16 there, None here"):
+    with pytest.raises(TrainingError, match="width is 16 there and None here"):
         loop.check_same({"recipe": {"a": 1, "width": 16}}, {"recipe": {"a": 1}}, "x")
     whole = checkpoint.read_bytes()
     for content in ([1, 2], torch.zeros(1), {"identity": 3}, whole[:-40], b"no checkpoint"):
@@ -112,5 +112,5 @@ def test_earlier_names_are_the_same_training() -> None:
         {"recipe": {"precision": "fp32", "normalization": "sources"}},
         "x",
     )
-    with pytest.raises(TrainingError, match="another precision: fp32 there, bf16 here"):
+    with pytest.raises(TrainingError, match="precision is fp32 there and bf16 here"):
         loop.check_same({"precision": "float32"}, {"precision": "bf16"}, "x")

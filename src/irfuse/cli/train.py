@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from irfuse.cli.console import errors, output, printed_warnings, progress
 from irfuse.cli.options import DeviceOption
 from irfuse.training import config, recipes
-from irfuse.training.data import Sources, find
+from irfuse.training.data import DataSources, find
 from irfuse.training.recipes.base import Recipe
 from irfuse.training.settings import Range, Setting, settings
 
@@ -81,7 +81,7 @@ def _function(recipe: type[Recipe]) -> Callable[..., None]:
 
     def run(**given: Any) -> None:
         chosen = recipe(**{setting.name: _from_option(setting, given[setting.name]) for setting in known})
-        sources = Sources(**{name: given[name] for name in names if not _is_replaced(name, given["ctx"])})
+        sources = DataSources(**{name: given[name] for name in names if not _is_replaced(name, given["ctx"])})
         _train(chosen, sources, given["output"], device=given["device"], resume=given["resume"])
 
     config_option = typer.Option(
@@ -91,7 +91,7 @@ def _function(recipe: type[Recipe]) -> Callable[..., None]:
         _parameter("ctx", typer.Context),
         _parameter("output", OutputOption),
         _parameter("config", Annotated[Path | None, config_option], None),
-        *(_option(source) for source in settings(Sources) if source.name in names),
+        *(_option(source) for source in settings(DataSources) if source.name in names),
         *(_option(setting) for setting in known),
         _parameter("device", DeviceOption, "auto"),
         _parameter("resume", ResumeOption, False),
@@ -101,7 +101,7 @@ def _function(recipe: type[Recipe]) -> Callable[..., None]:
     return run
 
 
-def _train(recipe: Recipe, sources: Sources, out: Path, *, device: str, resume: bool) -> None:
+def _train(recipe: Recipe, sources: DataSources, out: Path, *, device: str, resume: bool) -> None:
     from irfuse.training.run import train
 
     data = find(sources)

@@ -35,7 +35,7 @@ from irfuse.methods.base import File, IterativeMethod, Method
 from irfuse.progress import Progress, silent
 from irfuse.weights import fetch
 
-Precision = Literal["fp32", "fp16"]
+FilePrecision = Literal["fp32", "fp16"]
 """The precision in which a file computes. Its inputs and outputs are always float32."""
 
 _EXPORTING = threading.Lock()
@@ -66,7 +66,7 @@ class Exported:
     psnr: float
 
 
-def export(spec: str, path: Path, *, precision: Precision = "fp32", on_fetch: Progress = silent) -> Exported:
+def export(spec: str, path: Path, *, precision: FilePrecision = "fp32", on_fetch: Progress = silent) -> Exported:
     """Write a method as an ONNX file, after a check against PyTorch on the sample pairs.
 
     Args:
@@ -85,7 +85,7 @@ def export(spec: str, path: Path, *, precision: Precision = "fp32", on_fetch: Pr
     >>> export("encoder-decoder", Path("fuse.onnx")).difference < 1e-4  # doctest: +SKIP
     True
     """
-    check_choice("precision", precision, Precision)
+    check_choice("precision", precision, FilePrecision)
     method = build(spec, on_fetch=on_fetch).eval()
     data = _described(graph(method, precision), {"spec": spec, "precision": precision, **facts(method, spec)})
     difference, psnr = _compare(Graph(data, name=str(path)), method)
@@ -101,7 +101,7 @@ def export(spec: str, path: Path, *, precision: Precision = "fp32", on_fetch: Pr
     return Exported(path, difference, psnr)
 
 
-def graph(method: Method, precision: Precision = "fp32") -> bytes:
+def graph(method: Method, precision: FilePrecision = "fp32") -> bytes:
     """Make a method's ONNX graph, without metadata; the module's text describes it.
 
     Raises:
@@ -191,7 +191,7 @@ def facts(method: Method, spec: str) -> dict[str, Any]:
 class _AnySize(nn.Module):
     """A method that pads to its size rule and crops inside the graph, as the Fuser does outside."""
 
-    def __init__(self, method: Method, precision: Precision) -> None:
+    def __init__(self, method: Method, precision: FilePrecision) -> None:
         super().__init__()
         self.in_half = precision == "fp16"
         self.method = method.half() if self.in_half else method

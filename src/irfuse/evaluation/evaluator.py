@@ -93,10 +93,11 @@ class Evaluator:
 
     def _check(self, name: str) -> None:
         if name not in self.protocol.readings:
-            known = f"is not defined by the protocol {self.protocol.name}" if _info(name) else "is no metric"
             near = get_close_matches(name.lower(), self.protocol.readings, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]!r}?" if near and not _info(name) else ""
-            raise ParameterError(f"{name!r} {known}{hint} (metrics: {', '.join(self.protocol.readings)})")
+            known = f"{name!r} is not defined by the protocol {self.protocol.name}"
+            what = known if _info(name) else f"unknown metric {name!r}"
+            raise ParameterError(f"{what}{hint} (metrics: {', '.join(self.protocol.readings)})")
 
     def check_side(self, side: int) -> None:
         """Refuse images whose smaller side is too small for a metric.

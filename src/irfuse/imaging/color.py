@@ -3,14 +3,9 @@
 All functions take NumPy arrays and tensors, since they only add, multiply and index.
 """
 
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Literal
 
-from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-T = TypeVar("T", NDArray[Any], "Tensor")
+from irfuse.imaging.arrays import T
 
 Color = Literal["auto", "gray"]
 """``auto`` gives a result the color of the visible image, ``gray`` only the fused luma."""

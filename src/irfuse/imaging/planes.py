@@ -7,9 +7,8 @@ engines that work on arrays compute exactly what PyTorch computes. Shapes are (B
 """
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +16,16 @@ from numpy.typing import NDArray
 from irfuse import notices
 from irfuse.errors import ImageError, PairError, SuspiciousPairWarning
 from irfuse.imaging import inspection, sizes
+from irfuse.imaging.arrays import Array as Array
+from irfuse.imaging.arrays import T, dtype_name, join, not_finite, to_array, to_float32, where
 from irfuse.imaging.color import Color, gray, recolor
 from irfuse.imaging.levels import THERMAL_ONLY, Levels, Percentiles, check_range, full_scale, is_unit
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Array = NDArray[Any]
-"""An image in its own dtype: (H, W), or (H, W, C) with C from 1 to 4."""
-
 Role = Literal["infrared", "visible", "fused"]
 """What an image is of a pair, and what messages call it."""
-
-T = TypeVar("T", Array, "Tensor")
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ class Planes(Generic[T]):
     @property
     def dtype(self) -> str:
         """The name of the native dtype, such as ``uint8``."""
-        return _dtype(self.values)
+        return dtype_name(self.values)
 
     def unit(self) -> T:
         """Scale the values to [0, 1] by the full range of their dtype, (B, C, H, W) in float32.
@@ -61,7 +57,7 @@ class Planes(Generic[T]):
         Raises:
             ImageError: floating-point values lie outside [0, 1].
         """
-        return _unit(_floats(self.values), self.dtype, self.role)
+        return _unit(to_float32(self.values), self.dtype, self.role)
 
     def thermal_luma(self, thermal: Levels | Percentiles) -> T:
         """Scale infrared values to [0, 1] and compute their luma, (B, 1, H, W) in float32.
@@ -82,7 +78,7 @@ class Planes(Generic[T]):
 
     def _thermal_luma(self, thermal: Levels | Percentiles, i: slice) -> T:
         """Compute the thermal luma of one image of the batch."""
-        values = _floats(self.values[i])
+        values = to_float32(self.values[i])
         invalid = None if self.invalid is None else self.invalid[i]
         if invalid is not None:
             values = _filled(values, invalid)
@@ -91,12 +87,12 @@ class Planes(Generic[T]):
         if self.dtype.startswith("float") and is_unit(float(values.min()), float(values.max())):
             return gray(_unit(values, self.dtype, self.role))
         counts = gray(values)
-        return thermal.levels(_array(counts if invalid is None else counts[~invalid])).apply(counts)
+        return thermal.levels(to_array(counts if invalid is None else counts[~invalid])).apply(counts)
 
     def arrays(self) -> "Planes[Array]":
         """The same image in NumPy arrays, in the same memory where that is the CPU's."""
-        invalid = None if self.invalid is None else _array(self.invalid)
-        return Planes(_array(self.values), self.role, self.dimensions, invalid)
+        invalid = None if self.invalid is None else to_array(self.invalid)
+        return Planes(to_array(self.values), self.role, self.dimensions, invalid)
 
     def restore(self, fused: Array) -> Array:
         """Give fused arrays the form of this image as it was given.
@@ -150,7 +146,7 @@ class Prepared(Generic[T]):
         """
         channels = self.unit.shape[1]
         if self.invalid is not None:
-            fused = _where(self.invalid, self.vis, fused)
+            fused = where(self.invalid, self.vis, fused)
         # The image whose chroma the result keeps: the visible one, or what a method fused in color.
         rgb = self.unit[:, : 3 if channels >= 3 else 1] if self.vis.shape[1] == 1 else fused
         luma = self.vis if self.vis.shape[1] == 1 else gray(fused)
@@ -201,7 +197,7 @@ def from_tensor(image: "Tensor", role: Role) -> Planes["Tensor"]:
     _check(image, role, -3, "(H, W), (C, H, W) or (B, C, H, W)")
     values = image[None] if image.ndim < 4 else image
     values = values[None] if image.ndim == 2 else values
-    invalid = None if _dtype(values) == "uint8" else _invalid(_array(values), role)
+    invalid = None if dtype_name(values) == "uint8" else _invalid(to_array(values), role)
     on_device = None if invalid is None else sys.modules["torch"].from_numpy(invalid).to(values.device)
     return Planes(values, role, image.ndim, on_device)
 
@@ -239,7 +235,7 @@ def prepare(ir: Planes[T], vis: Planes[T], thermal: Levels | Percentiles, channe
     infrared = ir.thermal_luma(thermal)
     if ir.invalid is not None:
         # Most methods leave two equal images as they are, so that the result has no seam.
-        infrared = _where(ir.invalid, gray(unit), infrared)
+        infrared = where(ir.invalid, gray(unit), infrared)
     return Prepared(infrared, gray(unit) if channels == 1 else rgb, unit, vis.dtype, ir.invalid)
 
 
@@ -270,31 +266,10 @@ def eight_bits(planes: Planes[Array], thermal: Levels | Percentiles | None = Non
     return rounded
 
 
-def join(parts: Sequence[T], axis: int = 0) -> T:
-    """Concatenate arrays or tensors along an axis, by default the batch; a single one is returned as it is."""
-    if len(parts) == 1:
-        return parts[0]
-    if isinstance(parts[0], np.ndarray):
-        return np.concatenate(parts, axis)
-    joined: T = sys.modules["torch"].cat(parts, axis)
-    return joined
-
-
-def not_finite(image: T) -> int:
-    """Count the values of an array or tensor that are NaN or infinite."""
-    if isinstance(image, np.ndarray):
-        return 0 if image.dtype.kind != "f" or (finite := np.isfinite(image)).all() else int((~finite).sum())
-    # One NaN or infinite value makes the sum so, which takes a small part of the time of a look at each. A sum can also
-    # overflow: that of a bright image in float16 does.
-    if not image.is_floating_point() or image.sum().isfinite():
-        return 0
-    return image.numel() - int(image.isfinite().sum())
-
-
 def _check(image: T, role: Role, channel_axis: int, forms: str) -> None:
     """Refuse what is no image."""
-    if not (role == "infrared" and _dtype(image) in THERMAL_ONLY):
-        full_scale(_dtype(image), role)
+    if not (role == "infrared" and dtype_name(image) in THERMAL_ONLY):
+        full_scale(dtype_name(image), role)
     shape = tuple(image.shape)
     if len(shape) not in (2, 3, 4) or (len(shape) > 2 and shape[channel_axis] not in (1, 2, 3, 4)):
         raise ImageError(f"{role}: the shape {shape} is not {forms} with C from 1 to 4")
@@ -337,36 +312,9 @@ def _stretched(image: T) -> T:
     return stretched
 
 
-# What NumPy and PyTorch spell differently. This file must not import PyTorch, which may not be installed.
-
-
-def _dtype(image: T) -> str:
-    return image.dtype.name if isinstance(image, np.ndarray) else str(image.dtype).removeprefix("torch.")
-
-
-def _array(image: T) -> Array:
-    if isinstance(image, np.ndarray):
-        return image
-    array: Array = image.detach().cpu().numpy()
-    return array
-
-
-def _floats(image: T) -> T:
-    """The same values in float32, in the image's own memory layout: a copy, unless they are float32 already."""
-    if isinstance(image, np.ndarray):
-        return image.astype(np.float32, copy=False)
-    return image.float()
-
-
 def _filled(values: T, invalid: T) -> T:
     """Give the invalid pixels of one image, (1, C, H, W), its smallest valid value."""
-    return _where(invalid, values[:, :, ~invalid[0, 0]].min(), values)
-
-
-def _where(condition: T, true: T, false: T) -> T:
-    if isinstance(condition, np.ndarray):
-        return np.where(condition, true, false)
-    return true.where(condition, false)
+    return where(invalid, values[:, :, ~invalid[0, 0]].min(), values)
 
 
 def _native(unit: T, dtype: str) -> T:

@@ -5,17 +5,11 @@ All functions take NumPy arrays and tensors of (B, C, H, W).
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from irfuse.imaging.arrays import T
 from irfuse.imaging.sizes import Tile
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-T = TypeVar("T", NDArray[Any], "Tensor")
 
 
 def pad(image: T, below: int, right: int) -> T:

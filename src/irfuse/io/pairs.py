@@ -3,12 +3,10 @@
 import hashlib
 import json
 import os
-import stat
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from irfuse import notices
 from irfuse.errors import DatasetWarning, PairError
@@ -27,6 +25,7 @@ from irfuse.io.conventions import (
     words,
 )
 from irfuse.io.formats import is_image
+from irfuse.io.listing import entries, images_below, images_by_stem, kind, subfolders
 from irfuse.io.pair import Pair as Pair
 from irfuse.io.pair import Pairing as Pairing
 
@@ -91,7 +90,10 @@ def match(ir_folder: Path, vis_folder: Path) -> Pairing:
     """
     found = _match_folders(ir_folder, vis_folder, set())
     if not found.scenes:
-        counts = [sum(1 for _ in _images_below(folder)) for folder in (ir_folder, vis_folder)]
+        counts = [sum(1 for _ in images_below(folder)) for folder in (ir_folder, vis_folder)]
+        for folder, count in zip((ir_folder, vis_folder), counts, strict=True):
+            if not count:
+                raise PairError(f"{folder}: the folder contains no images")
         raise PairError(
             f"no pair in {ir_folder} and {vis_folder}: the names of their {counts[0]} and {counts[1]} images "
             "do not match; name partners alike (1.png and 1.jpg, x_ir and x_vis, IR1 and VIS1), or list them in a CSV "
@@ -130,7 +132,7 @@ def match_fused(folder: Path, pairs: Sequence[Pair]) -> Matched:
     >>> len(matched.fused), [path.name for path in matched.unpaired]
     (4, ['msrs_00037N.png'])
     """
-    files = _by_stem(folder)
+    files = images_by_stem(folder)
     stems: dict[str, str] = {}
     # The infrared image of one pair may have the name of another pair. So each rule is applied to all pairs in turn.
     for names in (
@@ -233,15 +235,15 @@ def _parts(source: Path, problems: list[str]) -> Iterator[tuple[tuple[str, ...],
             continue
         seen.add(real)
         try:
-            entries = _entries(folder)
+            content = entries(folder)
         except PairError as error:
             problems.append(str(error))
             continue
-        below = [path for path in entries if _kind(path) == "folder"]
+        below = [path for path in content if kind(path) == "folder"]
         problems += [
             f"{path}: the link is broken or leads into a closed folder"
-            for path in entries
-            if _kind(path) == "none" and not is_image(path)
+            for path in content
+            if kind(path) == "none" and not is_image(path)
         ]
         names = [path.name for path in below]
         found = partners(names, names, FOLDERS, one_folder=True)
@@ -254,7 +256,7 @@ def _parts(source: Path, problems: list[str]) -> Iterator[tuple[tuple[str, ...],
             # Several scenes may lie side by side: a_ir, a_vis, b_ir, b_vis.
             yield (*parents, vis) if len(found.found) > 1 else parents, folder / ir, folder / vis
         if not found.found:
-            if any(is_image(path) for path in entries):
+            if any(is_image(path) for path in content):
                 yield parents, folder, folder
             waiting.extendleft(reversed([path for path in below if not path.is_symlink()]))
             links.extend(path for path in below if path.is_symlink())
@@ -269,7 +271,7 @@ def _match_folders(ir_folder: Path, vis_folder: Path, seen: set[tuple[str, str]]
     if real in seen:
         return _Matches([], [])
     seen.add(real)
-    ir_files, vis_files = _by_stem(ir_folder), _by_stem(vis_folder)
+    ir_files, vis_files = images_by_stem(ir_folder), images_by_stem(vis_folder)
     one_folder = real[0] == real[1]
     if ir_files or vis_files or one_folder:
         return _match_files(ir_files, vis_files, one_folder)
@@ -286,7 +288,7 @@ def _match_files(ir_files: dict[str, Path], vis_files: dict[str, Path], one_fold
 
 def _match_subfolders(ir_folder: Path, vis_folder: Path, seen: set[tuple[str, str]]) -> _Matches:
     scenes: list[_Scene] = []
-    ir_names, vis_names = ([path.name for path in _subfolders(folder)] for folder in (ir_folder, vis_folder))
+    ir_names, vis_names = ([path.name for path in subfolders(folder)] for folder in (ir_folder, vis_folder))
     found = partners(ir_names, vis_names, (SAME, WORDS)).found
     unpaired = [ir_folder / name for name in sorted(set(ir_names) - set(found.values()))]
     unpaired += [vis_folder / name for name in sorted(set(vis_names) - found.keys())]
@@ -341,50 +343,3 @@ def _from_flir_map(source: Path) -> Pairing:
         missing = len(pairs) - len(found)
         notices.warn(DatasetWarning(f"{path}: the frames of {missing} of {len(pairs)} pairs are missing"))
     return Pairing(found)
-
-
-def _entries(folder: Path) -> list[Path]:
-    """Return what is in a folder, sorted, without what is hidden."""
-    try:
-        entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-        for path in entries[:1]:
-            # A folder may be listed and yet closed.
-            path.lstat()
-    except OSError as error:
-        raise PairError(f"{folder}: the folder cannot be read: {error.strerror or error}") from error
-    return entries
-
-
-def _kind(path: Path) -> Literal["folder", "file", "none"]:
-    """Tell what a path is, or what a link leads to: nothing, if it is broken or leads into a closed folder."""
-    try:
-        return "folder" if stat.S_ISDIR(path.stat().st_mode) else "file"
-    except OSError:
-        return "none"
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    """Return the subfolders, without links to this folder and to those above it."""
-    real = Path(os.path.realpath(folder))
-    return [
-        path
-        for path in _entries(folder)
-        if _kind(path) == "folder" and Path(os.path.realpath(path)) not in (real, *real.parents)
-    ]
-
-
-def _images_below(folder: Path) -> Iterator[Path]:
-    for _, _, names in os.walk(folder):
-        yield from (path for path in map(Path, names) if is_image(path))
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    """Return the images of a folder by their names. A broken link is one of them, so that its pair is reported."""
-    files: dict[str, Path] = {}
-    for path in _entries(folder):
-        if not is_image(path) or _kind(path) == "folder":
-            continue
-        if path.stem in files:
-            raise PairError(f"{folder}: {files[path.stem].name} and {path.name} have the same name; keep one of them")
-        files[path.stem] = path
-    return files

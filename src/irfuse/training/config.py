@@ -11,7 +11,7 @@ import irfuse
 from irfuse import datasets, weights
 from irfuse.errors import TrainingError
 from irfuse.io.files import write_atomic
-from irfuse.training.data import Sources
+from irfuse.training.data import DataSources
 from irfuse.training.recipes.base import Recipe, Use
 from irfuse.training.settings import settings
 
@@ -22,7 +22,7 @@ _SOURCES: Mapping[Use, tuple[str, ...]] = {
     "pairs": ("ir", "vis", "pairs", "validation"),
     "test": ("test",),
 }
-"""The fields of :class:`irfuse.training.data.Sources` by what they are sources of."""
+"""The fields of :class:`irfuse.training.data.DataSources` by what they are sources of."""
 
 
 def file(weights_file: Path) -> Path:
@@ -31,11 +31,11 @@ def file(weights_file: Path) -> Path:
 
 
 def source_names(recipe: type[Recipe]) -> tuple[str, ...]:
-    """The fields of :class:`irfuse.training.data.Sources` that a recipe uses."""
+    """The fields of :class:`irfuse.training.data.DataSources` that a recipe uses."""
     return tuple(name for use in recipe.uses for name in _SOURCES[use])
 
 
-def write(recipe: Recipe, sources: Sources, weights_file: Path) -> Path:
+def write(recipe: Recipe, sources: DataSources, weights_file: Path) -> Path:
     """Write the configuration file beside a weights file.
 
     Files and folders are written with their whole paths, so that the file works from every folder.
@@ -71,15 +71,17 @@ def read(path: Path, recipe: type[Recipe]) -> tuple[dict[str, Any], dict[str, st
 
     Returns:
         The settings, which are arguments of `recipe`, and the sources, which are arguments of
-        :class:`irfuse.training.data.Sources`.
+        :class:`irfuse.training.data.DataSources`.
 
     Raises:
         TrainingError: the file cannot be read, is another recipe's, or has an unknown name or an impossible value.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{path}: not a readable TOML file: {error}") from error
+    except OSError as error:
+        raise TrainingError(f"{path}: the file cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise TrainingError(f"{path}: not a TOML file: {error}") from error
     _check_names(table, ("recipe", "data", "settings"), f"{path}: unknown entry")
     if table.get("recipe", recipe.name) != recipe.name:
         raise TrainingError(f"{path} is for the recipe {table['recipe']}, not for {recipe.name}")

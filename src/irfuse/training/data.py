@@ -15,7 +15,7 @@ _MOST_HELD_OUT = 50
 
 
 @dataclass(frozen=True)
-class Sources:
+class DataSources:
     """Where the data lies: files, folders and named sets, as the command's options take them.
 
     Attributes:
@@ -73,10 +73,10 @@ class TrainingData:
     validation: tuple[Pair, ...] = ()
     test: tuple[Path, ...] = ()
     unpaired: tuple[Path, ...] = ()
-    sources: Sources = field(default_factory=Sources)
+    sources: DataSources = field(default_factory=DataSources)
 
 
-def find(sources: Sources) -> TrainingData:
+def find(sources: DataSources) -> TrainingData:
     """Find the files that `sources` mean.
 
     Raises:
@@ -84,7 +84,7 @@ def find(sources: Sources) -> TrainingData:
         DatasetError, PairError: a source does not exist, or holds nothing that can be used.
 
     >>> from irfuse import samples
-    >>> data = find(Sources(images=str(samples.FOLDER / "vis")))
+    >>> data = find(DataSources(images=str(samples.FOLDER / "vis")))
     >>> len(data.images), len(data.pairs)
     (5, 0)
     """
@@ -105,7 +105,7 @@ def find(sources: Sources) -> TrainingData:
     )
 
 
-def _pairs(sources: Sources) -> tuple[tuple[Pair, ...], tuple[Path, ...]]:
+def _pairs(sources: DataSources) -> tuple[tuple[Pair, ...], tuple[Path, ...]]:
     """The pairs, and the images that have no partner."""
     ir, vis, pairs = sources.ir, sources.vis, sources.pairs
     if not (ir or vis or pairs):
@@ -119,7 +119,10 @@ def _pairs(sources: Sources) -> tuple[tuple[Pair, ...], tuple[Path, ...]]:
 def _held_out(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
     """The pairs to train on, and those for validation, evenly spread."""
     if len(pairs) < _HELD_OUT:
-        raise TrainingError(f"{len(pairs)} pairs are too few to hold some out; name others with --validation")
+        raise TrainingError(
+            f"{len(pairs)} pairs are too few to hold some out for validation: give at least {_HELD_OUT}, or name "
+            "others with --validation"
+        )
     step = max(_HELD_OUT, -(-len(pairs) // _MOST_HELD_OUT))
     validation = set(range(step // 2, len(pairs), step))
     training = (pair for number, pair in enumerate(pairs) if number not in validation)

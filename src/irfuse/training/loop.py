@@ -231,7 +231,8 @@ def check_same(saved: dict[str, Any], identity: dict[str, Any], file: str) -> No
             check_same(there, here, file)
         elif there != here:
             raise TrainingError(
-                f"{file} belongs to a training with another {name}: {_short(there)} there, {_short(here)} here"
+                f"{file} belongs to a training with other settings: {name} is {_short(there)} there and "
+                f"{_short(here)} here"
             )
 
 

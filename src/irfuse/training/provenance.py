@@ -13,7 +13,7 @@ from irfuse.device import machine
 from irfuse.errors import OutputError, TrainingError
 from irfuse.io.files import sha256
 from irfuse.training import loop
-from irfuse.training.data import Sources
+from irfuse.training.data import DataSources
 from irfuse.training.recipes.base import Recipe, Session
 from irfuse.training.settings import settings
 
@@ -60,13 +60,13 @@ def initial(method: str, init: str | Path) -> dict[str, Any]:
     return {"name": file.name, "sha256": sha256(file), **known}
 
 
-def command(recipe: Recipe, sources: Sources, output: Path) -> str:
+def command(recipe: Recipe, sources: DataSources, output: Path) -> str:
     """Write the command that repeats a training: the sources, and the settings that differ from their defaults.
 
     The folder of the output is left out.
 
     >>> from irfuse.training.recipes.res2netfuse import Res2NetFuseRecipe
-    >>> command(Res2NetFuseRecipe(seed=1), Sources(images="photos"), Path("out/x.safetensors"))
+    >>> command(Res2NetFuseRecipe(seed=1), DataSources(images="photos"), Path("out/x.safetensors"))
     'irfuse train res2netfuse --images photos --seed 1 -o x.safetensors'
     """
     words = ["irfuse", "train", recipe.name]

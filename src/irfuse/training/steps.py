@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-Precision = Literal["fp32", "bf16"]
+TrainingPrecision = Literal["fp32", "bf16"]
 """The precision in which a network computes while it is trained. Weights and losses are always float32."""
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -30,7 +30,7 @@ def place(network: Network, device: torch.device) -> Network:
     return placed
 
 
-def computing_in(precision: Precision, device: torch.device) -> torch.autocast:
+def computing_in(precision: TrainingPrecision, device: torch.device) -> torch.autocast:
     """A context in which networks compute in `precision`."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 

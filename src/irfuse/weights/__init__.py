@@ -83,8 +83,9 @@ def find(method: str, name: str) -> Path:
         return newest.path
     path = Path(name)
     if not path.is_file():
-        names = ", ".join(dict.fromkeys(weights.name for weights in shipped)) or "none"
-        raise WeightsError(f"{method} has no weights {name!r}, and there is no such file; known names: {names}")
+        names = ", ".join(dict.fromkeys(weights.name for weights in shipped))
+        known = f"known names: {names}" if names else "none ship for it, so name a weights file"
+        raise WeightsError(f"{method} has no weights {name!r}, and there is no such file; {known}")
     return path
 
 

@@ -104,10 +104,11 @@ def test_a_first_stage_that_ended_is_not_another_trainings(trained: Train, small
     with pytest.raises(StoppedError):
         trained(out, on_step=stop_after(1, "structure"))
     with pytest.raises(
-        TrainingError, match=r"x-autoencoder.safetensors belongs to a training with another seed: 0 there, 1 here"
+        TrainingError,
+        match=r"x-autoencoder.safetensors belongs to a training with other settings: seed is 0 there and 1 here",
     ):
         trained(out, replace(SHORT, seed=1), resume=True)
-    with pytest.raises(TrainingError, match=r"another images: "):
+    with pytest.raises(TrainingError, match=r"other settings: images is "):
         trained(out, data=replace(small, images=small.images[1:]), resume=True)
     with pytest.raises(TrainingError, match="no checkpoint to resume from"):
         trained(tmp_path / "y.safetensors", resume=True)

@@ -18,7 +18,7 @@ from irfuse.io.pairs import Pair
 from irfuse.methods.base import Channels
 from irfuse.methods.encoder_decoder import EncoderDecoder
 from irfuse.metrics.piella import qw, qw_edge
-from irfuse.training.data import Sources, TrainingData
+from irfuse.training.data import DataSources, TrainingData
 from irfuse.training.recipes.base import Trained
 from irfuse.training.recipes.encoder_decoder import EncoderDecoderRecipe, Fusion
 from irfuse.training.run import train
@@ -110,7 +110,7 @@ def test_a_few_epochs_make_a_picture(small: TrainingData) -> None:
 
 
 def test_starts_from_weights(trained: Train, small: TrainingData, tmp_path: Path) -> None:
-    recipe, data = replace(SHORT, width=16), replace(small, images=(), init="luma", sources=Sources(init="luma"))
+    recipe, data = replace(SHORT, width=16), replace(small, images=(), init="luma", sources=DataSources(init="luma"))
     start, shipped = Fusion(recipe, PAIRS, CPU, "luma"), EncoderDecoder(weights="luma").network
     assert all(
         torch.equal(one, other) for one, other in zip(start.network.parameters(), shipped.parameters(), strict=True)
@@ -129,10 +129,11 @@ def test_starts_from_weights(trained: Train, small: TrainingData, tmp_path: Path
     data = replace(data, init=first)
     with pytest.raises(StoppedError):
         trained(second, recipe, data, on_step=stop_after(1, "total"))
-    with pytest.raises(TrainingError, match=r"second\.checkpoint belongs to a training with another init"):
+    with pytest.raises(TrainingError, match=r"second\.checkpoint belongs to a training with other settings: init"):
         trained(second, recipe, replace(data, init="luma"), resume=True)
     with pytest.raises(
-        TrainingError, match=r"second\.checkpoint belongs to a training with another init: .*, None here"
+        TrainingError,
+        match=r"second\.checkpoint belongs to a training with other settings: init is .* there and None here",
     ):
         trained(second, recipe, replace(data, init=None), resume=True)
     trained(second, recipe, data, resume=True)

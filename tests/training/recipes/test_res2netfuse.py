@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from irfuse import samples, weights
 from irfuse.errors import ImageError, OutputError, StoppedError, TrainingError
 from irfuse.io import images
-from irfuse.training.data import Sources, TrainingData, find
+from irfuse.training.data import DataSources, TrainingData, find
 from irfuse.training.reading import read_gray
 from irfuse.training.recipes.base import Trained
 from irfuse.training.recipes.res2netfuse import Reconstruction, Res2NetFuseRecipe
@@ -61,7 +61,7 @@ def test_learns_on_a_gpu(gpu: torch.device) -> None:
 
 def test_header_says_how_the_weights_were_made(small: TrainingData, tmp_path: Path) -> None:
     test = str(small.images[0])
-    written = trained(find(Sources(images=str(VISIBLE[0]), test=test)), tmp_path / "x.safetensors")
+    written = trained(find(DataSources(images=str(VISIBLE[0]), test=test)), tmp_path / "x.safetensors")
     header = weights.header(written.weights)
     assert header["recipe"]["iterations"] == 4
     assert header["images"][0]["name"] == VISIBLE[0].name

@@ -28,7 +28,7 @@ from irfuse.training.data import TrainingData
 from irfuse.training.feed import Feed
 from irfuse.training.recipes.base import Recipe, Session, Trained
 from irfuse.training.settings import Range
-from irfuse.training.steps import Precision, computing_in, descend, place, seeded
+from irfuse.training.steps import TrainingPrecision, computing_in, descend, place, seeded
 from irfuse.training.validation import Validation
 
 Parameters = tuple[Tensor, ...] | list[Tensor]
@@ -90,7 +90,7 @@ class EncoderDecoderRecipe(Recipe):
     blur: Annotated[float, Range(min=0)] = 1.5
     noise: Annotated[float, Range(min=0)] = 0.03
     alike: Annotated[float, Range(min=0, max=1)] = 0.1
-    precision: Precision = "fp32"
+    precision: TrainingPrecision = "fp32"
     seed: Annotated[int, Range(min=0, max=2**63 - 1)] = 0
 
     def check(self) -> None:

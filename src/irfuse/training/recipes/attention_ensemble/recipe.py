@@ -14,7 +14,7 @@ from irfuse.training.recipes.attention_ensemble import autoencoder
 from irfuse.training.recipes.attention_ensemble.attention import Fusion
 from irfuse.training.recipes.base import Recipe, Session, Trained
 from irfuse.training.settings import Range
-from irfuse.training.steps import Precision
+from irfuse.training.steps import TrainingPrecision
 from irfuse.training.validation import Validation
 
 
@@ -81,7 +81,7 @@ class AttentionEnsembleRecipe(Recipe):
     skips: bool = True
     normalization: Literal["sources", "channels"] = "sources"
     skip_attention: Annotated[float, Range(min=0, max=1)] = 0.6
-    precision: Precision = "fp32"
+    precision: TrainingPrecision = "fp32"
     seed: Annotated[int, Range(min=0, max=2**63 - 1)] = 0
 
     def check(self) -> None:
