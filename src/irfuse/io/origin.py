@@ -1,16 +1,17 @@
 """What made an image: the description that irfuse stores in the files that it writes."""
 
 import re
-import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-FORMATS = (".png", ".jpg", ".jpeg", ".webp")
+from irfuse.io import ifd
+
+FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 """The extensions of the files in which irfuse always stores a description."""
 
-_DESCRIPTION, _TEXT = 270, 2  # tag and type in a TIFF directory, which is also what EXIF data is
+_DESCRIPTION = 270  # a tag of TIFF and of EXIF data
 _EXIF = 0  # among OpenCV's kinds of metadata
 _MAKER = re.compile(r"irfuse [^,]*, (.*), engine: ", re.DOTALL)
 
@@ -54,17 +55,9 @@ def read(path: Path) -> str:
     return _description(exif[0]) if exif else ""
 
 
-def _description(directory: bytes) -> str:
-    """Return the description in the first directory of TIFF or EXIF data; empty if there is none."""
-    order = "<" if directory.startswith(b"II") else ">"
-    try:
-        (start,) = struct.unpack_from(order + "I", directory, 4)
-        (count,) = struct.unpack_from(order + "H", directory, start)
-        for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind, length, at = struct.unpack_from(order + "HHII", directory, entry)
-            if (tag, kind) == (_DESCRIPTION, _TEXT):
-                at = entry + 8 if length <= 4 else at
-                return directory[at : at + length].rstrip(b"\0").decode("ascii", "replace")
-    except struct.error:
-        pass
-    return ""
+def _description(data: bytes) -> str:
+    """Return the description in the first directory of a TIFF file or of EXIF data; empty if there is none."""
+    value = ifd.parse(data).get(_DESCRIPTION)
+    if not (isinstance(value, ifd.Value) and value.kind == ifd.TEXT):
+        return ""
+    return value.data.rstrip(b"\0").decode("ascii", "replace")
