@@ -23,11 +23,11 @@ from irfuse.training.recipes import encoder_decoder, res2netfuse
 from irfuse.training.recipes.attention_ensemble import AttentionEnsembleRecipe, attention, autoencoder
 from irfuse.training.recipes.encoder_decoder import EncoderDecoderRecipe
 from irfuse.training.recipes.res2netfuse import Res2NetFuseRecipe
-from irfuse.training.steps import Precision
+from irfuse.training.steps import TrainingPrecision
 
 WARM_UP = 5
 """Steps that do not count."""
-PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
+PRECISIONS: tuple[TrainingPrecision, ...] = ("fp32", "bf16")
 
 
 class Task(Protocol):

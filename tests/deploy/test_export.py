@@ -113,7 +113,7 @@ def test_unknown_method_and_precision(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_wrong_results_are_not_written(
-    precision: exporting.Precision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    precision: exporting.FilePrecision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file has other weights than the method that it is checked against, so it is close but wrong."""
     other = build("res2netfuse:weights=many").eval()
@@ -124,7 +124,9 @@ def test_wrong_results_are_not_written(
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_nan_is_not_written(precision: exporting.Precision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nan_is_not_written(
+    precision: exporting.FilePrecision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Half precision gives NaN where sums overflow, here in one pixel of one pair."""
     run = Graph.__call__
     calls = []
@@ -142,7 +144,7 @@ def test_nan_is_not_written(precision: exporting.Precision, tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_a_color_network(precision: exporting.Precision, tmp_path: Path, msrs_day: Pair) -> None:
+def test_a_color_network(precision: exporting.FilePrecision, tmp_path: Path, msrs_day: Pair) -> None:
     torch.manual_seed(0)
     weights = tmp_path / "color.safetensors"
     network = Network(4, 3)

@@ -22,7 +22,7 @@ from irfuse.training.data import DataSources, TrainingData
 from irfuse.training.recipes.base import Trained
 from irfuse.training.recipes.encoder_decoder import EncoderDecoderRecipe, Fusion
 from irfuse.training.run import train
-from irfuse.training.steps import Precision
+from irfuse.training.steps import TrainingPrecision
 from irfuse.training.validation import Validation
 from tests.training.conftest import names, stop_after
 
@@ -52,7 +52,7 @@ def trained(small: TrainingData, without_curves: None) -> Train:
 
 
 @pytest.mark.parametrize(("precision", "steps"), [("fp32", 1), ("bf16", 3)])
-def test_resumes_exactly(trained: Train, steps: int, precision: Precision, tmp_path: Path) -> None:
+def test_resumes_exactly(trained: Train, steps: int, precision: TrainingPrecision, tmp_path: Path) -> None:
     """Interrupted in the first or in the second epoch, training gives bit for bit what it gives in one go."""
     recipe = replace(SHORT, precision=precision)
     straight, resumed = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
