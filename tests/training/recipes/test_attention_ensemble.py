@@ -1,5 +1,5 @@
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,6 @@ SWITCHES = {"dilated": True, "attention": False, "skips": True}
 CPU = torch.device("cpu")
 
 Train = Callable[..., Trained]
-
-
-@pytest.fixture(autouse=True)
-def _of_few_steps() -> Iterator[None]:
-    """A few steps do not even make a picture, and the warning about it is tested with another method."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SuspiciousPairWarning)
-        yield
 
 
 @pytest.fixture

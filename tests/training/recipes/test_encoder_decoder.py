@@ -1,5 +1,4 @@
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,14 +30,6 @@ SHORT = EncoderDecoderRecipe(epochs=2, epoch_steps=2, batch=2, size=32, width=2,
 CPU = torch.device("cpu")
 
 Train = Callable[..., Trained]
-
-
-@pytest.fixture(autouse=True)
-def _of_few_steps() -> Iterator[None]:
-    """A few steps do not even make a picture; one test expects the warning about it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SuspiciousPairWarning)
-        yield
 
 
 @pytest.fixture
