@@ -43,7 +43,6 @@ _SOURCES = {
     "roadscene": "https://github.com/hanna-xu/RoadScene",
     "msrs": "https://github.com/Linfeng-Tang/PIAFusion, https://github.com/Linfeng-Tang/SuperFusion, "
     "https://github.com/ycc568/my-seafusion, https://github.com/Leiii-Cao/Text-DiFuse",
-    "msrs55": "https://github.com/Linfeng-Tang/SuperFusion",
     "m3svd": "https://github.com/Linfeng-Tang/VideoFusion",
     "natural/bsds500": "https://github.com/BIDS/BSDS500",
     "natural/coco50": "https://github.com/lizhogn/tiny_coco_dataset",
@@ -127,8 +126,8 @@ IMAGE_SETS = (
         "BSDS500: research, with citation; COCO: Flickr terms",
     ),
     ImageSet(
-        "natural602",
-        "natural330, and the visible images of pairs272: for training on many kinds of natural images",
+        "images-train",
+        "natural330, and the visible images of pairs-train: for training on many kinds of natural images",
         f"{_BSDS}; {_COCO}; {_ROADSCENE}; {_MSRS}; {_M3SVD}",
         "BSDS500: research, with citation; COCO: Flickr terms; MSRS: MIT; RoadScene and M3SVD: none stated",
     ),
@@ -137,18 +136,19 @@ IMAGE_SETS = (
 
 PAIR_SETS = (
     ImageSet(
-        "pairs272",
-        "189 pairs of RoadScene, 43 of MSRS and two clips of 20 frames of M3SVD: for training",
+        "pairs-train",
+        "143 pairs of RoadScene, 91 of MSRS and ten frames of two clips of M3SVD, all registered: for training",
         f"{_ROADSCENE}; {_MSRS}; {_M3SVD}",
         "MSRS: MIT; RoadScene and M3SVD: none stated",
     ),
     ImageSet(
-        "pairs44",
-        "32 other pairs of RoadScene and 12 of MSRS: for validation",
+        "pairs-val",
+        "26 other pairs of RoadScene and 18 of MSRS, all registered: for validation",
         f"{_ROADSCENE}; {_MSRS}",
         "MSRS: MIT; RoadScene: none stated",
     ),
 )
+"""The sets of pairs for training. No pair of a test set is in them, nor a scene that is nearly one of ``roadscene50``."""
 
 BENCHMARK_SETS = (
     ImageSet("tno21", "21 gray pairs of TNO, as used by Li and Wu", _TNO, "free for research with citation"),
@@ -160,8 +160,15 @@ BENCHMARK_SETS = (
     ),
     ImageSet("vifb", "The 21 pairs of VIFB, most in color", _VIFB, "none stated"),
     ImageSet("vifb7", "The seven pairs of vifb with results of 25 published methods", _VIFB, "none stated"),
-    ImageSet("roadscene", "The 221 pairs of RoadScene, in color", _ROADSCENE, "none stated"),
-    ImageSet("msrs55", "55 pairs of MSRS by day and night, in color", _MSRS, "MIT"),
+    ImageSet("roadscene", "The 221 pairs of RoadScene, in color, most of them used by pairs-train and pairs-val", _ROADSCENE, "none stated"),
+    ImageSet(
+        "roadscene50",
+        "The 50 pairs of RoadScene that CDDFuse and others test on, in color",
+        f'{_ROADSCENE}; Z. Zhao and others: "CDDFuse: Correlation-driven dual-branch feature decomposition for '
+        'multi-modality image fusion", CVPR 2023',
+        "none stated",
+    ),
+    ImageSet("msrs", "109 pairs of MSRS by day and night, in color, used by pairs-train and pairs-val", _MSRS, "MIT"),
 )
 """The sets of pairs for benchmarks."""
 
