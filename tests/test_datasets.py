@@ -4,20 +4,29 @@ import pytest
 
 from irfuse import datasets, samples
 from irfuse.errors import DatasetError
+from irfuse.imaging import registration
+from irfuse.training.reading import read_pair
 
 
 @pytest.mark.parametrize("image_set", (*datasets.IMAGE_SETS, *datasets.PAIR_SETS), ids=lambda image_set: image_set.name)
 def test_named_sets(image_set: datasets.ImageSet, data: Path) -> None:
     files = image_set.files()
-    each = 2 if image_set in datasets.PAIR_SETS else 1
-    assert image_set.name.endswith(str(len(files) // each))
     assert len(set(files)) == len(files)
     assert image_set.citation
     assert image_set.license
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("tno21", 21), ("tno20", 20), ("vifb", 21), ("vifb7", 7), ("roadscene", 221), ("msrs55", 55)]
+    ("name", "count"),
+    [
+        ("tno21", 21),
+        ("tno20", 20),
+        ("vifb", 21),
+        ("vifb7", 7),
+        ("roadscene", 221),
+        ("roadscene50", 50),
+        ("msrs", 109),
+    ],
 )
 def test_benchmark_sets(name: str, count: int, data: Path) -> None:
     pairs = datasets.pairs(name).pairs
@@ -27,36 +36,52 @@ def test_benchmark_sets(name: str, count: int, data: Path) -> None:
 
 
 def test_benchmark_sets_are_described() -> None:
-    assert {s.name for s in datasets.BENCHMARK_SETS} == {"tno21", "tno20", "vifb", "vifb7", "roadscene", "msrs55"}
+    names = {image_set.name for image_set in datasets.BENCHMARK_SETS}
+    assert names == {"tno21", "tno20", "vifb", "vifb7", "roadscene", "roadscene50", "msrs"}
     assert all(s.title and s.citation and s.license for s in datasets.BENCHMARK_SETS)
 
 
 def test_parts_of_sets(data: Path) -> None:
     assert datasets.pairs("tno20").pairs == datasets.pairs("tno21").pairs[:20]
     assert set(datasets.pairs("vifb7").pairs) < set(datasets.pairs("vifb").pairs)
+    assert set(datasets.pairs("roadscene50").pairs) < set(datasets.pairs("roadscene").pairs)
+    names = (data / "roadscene50.txt").read_text().split()
+    assert [pair.vis.name for pair in datasets.pairs("roadscene50").pairs] == sorted(names)
     guests = next((data / "vifb_fused").iterdir())
     assert {path.stem for path in guests.iterdir()} == {pair.name for pair in datasets.pairs("vifb7").pairs}
 
 
-@pytest.mark.parametrize("name", ["natural330", "natural602"])
+@pytest.mark.parametrize("name", ["natural330", "images-train"])
 def test_training_and_test_images_differ(name: str, data: Path) -> None:
     training = set(datasets.images(name))
     assert not training & set(datasets.images("coco20"))
-    assert not training & {pair.vis for pair in datasets.pairs("pairs44").pairs}
+    tested = {pair.vis for name in ("pairs-val", "roadscene50") for pair in datasets.pairs(name).pairs}
+    assert not training & tested
     assert not {"tno21", "vifb"} & {file.relative_to(data).parts[0] for file in training}
 
 
 def test_pairs_for_training_and_validation_differ(data: Path) -> None:
-    """None of them is a test pair or a sample pair, so that the samples show how methods treat unseen images."""
-    training, validation = (datasets.pairs(name).pairs for name in ("pairs272", "pairs44"))
-    assert (len(training), len(validation)) == (272, 44)
-    files = [file for pair in training for file in (pair.ir, pair.vis)]
-    assert not set(files) & {file for pair in validation for file in (pair.ir, pair.vis)}
-    assert {file.relative_to(data).parts[0] for file in files} == {"roadscene", "msrs55", "m3svd"}
-    assert {"00037N", "00633D"} <= {pair.name for pair in validation}
+    """None of the training pairs is a test pair or a sample pair, so that those show how methods treat unseen images."""
+    training, validation, test = (datasets.pairs(name).pairs for name in ("pairs-train", "pairs-val", "roadscene50"))
+    assert (len(training), len(validation)) == (244, 44)
+    sets = [{file for pair in pairs for file in (pair.ir, pair.vis)} for pairs in (training, validation, test)]
+    assert not sets[0] & sets[1]
+    assert not (sets[0] | sets[1]) & sets[2]
+    assert {file.relative_to(data).parts[0] for file in sets[0]} == {"roadscene", "msrs", "m3svd"}
+    assert {"00881N", "00633D"} <= {pair.name for pair in validation}
     for pair in (*training, *validation):
         assert pair.ir.stem == pair.vis.stem == pair.name
         assert (pair.ir.parent.name, pair.vis.parent.name) == ("ir", "vis")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [pair_set.name for pair_set in datasets.PAIR_SETS])
+def test_pairs_for_training_are_registered(name: str, data: Path) -> None:
+    """By the check that names 30 of the 55 pairs of ``msrs55``, an earlier source of these sets."""
+    for pair in datasets.pairs(name).pairs:
+        ir, vis = read_pair(pair, 1)
+        measured = registration.measure(ir, vis[..., 0])
+        assert not (measured.shifted or measured.warped), pair
 
 
 def test_pairs_of_a_folder() -> None:

@@ -38,7 +38,7 @@ def inverted(ir: Array, vis: Array) -> Array:
 def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
     """The result for two methods of irfuse, a function and external images. The last two have one failure each."""
     with (
-        pytest.warns(BenchmarkWarning, match="external lacks 1 of 5 images: msrs_00037N"),
+        pytest.warns(BenchmarkWarning, match="external lacks 1 of 5 images: msrs_00633D"),
         pytest.warns(BenchmarkWarning, match=r"own_<b> failed on 1 of 5 pairs; the first: tno_01: ValueError: this is"),
     ):
         return run(

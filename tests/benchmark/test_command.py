@@ -24,7 +24,7 @@ def test_report(run: Run, folder: Path, tmp_path: Path) -> None:
     external = ["--fused", f"dark={folder / 'external'}"]
     status, printed, said = run(folder, "-o", tmp_path / "r", *methods, *external, *options, "--region", "5,5,20,20")
     assert status == 0, said
-    assert "warning: dark lacks 1 of 5 images: msrs_00037N" in said
+    assert "warning: dark lacks 1 of 5 images: msrs_00633D" in said
     lines = printed.splitlines()
     assert lines[0].split() == ["overall", "rank", "vifb"]
     assert {line.split()[0] for line in lines[1:4]} == {"average", "laplacian-pyramid", "dark"}
@@ -49,7 +49,7 @@ def test_wrong_input_is_reported_in_one_line(run: Run, folder: Path, tmp_path: P
     out = ("-o", tmp_path / "r")
     for arguments, message in {
         (folder, *out): "nothing to compare",
-        ("nowhere", *out, "-m", "average"): "no named set of pairs (pairs272, pairs44, tno21,",
+        ("nowhere", *out, "-m", "average"): "no named set of pairs (pairs-train, pairs-val, tno21,",
         (folder, *out, "-k", "en", "-m", "averag"): "did you mean 'average'?",
         (folder, *out, "-m", "average", "--region", "1,2"): "give x,y,width,height in pixels",
         (folder, *out, "-m", "average", "--show", "x"): "there is no pair 'x' to show",

@@ -53,7 +53,7 @@ def test_page_is_complete(written: Path) -> None:
     assert "<th>Q<sup>AB/F</sup> ↑</th>" in written.read_text(encoding="utf-8")
     for expected in (
         "own_<b>, tno_01: ValueError: this is TNO 01",
-        "external lacks 1 of 5 images: msrs_00037N",
+        "external lacks 1 of 5 images: msrs_00633D",
         "In parentheses: the number of pairs",
         "Time of this run Fusing",
     ):

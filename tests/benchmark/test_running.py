@@ -54,7 +54,7 @@ def test_failures_are_named(result: Result) -> None:
     assert [(failure.method, failure.pair, failure.reason) for failure in result.failures] == [
         ("own_<b>", "tno_01", "ValueError: this is TNO 01"),
     ]
-    assert result.remarks == ("external lacks 1 of 5 images: msrs_00037N",)
+    assert result.remarks == ("external lacks 1 of 5 images: msrs_00633D",)
     table = result.table("canonical", "en")
     assert table.isna().sum().sum() == 2
     assert math.isnan(table.loc["tno_01", "own_<b>"])
@@ -182,7 +182,7 @@ def test_progress(folder: Path, tmp_path: Path) -> None:
         on_fuse=lambda *step: steps.append(("fuse", *step)),
         on_score=lambda *step: steps.append(("score", *step)),
     )
-    assert steps[0] == ("fuse", 1, 10, "average: msrs_00037N")
+    assert steps[0] == ("fuse", 1, 10, "average: msrs_00633D")
     assert [step[:3] for step in steps[9:11]] == [("fuse", 10, 10), ("score", 1, 10)]
     assert steps[-1][:3] == ("score", 10, 10)
     with pytest.warns(BenchmarkWarning, match="external lacks"):
@@ -332,7 +332,7 @@ def test_wrong_input_prevents_the_start(folder: Path, tmp_path: Path, rng: np.ra
         fused={"external": tmp_path / "small"},
     )
     refused(
-        ValueError, "msrs_00037N: the smaller side has 64 pixels, and ms_ssim", folder, ["average"], metrics=["ms_ssim"]
+        ValueError, "msrs_00633D: the smaller side has 64 pixels, and ms_ssim", folder, ["average"], metrics=["ms_ssim"]
     )
     assert not (tmp_path / "cache").exists()
 

@@ -28,7 +28,7 @@ def test_evaluate_a_triple(run: Run, tno_01: Pair, tmp_path: Path) -> None:
 
 def test_evaluate_folders(run: Run, folders: Path, tmp_path: Path) -> None:
     run("fuse", folders, "-o", tmp_path / "fused", "-m", "average")
-    (tmp_path / "fused" / "msrs_00037N.png").unlink()
+    (tmp_path / "fused" / "msrs_00881N.png").unlink()
     (tmp_path / "fused" / "stranger.png").write_bytes((tmp_path / "fused" / "tno_01.png").read_bytes())
     out = [tmp_path / f"scores.{ending}" for ending in ("csv", "json", "tex", "md")]
     options = zip(("--csv", "--json", "--latex", "--markdown"), out, strict=True)
@@ -38,7 +38,7 @@ def test_evaluate_folders(run: Run, folders: Path, tmp_path: Path) -> None:
     status, printed, complaints = run("evaluate", *arguments, *files)
     assert status == 1
     assert f"no partner: {folders / 'ir' / 'lonely.png'}" in complaints
-    assert "no fused image for: msrs_00037N" in complaints
+    assert "no fused image for: msrs_00881N" in complaints
     assert f"no partner: {tmp_path / 'fused' / 'stranger.png'}" in complaints
     assert "4 images" in printed
     rows = list(csv.DictReader(out[0].read_text().splitlines()))

@@ -152,7 +152,7 @@ def test_unwritable_folder(run: Run, folders: Path, tmp_path: Path) -> None:
     assert "cannot create the folder" in complaints
 
 
-@pytest.mark.parametrize(("name", "count", "color"), [("tno21", 21, False), ("msrs55", 55, True)])
+@pytest.mark.parametrize(("name", "count", "color"), [("tno21", 21, False), ("msrs", 109, True)])
 def test_whole_data_sets(run: Run, name: str, count: int, color: bool, data: Path, tmp_path: Path) -> None:
     status, printed, _ = run("fuse", data / name, "-o", tmp_path, "-m", "laplacian-pyramid")
     assert status == 0

@@ -122,7 +122,7 @@ def test_train_on_pairs(run: Run, parts: Path, tmp_path: Path) -> None:
         (("--ir", ir, "--vis", vis, "--pairs", parts), "both --ir and --vis, or --pairs"),
         ((), "both --ir and --vis, or --pairs"),
         (("--ir", ir, "--vis", vis), "3 pairs are too few to hold some out"),
-        (("--pairs", "nothing"), "no named set of pairs (pairs272, pairs44, tno21"),
+        (("--pairs", "nothing"), "no named set of pairs (pairs-train, pairs-val, tno21"),
         (("--size", "48"), "size must be a multiple of 32 and at least 32, not 48"),
     ):
         status, _, complaints = run("train", "encoder-decoder", *arguments, "-o", tmp_path / "n.safetensors")

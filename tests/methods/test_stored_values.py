@@ -28,7 +28,7 @@ from irfuse.methods.base import IterativeMethod
 from tests.methods.specs import distinct_specs, marks
 
 STORED = Path(__file__).with_name("stored_values.json")
-PAIRS = ("tno_01", "msrs_00037N")
+PAIRS = ("tno_01", "msrs_00881N")
 BLOCKS = 8
 TOLERANCE = 1e-5
 """The tolerance of the means, in [0, 1]. Other builds add in another order."""

@@ -16,19 +16,19 @@ def test_it_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     recipe = EncoderDecoderRecipe(learning_rate=1e-5, halved_at=(3, 5), channels=3, precision="bf16", mse_weight=2)
     written = config.write(
-        recipe, DataSources(ir='thermal "ü"', vis="visible", validation="pairs44"), Path("x.safetensors")
+        recipe, DataSources(ir='thermal "ü"', vis="visible", validation="pairs-val"), Path("x.safetensors")
     )
     assert written.name == "x.toml"
     values, sources = config.read(written, EncoderDecoderRecipe)
     assert EncoderDecoderRecipe(**values) == recipe
-    assert sources == {"ir": str(tmp_path / 'thermal "ü"'), "vis": str(tmp_path / "visible"), "validation": "pairs44"}
+    assert sources == {"ir": str(tmp_path / 'thermal "ü"'), "vis": str(tmp_path / "visible"), "validation": "pairs-val"}
 
 
 def test_names_of_weights_stay_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for init, written in (("luma", "luma"), ("luma-v1", "luma-v1"), ("full", str(tmp_path / "full"))):
-        file = config.write(EncoderDecoderRecipe(), DataSources(pairs="pairs272", init=init), Path("x.safetensors"))
-        assert config.read(file, EncoderDecoderRecipe)[1] == {"init": written, "pairs": "pairs272"}
+        file = config.write(EncoderDecoderRecipe(), DataSources(pairs="pairs-train", init=init), Path("x.safetensors"))
+        assert config.read(file, EncoderDecoderRecipe)[1] == {"init": written, "pairs": "pairs-train"}
 
 
 def test_parts_may_be_left_out(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_parts_may_be_left_out(tmp_path: Path) -> None:
         ("settings.iterations = '3'", "iterations must be a whole number, not '3'"),
         ("settings.iterations = 0", "iterations must be at least 1, not 0"),
         ("settings = 3", r"settings must be a table, \[settings\]"),
-        ("data.pairs = 'pairs272'", "unknown source of data 'pairs'"),
+        ("data.pairs = 'pairs-train'", "unknown source of data 'pairs'"),
         ("data.images = 3", "images must be text, not 3"),
         ("recipe = 'encoder-decoder'", "is for the recipe encoder-decoder, not for res2netfuse"),
         ("no TOML", "not a TOML file"),
@@ -67,7 +67,7 @@ def test_the_example_of_the_docs(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text(example)
     values, sources = config.read(tmp_path / "x.toml", EncoderDecoderRecipe)
     assert EncoderDecoderRecipe(**values).halved_at == (20, 40, 60)
-    assert sources["validation"] == "pairs44"
+    assert sources["validation"] == "pairs-val"
 
 
 def test_a_file_that_does_not_exist(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def match(ir_folder: Path, vis_folder: Path) -> Pairing:
 
     >>> from irfuse import samples
     >>> [pair.name for pair in match(samples.FOLDER / "ir", samples.FOLDER / "vis").pairs][:2]
-    ['msrs_00037N', 'msrs_00633D']
+    ['msrs_00633D', 'msrs_00881N']
     """
     found = _match_folders(ir_folder, vis_folder, set())
     if not found.scenes:
@@ -130,7 +130,7 @@ def match_fused(folder: Path, pairs: Sequence[Pair]) -> Matched:
     >>> from irfuse import samples
     >>> matched = match_fused(samples.FOLDER / "vis", samples.pairs()[1:])
     >>> len(matched.fused), [path.name for path in matched.unpaired]
-    (4, ['msrs_00037N.png'])
+    (4, ['msrs_00633D.png'])
     """
     files = images_by_stem(folder)
     stems: dict[str, str] = {}

@@ -16,6 +16,6 @@ def pairs() -> tuple[Pair, ...]:
     """Find the sample pairs: two in color, three in gray.
 
     >>> [pair.name for pair in pairs()]
-    ['msrs_00037N', 'msrs_00633D', 'tno_01', 'tno_12', 'tno_16']
+    ['msrs_00633D', 'msrs_00881N', 'tno_01', 'tno_12', 'tno_16']
     """
     return find(FOLDER).pairs

@@ -27,7 +27,7 @@ class DataSources:
         ir: folder of infrared images.
         vis: folder of visible images that have the names of the infrared ones.
         pairs: pairs to learn from, instead of --ir and --vis: a data-set folder, a CSV file with the columns ir and
-            vis, or a named set such as pairs272.
+            vis, or a named set such as pairs-train.
         validation: pairs to validate on, given like --pairs. By default, every tenth pair is held out, at most 50.
         test: images to test the reconstruction on, given like --images.
     """
