@@ -13,6 +13,7 @@ from irfuse.ops.sharing import shared
 _LEVELS = 256
 _TSALLIS_ORDER = 0.43137
 _ROUNDING = 1e-12
+_SOFT_SHARE = 1e-7
 
 
 def en(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
@@ -179,6 +180,51 @@ def qncie(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     return (1 + (share * share.log2()).sum(dim=1) / bits).to(fused.dtype)
 
 
+def soft_en(fused: Tensor, *, bins: int = _LEVELS) -> Tensor:
+    """Compute :func:`en` with a gradient, for training: each pixel is shared linearly between the two nearest bins.
+
+    With 256 bins, the value for an 8-bit image is that of :func:`en`. Fewer bins give fewer bits and a smoother
+    gradient.
+
+    Args:
+        fused: (B, 1, H, W) in [0, 1]. Values beyond count as the nearest of 0 and 1 and get no gradient.
+        bins: the number of bins, at least 2. Their centers divide [0, 1] evenly, 0 and 1 included.
+
+    Returns:
+        (B,) in bits, in [0, log2(bins)]; higher is better.
+
+    >>> soft_en(torch.tensor([[[[0.0, 1.0]]]]))
+    tensor([1.])
+    """
+    return _soft_entropy(_soft_histogram(fused, None, bins))
+
+
+def soft_mi(fused: Tensor, ir: Tensor, vis: Tensor, *, bins: int = _LEVELS, base: float = 2.0) -> Tensor:
+    """Compute :func:`mi` with a gradient, for training: each pixel of the fused image is shared between two bins.
+
+    With 256 bins, the value for 8-bit images is that of :func:`mi`. Fewer bins give less information and a smoother
+    gradient.
+
+    Args:
+        fused: see :func:`soft_en`.
+        ir, vis: (B, 1, H, W) in [0, 1]. They are rounded to the nearest bin and get no gradient.
+        bins: the number of bins, see :func:`soft_en`.
+        base: the base of the logarithm. 2 gives bits.
+
+    Returns:
+        (B,), 0 or more; higher is better.
+
+    >>> image = torch.tensor([[[[0.0, 1.0]]]])
+    >>> soft_mi(image, image, image)
+    tensor([2.])
+    """
+    total = torch.zeros_like(fused[:, 0, 0, 0])
+    for source in (ir, vis):
+        joint = _soft_histogram(fused, source, bins)
+        total = total + _soft_entropy(joint.sum(dim=1)) + _soft_entropy(joint.sum(dim=2)) - _soft_entropy(joint)
+    return total / math.log2(base)
+
+
 @shared
 def levels(images: Tensor) -> Tensor:
     """Convert images in [0, 1] to 8-bit levels, (B, H·W), int64. NaN, from stretching a constant image, becomes 0."""
@@ -222,6 +268,26 @@ def tsallis_information(x: Tensor, y: Tensor, order: float) -> Tensor:
     product = joint.sum(dim=2, keepdim=True) * joint.sum(dim=1, keepdim=True)
     terms = torch.where(joint > 0, joint**order / torch.where(joint > 0, product, 1) ** (order - 1), 0)
     return (1 - terms.flatten(1).sum(dim=1)) / (1 - order)
+
+
+def _soft_histogram(fused: Tensor, source: Tensor | None, bins: int) -> Tensor:
+    """Compute the share of each bin, (B, bins), or of each pair of bins of a source and the fused image."""
+    batch, pixels = fused.shape[0], fused[0].numel()
+    places = fused.flatten(1).clamp(0, 1) * (bins - 1)
+    # NaN becomes an index here and stays NaN in the share.
+    lower = places.detach().nan_to_num(0).floor().clamp(max=bins - 2)
+    upper_share = (places - lower).flatten()
+    row, shape = torch.arange(batch, device=fused.device)[:, None], [batch, bins]
+    if source is not None:
+        row, shape = row * bins + (source.detach().flatten(1).clamp(0, 1) * (bins - 1)).round().long(), [*shape, bins]
+    index = (row * bins + lower.long()).flatten()
+    counts = fused.new_zeros(math.prod(shape)).index_add(0, index, 1 - upper_share).index_add(0, index + 1, upper_share)
+    return counts.view(shape) / pixels
+
+
+def _soft_entropy(p: Tensor) -> Tensor:
+    """Compute the entropy of distributions in bits, (B, …) to (B,), with a finite gradient where a share is zero."""
+    return -(p * (p + _SOFT_SHARE).log2()).flatten(1).sum(dim=1)
 
 
 def _shares(values: Tensor, count: int) -> Tensor:

@@ -72,6 +72,41 @@ def local_covariance(x: Tensor, y: Tensor, taps: Taps, border: Border) -> Tensor
     return separable(x * y, taps, border) - local_mean(x, taps, border) * local_mean(y, taps, border)
 
 
+def moments_to_sources(fused: Tensor, sources: Tensor, taps: Taps) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Compute the moments of the fused image and each source in each window, for gradients of the fused image.
+
+    Each image is shifted by its mean before it is squared, which makes single precision suffice.
+
+    Args:
+        fused: (B, 1, H, W).
+        sources: (B, S, H, W). They get no gradient.
+        taps: the weights along rows and columns, which sum to one.
+
+    Returns:
+        The mean of the fused image, (B, 1, H', W'), the means of the sources, (B, S, H', W'), the variances likewise,
+        and the covariances, (B, S, H', W'), at the places where the window fits. Rounding may push variances of the
+        fused image below zero.
+
+    Raises:
+        ImageError: the images are smaller than the window.
+
+    >>> fused, sources = torch.rand(2, 1, 8, 8), torch.rand(2, 2, 8, 8)
+    >>> [moment.shape[1] for moment in moments_to_sources(fused, sources, box(7))]
+    [1, 2, 1, 2, 2]
+    """
+    count = sources.shape[1]
+    with torch.no_grad():
+        sources_shift, fused_shift = (images.mean(dim=(2, 3), keepdim=True) for images in (sources, fused))
+        sources = sources - sources_shift
+        sources_mean, squares = separable(torch.cat([sources, sources**2], dim=1), taps, "valid").split(count, dim=1)
+        sources_variance = (squares - sources_mean**2).clamp(min=0)
+    fused = fused - fused_shift
+    means = separable(torch.cat([fused, fused * fused, fused * sources], dim=1), taps, "valid")
+    fused_mean, square, products = means.split([1, 1, count], dim=1)
+    variance, covariance = square - fused_mean**2, products - fused_mean * sources_mean
+    return fused_mean + fused_shift, sources_mean + sources_shift, variance, sources_variance, covariance
+
+
 @shared
 def scaled(images: Tensor, factor: float) -> Tensor:
     """Multiply images by a factor."""
