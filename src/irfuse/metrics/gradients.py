@@ -68,10 +68,10 @@ def soft_qabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -
     >>> soft_qabf(image, image, image).item() > 0.97
     True
     """
-    f = _soft_edges(fused * scale)
+    f = _soft_edges(*sobel(fused * scale, "zero"))
     with torch.no_grad():
-        sources = torch.cat([ir, vis], dim=1) * scale
-        weight, s = _shared_edges(sources).strength, _soft_edges(sources)
+        rows, columns = sobel(torch.cat([ir, vis], dim=1) * scale, "zero")
+        s, weight = _soft_edges(rows, columns), (rows**2 + columns**2).sqrt()
     ratio = torch.minimum(f.strength, s.strength) / torch.maximum(f.strength, s.strength)
     turn = 1 - (s.angle - f.angle).abs() / (math.pi / 2)
     quality = 0.9994 * torch.sigmoid(15 * (ratio - 0.5)) * 0.9879 * torch.sigmoid(22 * (turn - 0.8))
@@ -233,8 +233,7 @@ def _shared_edges(images: Tensor) -> _Edges:
     return _Edges((rows**2 + columns**2).sqrt(), _shared_angle(rows, columns))
 
 
-def _soft_edges(images: Tensor) -> _Edges:
-    rows, columns = sobel(images, "zero")
+def _soft_edges(rows: Tensor, columns: Tensor) -> _Edges:
     energy = rows**2 + columns**2 + _SOFT_ENERGY
     r, c = rows.detach(), columns.detach()
     # The last term is zero and has the angle's gradient, which a division by zero would make infinite.
@@ -244,8 +243,8 @@ def _soft_edges(images: Tensor) -> _Edges:
 
 def _shared_angle(rows: Tensor, columns: Tensor) -> Tensor:
     # The sign matters because a vertical gradient counts as +pi/2 in both directions.
-    angle = -torch.atan(rows / torch.where(columns == 0, 1, columns))
-    return torch.where(columns == 0, math.pi / 2, angle)
+    vertical = columns == 0
+    return torch.where(vertical, math.pi / 2, -torch.atan(rows / torch.where(vertical, 1, columns)))
 
 
 @shared

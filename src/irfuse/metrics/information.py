@@ -196,7 +196,8 @@ def soft_en(fused: Tensor, *, bins: int = _LEVELS) -> Tensor:
     >>> soft_en(torch.tensor([[[[0.0, 1.0]]]]))
     tensor([1.])
     """
-    return _soft_entropy(_soft_histogram(fused, None, bins))
+    rows = torch.zeros_like(fused, dtype=torch.long).flatten(2)
+    return _soft_entropy(_soft_histograms(fused, rows, 1, bins))[:, 0]
 
 
 def soft_mi(fused: Tensor, ir: Tensor, vis: Tensor, *, bins: int = _LEVELS, base: float = 2.0) -> Tensor:
@@ -218,11 +219,12 @@ def soft_mi(fused: Tensor, ir: Tensor, vis: Tensor, *, bins: int = _LEVELS, base
     >>> soft_mi(image, image, image)
     tensor([2.])
     """
-    total = torch.zeros_like(fused[:, 0, 0, 0])
-    for source in (ir, vis):
-        joint = _soft_histogram(fused, source, bins)
-        total = total + _soft_entropy(joint.sum(dim=1)) + _soft_entropy(joint.sum(dim=2)) - _soft_entropy(joint)
-    return total / math.log2(base)
+    levels = (torch.cat([ir, vis], dim=1).detach().flatten(2).clamp(0, 1) * (bins - 1)).round().long()
+    joint = _soft_histograms(fused, levels, bins, bins)
+    # The sources' own shares do not depend on the fused image.
+    own = _soft_entropy(joint.detach().sum(dim=3))
+    shared = own + _soft_entropy(joint.sum(dim=2)) - _soft_entropy(joint)
+    return shared.sum(dim=1) / math.log2(base)
 
 
 @shared
@@ -270,24 +272,29 @@ def tsallis_information(x: Tensor, y: Tensor, order: float) -> Tensor:
     return (1 - terms.flatten(1).sum(dim=1)) / (1 - order)
 
 
-def _soft_histogram(fused: Tensor, source: Tensor | None, bins: int) -> Tensor:
-    """Compute the share of each bin, (B, bins), or of each pair of bins of a source and the fused image."""
-    batch, pixels = fused.shape[0], fused[0].numel()
-    places = fused.flatten(1).clamp(0, 1) * (bins - 1)
+def _soft_histograms(fused: Tensor, rows: Tensor, count: int, bins: int) -> Tensor:
+    """Compute the shares of the bins in each row of histograms, (B, S, count, bins).
+
+    Args:
+        fused: (B, 1, H, W).
+        rows: the row that each pixel counts in, below `count`, (B, S, H·W), int64.
+        count, bins: the number of rows, and of bins in each.
+    """
+    places = fused.flatten(2).clamp(0, 1) * (bins - 1)
     # NaN becomes an index here and stays NaN in the share.
     lower = places.detach().nan_to_num(0).floor().clamp(max=bins - 2)
-    upper_share = (places - lower).flatten()
-    row, shape = torch.arange(batch, device=fused.device)[:, None], [batch, bins]
-    if source is not None:
-        row, shape = row * bins + (source.detach().flatten(1).clamp(0, 1) * (bins - 1)).round().long(), [*shape, bins]
-    index = (row * bins + lower.long()).flatten()
-    counts = fused.new_zeros(math.prod(shape)).index_add(0, index, 1 - upper_share).index_add(0, index + 1, upper_share)
-    return counts.view(shape) / pixels
+    upper_share = (places - lower).expand_as(rows).flatten()
+    batch, histograms, pixels = rows.shape
+    first = torch.arange(batch * histograms, device=fused.device).view(batch, histograms, 1) * count
+    index = ((first + rows) * bins + lower.long()).flatten()
+    sums = fused.new_zeros(batch * histograms * count * bins)
+    sums = sums.index_add(0, index, 1 - upper_share).index_add(0, index + 1, upper_share)
+    return sums.view(batch, histograms, count, bins) / pixels
 
 
 def _soft_entropy(p: Tensor) -> Tensor:
-    """Compute the entropy of distributions in bits, (B, …) to (B,), with a finite gradient where a share is zero."""
-    return -(p * (p + _SOFT_SHARE).log2()).flatten(1).sum(dim=1)
+    """Compute the entropy of distributions in bits, (B, S, …) to (B, S), with a finite gradient where a share is 0."""
+    return -(p * (p + _SOFT_SHARE).log2()).flatten(2).sum(dim=2)
 
 
 def _shares(values: Tensor, count: int) -> Tensor:

@@ -18,7 +18,7 @@ from irfuse.ops.filters import (
     local_variance,
     moments_to_sources,
     scaled,
-    separable,
+    separable_at,
 )
 from irfuse.ops.sharing import shared
 
@@ -52,6 +52,7 @@ def vif(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0, noise: 
         fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 41.
         scale: the value that 1 becomes.
         noise: the variance of the visual noise on that scale.
+        stride: the distance from window to window at the finest scale in pixels. At 2, the value hardly changes.
 
     Returns:
         (B,), 0 or more; higher is better. About 2 for three equal images; NaN where a source is constant.
@@ -63,7 +64,9 @@ def vif(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0, noise: 
     return sum_of_fidelities(scaled(fused, scale), scaled(ir, scale), scaled(vis, scale), noise, channel)
 
 
-def soft_vif(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0, noise: float = 2.0) -> Tensor:
+def soft_vif(
+    fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0, noise: float = 2.0, stride: int = 1
+) -> Tensor:
     """Compute :func:`vif` with a finite gradient, for training.
 
     A source's variance is raised by a hundredth of the noise's where it divides, and a source without any information
@@ -90,12 +93,13 @@ def soft_vif(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0, no
         if level > 0:
             if min(fused.shape[2:]) < 3 * len(window) - 2:
                 break
-            fused, sources = (separable(image, window, "valid")[..., ::2, ::2] for image in (fused, sources))
-        _, _, fused_variance, variance, covariance = moments_to_sources(fused, sources, window)
+            fused, sources = (separable_at(image, window, 2) for image in (fused, sources))
+        step = stride if level == 0 else 1
+        _, _, fused_variance, variance, covariance = moments_to_sources(fused, sources, window, step)
         gain = covariance.clamp(min=0) / (variance + 0.01 * noise)
         added = (fused_variance - gain * covariance).clamp(min=0)
-        seen = seen + torch.log1p(gain**2 * variance / (added + noise)).sum(dim=(2, 3))
-        possible = possible + torch.log1p(variance / noise).sum(dim=(2, 3))
+        seen = seen + step**2 * torch.log1p(gain**2 * variance / (added + noise)).sum(dim=(2, 3))
+        possible = possible + step**2 * torch.log1p(variance / noise).sum(dim=(2, 3))
     # The sum over all windows is at least 1 unless the source is all but constant.
     return (seen / (possible + _SOFT_INFORMATION)).sum(dim=1)
 
