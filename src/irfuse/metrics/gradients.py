@@ -73,10 +73,10 @@ def soft_qabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -
         rows, columns = sobel(torch.cat([ir, vis], dim=1) * scale, "zero")
         s, weight = _soft_edges(rows, columns), (rows**2 + columns**2).sqrt()
     ratio = torch.minimum(f.strength, s.strength) / torch.maximum(f.strength, s.strength)
-    turn = 1 - (s.angle - f.angle).abs() / (math.pi / 2)
-    quality = 0.9994 * torch.sigmoid(15 * (ratio - 0.5)) * 0.9879 * torch.sigmoid(22 * (turn - 0.8))
-    total = weight.sum(dim=(1, 2, 3))
-    return (quality * weight).sum(dim=(1, 2, 3)) / total.clamp(min=_EPSILON)
+    turned = (s.angle - f.angle).abs() / (math.pi / 2)
+    quality = torch.sigmoid(15 * (ratio - 0.5)) * torch.sigmoid(22 * (0.2 - turned))
+    kept = 0.9994 * 0.9879 * (quality * weight).sum(dim=(1, 2, 3))
+    return kept / weight.sum(dim=(1, 2, 3)).clamp(min=_EPSILON)
 
 
 def nabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:

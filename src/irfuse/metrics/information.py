@@ -308,7 +308,7 @@ def _soft_histograms(fused: Tensor, rows: Tensor, count: int, bins: int, degree:
 
 def _soft_entropy(p: Tensor) -> Tensor:
     """Compute the entropy of distributions in bits, (B, S, …) to (B, S), with a finite gradient where a share is 0."""
-    return -(p * (p + _SOFT_SHARE).log2()).flatten(2).sum(dim=2)
+    return -(p * p.clamp(min=_SOFT_SHARE).log2()).flatten(2).sum(dim=2)
 
 
 def _shares(values: Tensor, count: int) -> Tensor:
