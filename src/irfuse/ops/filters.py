@@ -111,9 +111,8 @@ def moments_to_sources(
     with torch.no_grad():
         sources_shift, fused_shift = (images.mean(dim=(2, 3), keepdim=True) for images in (sources, fused))
         sources = sources - sources_shift
-        sources_mean, squares = separable_at(torch.cat([sources, sources**2], dim=1), taps, stride).tensor_split(
-            2, dim=1
-        )
+        means = separable_at(torch.cat([sources, sources**2], dim=1), taps, stride)
+        sources_mean, squares = means.tensor_split(2, dim=1)
         sources_variance = (squares - sources_mean**2).clamp(min=0)
     fused = fused - fused_shift
     means = separable_at(torch.cat([fused, fused * fused, fused * sources], dim=1), taps, stride)
