@@ -160,12 +160,7 @@ BENCHMARK_SETS = (
     ),
     ImageSet("vifb", "The 21 pairs of VIFB, most in color", _VIFB, "none stated"),
     ImageSet("vifb7", "The seven pairs of vifb with results of 25 published methods", _VIFB, "none stated"),
-    ImageSet(
-        "roadscene",
-        "The 221 pairs of RoadScene, in color, most of them used by pairs-train and pairs-val",
-        _ROADSCENE,
-        "none stated",
-    ),
+    ImageSet("roadscene", "The 221 pairs of RoadScene, in color, most of them used by pairs-train and pairs-val", _ROADSCENE, "none stated"),
     ImageSet(
         "roadscene50",
         "The 50 pairs of RoadScene that CDDFuse and others test on, in color",

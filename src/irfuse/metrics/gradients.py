@@ -68,12 +68,14 @@ def soft_qabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -
     >>> soft_qabf(image, image, image).item() > 0.97
     True
     """
-    f = _soft_edges(*sobel(fused * scale, "zero"))
+    strength, angle = _soft_edges(*sobel(fused * scale, "zero"))
     with torch.no_grad():
         rows, columns = sobel(torch.cat([ir, vis], dim=1) * scale, "zero")
-        s, weight = _soft_edges(rows, columns), (rows**2 + columns**2).sqrt()
-    ratio = torch.minimum(f.strength, s.strength) / torch.maximum(f.strength, s.strength)
-    turned = (s.angle - f.angle).abs() / (math.pi / 2)
+        weight = (rows**2 + columns**2).sqrt()
+        source_strength, source_angle = _soft_edges(rows, columns)
+    # The ratio of the smaller to the larger strength.
+    ratio = torch.exp(-(source_strength - strength).abs())
+    turned = (source_angle - angle).abs() / (math.pi / 2)
     quality = torch.sigmoid(15 * (ratio - 0.5)) * torch.sigmoid(22 * (0.2 - turned))
     kept = 0.9994 * 0.9879 * (quality * weight).sum(dim=(1, 2, 3))
     return kept / weight.sum(dim=(1, 2, 3)).clamp(min=_EPSILON)
@@ -233,12 +235,13 @@ def _shared_edges(images: Tensor) -> _Edges:
     return _Edges((rows**2 + columns**2).sqrt(), _shared_angle(rows, columns))
 
 
-def _soft_edges(rows: Tensor, columns: Tensor) -> _Edges:
+def _soft_edges(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute the logarithm of the strength, and the angle of :func:`_shared_edges`, with finite gradients."""
     energy = rows**2 + columns**2 + _SOFT_ENERGY
     r, c = rows.detach(), columns.detach()
     # The last term is zero and has the angle's gradient, which a division by zero would make infinite.
     angle = _shared_angle(r, c) + (r * columns - c * rows) / energy.detach()
-    return _Edges(energy.sqrt(), angle)
+    return energy.log() / 2, angle
 
 
 def _shared_angle(rows: Tensor, columns: Tensor) -> Tensor:
