@@ -148,7 +148,7 @@ PAIR_SETS = (
         "MSRS: MIT; RoadScene: none stated",
     ),
 )
-"""The sets of pairs for training. No pair of a test set is in them, nor a scene that is nearly one of ``roadscene50``."""
+"""The sets of pairs for training. No pair of a test set is in them, nor a scene nearly like one of ``roadscene50``."""
 
 BENCHMARK_SETS = (
     ImageSet("tno21", "21 gray pairs of TNO, as used by Li and Wu", _TNO, "free for research with citation"),
@@ -160,7 +160,12 @@ BENCHMARK_SETS = (
     ),
     ImageSet("vifb", "The 21 pairs of VIFB, most in color", _VIFB, "none stated"),
     ImageSet("vifb7", "The seven pairs of vifb with results of 25 published methods", _VIFB, "none stated"),
-    ImageSet("roadscene", "The 221 pairs of RoadScene, in color, most of them used by pairs-train and pairs-val", _ROADSCENE, "none stated"),
+    ImageSet(
+        "roadscene",
+        "The 221 pairs of RoadScene, in color, most of them used by pairs-train and pairs-val",
+        _ROADSCENE,
+        "none stated",
+    ),
     ImageSet(
         "roadscene50",
         "The 50 pairs of RoadScene that CDDFuse and others test on, in color",
