@@ -61,7 +61,7 @@ def test_training_and_test_images_differ(name: str, data: Path) -> None:
 
 
 def test_pairs_for_training_and_validation_differ(data: Path) -> None:
-    """None of the training pairs is a test pair or a sample pair, so that those show how methods treat unseen images."""
+    """No training pair is a test pair or a sample pair, so that those show how methods treat unseen images."""
     training, validation, test = (datasets.pairs(name).pairs for name in ("pairs-train", "pairs-val", "roadscene50"))
     assert (len(training), len(validation)) == (244, 44)
     sets = [{file for pair in pairs for file in (pair.ir, pair.vis)} for pairs in (training, validation, test)]
