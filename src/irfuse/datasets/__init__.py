@@ -148,7 +148,7 @@ PAIR_SETS = (
         "MSRS: MIT; RoadScene: none stated",
     ),
 )
-"""The sets of pairs for training. No pair of a test set is in them, nor a scene that is nearly one of ``roadscene50``."""
+"""The sets of pairs for training. No pair of a test set is in them, nor a scene nearly like one of ``roadscene50``."""
 
 BENCHMARK_SETS = (
     ImageSet("tno21", "21 gray pairs of TNO, as used by Li and Wu", _TNO, "free for research with citation"),
