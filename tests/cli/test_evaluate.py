@@ -90,5 +90,7 @@ def test_metrics_and_protocols(run: Run) -> None:
     assert "tang-tables" in printed
     _, printed, _ = run("protocols", "li")
     assert "twice the entropy" in printed
+    heads = ["Li and Wu", "source: github.com/hli1221, analysis_*.m, MATLAB", "color images: scored by the luma"]
+    assert printed.splitlines()[:3] == heads
     status, _, complaints = run("protocols", "mine")
     assert (status, "unknown protocol 'mine'" in complaints) == (2, True)

@@ -175,7 +175,7 @@ def test_bad_input(change: object, error: type[IrfuseError], message: str, tripl
 @pytest.mark.parametrize(
     ("metrics", "protocol", "message"),
     [
-        (["en"], "mine", "unknown protocol 'mine'; choose one of canonical, vifb"),
+        (["en"], "mine", r"unknown protocol 'mine' \(protocols: canonical, vifb"),
         (["en", "nonsense"], "canonical", r"unknown metric 'nonsense' \(metrics: en, ce"),
         (["EN"], "canonical", r"unknown metric 'EN'; did you mean 'en'\? \(metrics: en, ce"),
         (["fmi_pixel"], "li", r"'fmi_pixel' is not defined by the protocol li \(metrics: en, mi"),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from irfuse.errors import (
     BenchmarkWarning,
@@ -24,6 +23,8 @@ from irfuse.errors import (
 from irfuse.progress import Progress
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from irfuse.pipelines.folder import Report
 
 output = Console(highlight=False, soft_wrap=True)
@@ -77,7 +78,7 @@ def progress(title: str, unit: str, *, at_once: bool = True) -> Iterator[Progres
         yield on_step
 
 
-def print_table(made: Table) -> None:
+def print_table(made: "Table") -> None:
     """Print a table, wrapped to the width of a terminal. Elsewhere, such as in a pipe, no cell is wrapped."""
     console = output if output.is_terminal else Console(highlight=False, width=_ANY_WIDTH)
     console.print(made, soft_wrap=False, markup=False)
@@ -88,8 +89,11 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def table(*columns: str) -> Table:
+def table(*columns: str) -> "Table":
     """Make an empty table whose cells are wrapped if the terminal is narrow."""
+    # Imported here: `irfuse fuse` starts without it.
+    from rich.table import Table
+
     made = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")

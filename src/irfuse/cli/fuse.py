@@ -251,8 +251,8 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: b
     from irfuse.io.files import make_folder
     from irfuse.pipelines import folder
 
-    if resume and folder.is_whole(out):
-        existing = folder.Existing.of(out, origin.describe(__version__, maker, ""))
+    if resume:
+        existing = folder.Existing.at(out, origin.describe(__version__, maker, ""))
         if existing.remark:
             errors.print(f"warning: {out}: {existing.remark}", style="yellow", markup=False)
         if existing.kept:

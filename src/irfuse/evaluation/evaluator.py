@@ -4,7 +4,6 @@ Images are checked, rounded to 8 bits, reduced to their luma or split into R, G 
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from irfuse import notices
+from irfuse.choices import hint
 from irfuse.device import resolve
 from irfuse.errors import ImageError, ParameterError, SuspiciousPairWarning, UndefinedScoreWarning
 from irfuse.imaging import planes, sizes
@@ -93,11 +93,11 @@ class Evaluator:
 
     def _check(self, name: str) -> None:
         if name not in self.protocol.readings:
-            near = get_close_matches(name.lower(), self.protocol.readings, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near and not _info(name) else ""
-            known = f"{name!r} is not defined by the protocol {self.protocol.name}"
-            what = known if _info(name) else f"unknown metric {name!r}"
-            raise ParameterError(f"{what}{hint} (metrics: {', '.join(self.protocol.readings)})")
+            if _info(name):
+                what = f"{name!r} is not defined by the protocol {self.protocol.name}"
+            else:
+                what = f"unknown metric {name!r}{hint(name, self.protocol.readings)}"
+            raise ParameterError(f"{what} (metrics: {', '.join(self.protocol.readings)})")
 
     def check_side(self, side: int) -> None:
         """Refuse images whose smaller side is too small for a metric.

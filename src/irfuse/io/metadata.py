@@ -1,4 +1,4 @@
-"""What an image file says besides its pixels, and the fused image keeps: the color profile and EXIF data."""
+"""What an image file says besides its pixels, of which a fused image keeps the color profile and EXIF data."""
 
 from dataclasses import dataclass, field
 
@@ -34,17 +34,21 @@ _LONGEST_JPEG = 65_500
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a visible image's file says about it that is also true of the fused image.
+    """What an image file says about its image.
 
     Attributes:
         profile: the ICC profile; empty if there is none.
-        tags: the EXIF tags, such as the camera, the time, the GPS position, and GeoTIFF's.
+        tags: the EXIF tags that are also true of a fused image, such as the camera, the time, the GPS position, and
+            GeoTIFF's.
+        description: the image description, which no fused image takes over; empty if there is none.
     """
 
     profile: bytes = b""
     tags: ifd.Directory = field(default_factory=dict)
+    description: str = ""
 
     def __bool__(self) -> bool:
+        """Tell whether there is anything that a fused image keeps."""
         return bool(self.profile or self.tags)
 
     def fitting(self, channels: int) -> bytes:
@@ -89,4 +93,11 @@ def from_exif(exif: bytes, profile: bytes) -> tuple[Metadata, int]:
     inner = tags.get(ifd.EXIF)
     if inner is not None and not isinstance(inner, ifd.Value) and orientation != 1:
         tags[ifd.EXIF] = {tag: value for tag, value in inner.items() if tag not in (_WIDTH, _HEIGHT)}
-    return Metadata(profile, tags), orientation
+    return Metadata(profile, tags, _text(found.get(_DESCRIPTION))), orientation
+
+
+def _text(value: ifd.Value | ifd.Directory | None) -> str:
+    """Return the value of a tag if it is text, else nothing."""
+    if not (isinstance(value, ifd.Value) and value.kind == ifd.TEXT):
+        return ""
+    return value.data.rstrip(b"\0").decode("ascii", "replace")
