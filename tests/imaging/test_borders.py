@@ -89,7 +89,7 @@ def test_what_a_warp_leaves(interpolation: int, angle: float, dtype: str, value:
     # Up to two pixels beside it may be mixed.
     assert not found[cv2.erode(inside, np.ones((7, 7), np.uint8), borderValue=1) > 0.99].any()
     if interpolation == cv2.INTER_LINEAR:
-        # Mixed pixels would show as a dark line. A few are left at the edge of the image, where a wedge ends in a point.
+        # Mixed pixels would show as a dark line. A few are left at the edge of the image, where a wedge ends.
         assert not (~found & (inside < 0.8))[1:-1, 1:-1].any()
 
 

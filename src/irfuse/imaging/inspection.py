@@ -85,12 +85,12 @@ def doubts(ir: _Array, invalid: _Mask | None, vis: _Array) -> Iterator[str]:
     if invalid is not None:
         yield (
             f"{100 * float(invalid.mean()):.2g} % of the infrared pixels hold no measurement (NaN, fill values, a "
-            "border, telemetry or dead pixels): the result shows only the visible image there"
+            "border, telemetry or dead pixels): fusion can show only the visible image there"
         )
     is_judged = invalid is None and ir.dtype.kind != "f" and not is_colored
     yield from (
-        f"the infrared image has a border of one value ({share:.0%} of it), and the result shows it as a frame, since "
-        "lossy compression has frayed it: save the infrared image as PNG or TIFF, or crop both images"
+        f"the infrared image has a border of one value ({share:.0%} of it), which shows as a frame in fused images, "
+        "since lossy compression has frayed it: save the infrared image as PNG or TIFF, or crop both images"
         for share in map(borders.frayed, ir[:, 0] if is_judged else ())
         if share is not None
     )

@@ -25,6 +25,8 @@ _LEAST_AGREEMENT = 0.15
 """Below this, the two images share too few edges to tell. At night that is common."""
 _LEAST_GAIN = 0.01
 _MOST_BORDER = 0.02
+WATCHED, _FEWEST_WATCHED = 40, 3
+"""How many pairs of a folder are looked at, and of how many at least something can be said."""
 _BLUR = 1.5
 """The edges are blurred so that they need not coincide exactly."""
 _NAMED = 20
@@ -135,6 +137,21 @@ def remarks(measured: Sequence[tuple[str, Registration]]) -> list[str]:
             f"check the registration of {_named(shifted, 'of its longer side')}"
         )
     return found
+
+
+def doubt(measured: Sequence[Registration]) -> str | None:
+    """Say that most of the first pairs of a folder look unregistered; None if they do not. A few registered ones do.
+
+    >>> doubt([Registration(0.0, 0.1, 0.2, 0.3)] * 3)[:46]
+    '3 of the first 3 pairs look unregistered: thei'
+    """
+    shifted = sum(one.shifted for one in measured)
+    if len(measured) < _FEWEST_WATCHED or shifted <= len(measured) / 2:
+        return None
+    return (
+        f"{shifted} of the first {len(measured)} pairs look unregistered: their edges agree better when one image is "
+        "shifted; register the images first, or the results show the scene twice"
+    )
 
 
 def _named(pairs: Sequence[tuple[float, str]], whole: str) -> str:
