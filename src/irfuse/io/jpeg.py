@@ -12,7 +12,7 @@ import simplejpeg
 from irfuse import notices
 from irfuse.errors import ImageError, ImageFileWarning
 from irfuse.imaging.planes import Array
-from irfuse.io import radiometry
+from irfuse.io import radiometry, xmp
 from irfuse.io.decoded import Decoded, by_opencv
 from irfuse.io.limits import check_size
 
@@ -36,6 +36,7 @@ class Jpeg:
         width, height, components: of the image; 0 if the file does not say.
         exif: the EXIF data; empty if there is none.
         profile: the ICC profile; empty if there is none.
+        xmp: the XMP data; empty if there is none.
         thermal: whose thermal data it holds beside the picture; empty if there is none.
         end: where the compressed data ends; 0 if it does not.
         hole: how many zero bytes lie where no encoder writes them; 0 if there are none.
@@ -46,6 +47,7 @@ class Jpeg:
     components: int
     exif: bytes
     profile: bytes
+    xmp: bytes
     thermal: str
     end: int
     hole: int
@@ -55,10 +57,9 @@ def parse(data: bytes) -> Jpeg:
     """Read the markers up to the end of the image."""
     at, end, hole, sof = 2, 0, 0, 0
     width = height = components = 0
-    exif = b""
+    exif = packet = app3 = b""
     profile: dict[int, bytes] = {}
     flir: dict[int, bytes] = {}
-    app3 = b""
     zeros_mean: dict[int, int] = {}
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -79,6 +80,8 @@ def parse(data: bytes) -> Jpeg:
             exif = content[6:]
         elif marker == 0xE1 and content.startswith(radiometry.FLIR) and len(content) > radiometry.FLIR_HEADER:
             flir[content[6]] = content[radiometry.FLIR_HEADER :]
+        elif marker == 0xE1 and content.startswith(xmp.JPEG_HEADER) and not packet:
+            packet = content[len(xmp.JPEG_HEADER) :]
         elif marker == 0xE3:
             app3 += content
         elif marker == 0xE2 and content.startswith(b"ICC_PROFILE\0"):
@@ -93,7 +96,7 @@ def parse(data: bytes) -> Jpeg:
             at = end
     icc = b"".join(profile[i] for i in sorted(profile))
     thermal = "FLIR" if radiometry.of_flir(flir) else "DJI" if radiometry.of_dji(app3, width * height, exif) else ""
-    return Jpeg(width, height, components, exif, icc, thermal, end, hole)
+    return Jpeg(width, height, components, exif, icc, packet, thermal, end, hole)
 
 
 def decode(data: bytes, name: str) -> Decoded:
@@ -124,7 +127,7 @@ def decode(data: bytes, name: str) -> Decoded:
         )
     # OpenCV would let libjpeg print its remark. Without one, both decode alike.
     image = _decode_silently(data, jpeg) if remark or found else None
-    return Decoded(by_opencv(data, name) if image is None else image, jpeg.exif, jpeg.profile)
+    return Decoded(by_opencv(data, name) if image is None else image, jpeg.exif, jpeg.profile, jpeg.xmp)
 
 
 def check(data: bytes) -> str:
