@@ -119,7 +119,9 @@ def decode_with_metadata(data: bytes, name: str) -> tuple[Array, Metadata]:
         notices.warn(
             ImageFileWarning(
                 f"{name}: its channel {image.shape[2]} looks like a thermal image, not like transparency; "
-                "it is left out"
+                'it is left out; to fuse both, split the file: python -c "import cv2; '
+                f"i = cv2.imread({name!r}, -1); "
+                "cv2.imwrite('x_rgb.png', i[..., :3]); cv2.imwrite('x_th.png', i[..., 3])\""
             )
         )
         image = image[..., 0] if image.shape[2] == 2 else image[..., :3]
