@@ -425,6 +425,18 @@ def test_unregistered_pairs_are_reported_first(folder: Path, tmp_path: Path) -> 
     assert "black border" in found.remarks[0]
 
 
+def test_pairs_that_look_wrong_are_reported_once(folder: Path, tmp_path: Path) -> None:
+    for role in ("ir", "vis"):
+        (tmp_path / role).mkdir()
+        image = images.read(folder / role / "tno_12.png")
+        images.write(tmp_path / role / "a.png", np.full_like(image, 90) if role == "ir" else image)
+    for _ in range(2):
+        found = benchmark.run(tmp_path, ["average", "maximum"], metrics=["en"], cache=tmp_path / "cache")
+        assert found.remarks == ("a: the infrared image is constant (90): was the lens covered, or the export wrong?",)
+    found = benchmark.run(tmp_path, ["average"], metrics=["en"], cache=tmp_path / "cache")
+    assert [remark.startswith("average: a: the infrared") for remark in found.remarks] == [True]
+
+
 def test_undefined_scores_are_reported(folder: Path, tmp_path: Path) -> None:
     for _ in range(2):
         found = benchmark.run(folder, functions={"vis": lambda ir, vis: vis}, metrics=["scd"], cache=tmp_path)

@@ -8,7 +8,7 @@ from irfuse import __version__, notices
 from irfuse.benchmark.cache import Cache, Cost, Fused, key
 from irfuse.benchmark.costs import Meter
 from irfuse.benchmark.plan import Entry, ExternalEntry, Function, FunctionEntry, MethodEntry, Plan, Scene
-from irfuse.benchmark.result import Failure
+from irfuse.benchmark.result import Failure, Remark
 from irfuse.device import machine, resolve
 from irfuse.errors import OutputError, ParameterError, reason
 from irfuse.fuser import Fuser
@@ -81,8 +81,8 @@ class Fusing:
                 with self._failures_named(entry, [scene]):
                     self._settle(entry, scene, self._fuse(entry, scene, function, meter, kept.get(scene.name)))
 
-    def remarks(self) -> list[str]:
-        return [f"{method}: {pair}: {said}" for (method, pair), f in self.fused.items() for said in f.remarks]
+    def remarks(self) -> list[Remark]:
+        return [Remark(method, pair, said) for (method, pair), f in self.fused.items() for said in f.remarks]
 
     def _kept(self, entry: MethodEntry | FunctionEntry) -> dict[str, Fused]:
         """Look up the fused images of a method in the cache, by their pairs. There are none of a function."""

@@ -4,7 +4,7 @@ import json
 import re
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,15 +118,20 @@ def print_unpaired(paths: Sequence[Path]) -> None:
             errors.print(f"no partner: {more} more in {folder}", style="yellow", markup=False)
 
 
-def print_report(report: "Report", out: Path) -> None:
-    """Print the outcome of a run, and exit with status 1 if a pair failed."""
+def print_warnings(named: Iterable[tuple[str, str]]) -> None:
+    """Print warnings with the names of what they are about. Of those that are alike, only the first is printed."""
     alike: dict[str, list[str]] = {}
-    for name, message in report.warnings:
+    for name, message in named:
         # A camera's frames often share a problem, and their messages differ only in the numbers.
         alike.setdefault(re.sub(r"\d+", "", message), []).append(f"{name}: {message}")
     for first, *others in alike.values():
         also = f" (and {len(others)} more like this)" if others else ""
         errors.print(f"warning: {first}{also}", style="yellow", markup=False)
+
+
+def print_report(report: "Report", out: Path) -> None:
+    """Print the outcome of a run, and exit with status 1 if a pair failed."""
+    print_warnings(report.warnings)
     for name, reason in report.failures:
         errors.print(f"failed: {name}: {reason}", style="red", markup=False)
     counts = [f"{len(report.fused)} fused"]

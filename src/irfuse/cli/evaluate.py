@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irfuse.cli.console import errors, output, print_table, print_unpaired, progress, table
+from irfuse import notices
+from irfuse.cli.console import errors, output, print_table, print_unpaired, print_warnings, progress, table
 from irfuse.cli.options import DeviceOption, RangeOption, names
-from irfuse.errors import ImageError, OutputError, PairError
+from irfuse.errors import ImageError, OutputError, PairError, SuspiciousPairWarning
 from irfuse.io import tables
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def evaluate(
     )
     evaluator = Evaluator(names(metrics), protocol, device=device, thermal=levels)
     rows: dict[str, dict[str, float]] = {}
+    warnings: list[tuple[str, str]] = []
     failed = missing
     with progress("scoring", "images") as on_step:
         for done, outcome in enumerate(
@@ -77,9 +79,12 @@ def evaluate(
                 errors.print(f"failed: {outcome.name}: {outcome.error}", style="red", markup=False)
             else:
                 rows[outcome.name] = outcome.scores
-            for warning in outcome.warnings:
-                errors.print(f"warning: {outcome.name}: {warning}", style="yellow", markup=False)
+            warnings += [(outcome.name, str(warning)) for warning in outcome.warnings]
             on_step(done, len(triples), outcome.name)
+    print_warnings(warnings)
+    doubt = batch.unregistered([triple for triple in triples if triple.name in rows])
+    if doubt:
+        notices.warn(SuspiciousPairWarning(doubt))
     if not rows:
         raise ImageError("no image could be scored")
     scores = tables.Table(protocol, [column(name) for name in evaluator.metrics], rows)
