@@ -4,7 +4,18 @@ import torch
 from scipy.ndimage import correlate1d
 
 from irfuse.errors import ImageError
-from irfuse.ops.filters import Border, box, extend, gaussian, local_covariance, local_mean, local_variance, separable
+from irfuse.ops.filters import (
+    Border,
+    box,
+    extend,
+    gaussian,
+    local_covariance,
+    local_mean,
+    local_variance,
+    moments_to_sources,
+    separable,
+    separable_at,
+)
 
 TAPS = (0.1, 0.2, 0.4, 0.2, 0.3)
 
@@ -44,8 +55,46 @@ def test_function_transforms() -> None:
 
 
 def test_window_larger_than_the_image() -> None:
+    images = torch.rand(1, 1, 4, 9)
     with pytest.raises(ImageError, match="a window of 5x5 does not fit into 9x4 pixels"):
-        separable(torch.rand(1, 1, 4, 9), TAPS, "valid")
+        separable(images, TAPS, "valid")
+    with pytest.raises(ImageError, match="a window of 5x5 does not fit into 9x4 pixels"):
+        separable_at(images, TAPS, 2)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 7])
+@pytest.mark.parametrize("height", [5, 6, 11, 12])
+def test_separable_at_some_places(stride: int, height: int) -> None:
+    images = torch.rand(2, 3, height, 13, dtype=torch.float64, requires_grad=True)
+    expected = separable(images, TAPS, "valid")[..., ::stride, ::stride]
+    filtered = separable_at(images, TAPS, stride)
+    torch.testing.assert_close(filtered, expected)
+    gradients = [torch.autograd.grad((values**2).sum(), images)[0] for values in (filtered, expected)]
+    torch.testing.assert_close(*gradients)
+    assert torch.autograd.gradcheck(separable_at, (images[:1, :1], TAPS, stride))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_moments_to_sources(stride: int) -> None:
+    fused, *sources = torch.rand(3, 2, 1, 12, 15, dtype=torch.float64)
+    moments = moments_to_sources(fused, torch.cat(sources, dim=1), box(7), stride)
+    expected = (
+        [local_mean(fused, box(7), "valid")],
+        [local_mean(source, box(7), "valid") for source in sources],
+        [local_variance(fused, box(7), "valid")],
+        [local_variance(source, box(7), "valid") for source in sources],
+        [local_covariance(fused, source, box(7), "valid") for source in sources],
+    )
+    for moment, channels in zip(moments, expected, strict=True):
+        torch.testing.assert_close(moment, torch.cat(channels, dim=1)[..., ::stride, ::stride])
+
+
+def test_moments_to_sources_are_precise_far_from_zero() -> None:
+    image = 1000 + torch.rand(1, 1, 16, 16)
+    _, _, variance, _, covariance = moments_to_sources(image, image, box(7), 1)
+    expected = local_variance(image.double(), box(7), "valid")
+    for moment in (variance, covariance):
+        torch.testing.assert_close(moment.double(), expected, rtol=1e-4, atol=0)
 
 
 def test_gaussian() -> None:

@@ -10,6 +10,7 @@ from irfuse.ops.filters import scaled, sobel
 from irfuse.ops.sharing import shared
 
 _EPSILON = 1e-5
+_SOFT_ENERGY = 0.01
 
 
 class _Edges(NamedTuple):
@@ -49,6 +50,35 @@ def qabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Ten
         kept = kept + (quality * s.strength).sum(dim=(1, 2, 3))
         total = total + s.strength.sum(dim=(1, 2, 3))
     return kept / total
+
+
+def soft_qabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
+    """Compute :func:`qabf` with a finite gradient, for training.
+
+    The square of each strength is raised by 0.01 where it divides. Where both sources are black, the result is 0.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1]. The sources get no gradient.
+        scale: the value that 1 becomes.
+
+    Returns:
+        (B,), in [0, 1]; higher is better.
+
+    >>> image = torch.rand(1, 1, 8, 8)
+    >>> soft_qabf(image, image, image).item() > 0.97
+    True
+    """
+    strength, angle = _soft_edges(*sobel(fused * scale, "zero"))
+    with torch.no_grad():
+        rows, columns = sobel(torch.cat([ir, vis], dim=1) * scale, "zero")
+        weight = (rows**2 + columns**2).sqrt()
+        source_strength, source_angle = _soft_edges(rows, columns)
+    # The ratio of the smaller to the larger strength.
+    ratio = torch.exp(-(source_strength - strength).abs())
+    turned = (source_angle - angle).abs() / (math.pi / 2)
+    quality = torch.sigmoid(15 * (ratio - 0.5)) * torch.sigmoid(22 * (0.2 - turned))
+    kept = 0.9994 * 0.9879 * (quality * weight).sum(dim=(1, 2, 3))
+    return kept / weight.sum(dim=(1, 2, 3)).clamp(min=_EPSILON)
 
 
 def nabf(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
@@ -202,9 +232,22 @@ def _performance(fused: Tensor, ir: Tensor, vis: Tensor, scale: float) -> tuple[
 @shared
 def _shared_edges(images: Tensor) -> _Edges:
     rows, columns = sobel(images, "zero")
+    return _Edges((rows**2 + columns**2).sqrt(), _shared_angle(rows, columns))
+
+
+def _soft_edges(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute the logarithm of the strength, and the angle of :func:`_shared_edges`, with finite gradients."""
+    energy = rows**2 + columns**2 + _SOFT_ENERGY
+    r, c = rows.detach(), columns.detach()
+    # The last term is zero and has the angle's gradient, which a division by zero would make infinite.
+    angle = _shared_angle(r, c) + (r * columns - c * rows) / energy.detach()
+    return energy.log() / 2, angle
+
+
+def _shared_angle(rows: Tensor, columns: Tensor) -> Tensor:
     # The sign matters because a vertical gradient counts as +pi/2 in both directions.
-    angle = -torch.atan(rows / torch.where(columns == 0, 1, columns))
-    return _Edges((rows**2 + columns**2).sqrt(), torch.where(columns == 0, math.pi / 2, angle))
+    vertical = columns == 0
+    return torch.where(vertical, math.pi / 2, -torch.atan(rows / torch.where(vertical, 1, columns)))
 
 
 @shared

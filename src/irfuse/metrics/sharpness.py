@@ -88,6 +88,8 @@ def sf(
 ) -> Tensor:
     """Compute the spatial frequency: the root of the mean squared differences along rows plus those along columns.
 
+    The metric is differentiable. The gradient of a constant image is zero.
+
     A. M. Eskicioglu, P. S. Fisher: "Image quality measures and their performance", IEEE Transactions on Communications
     43(12), 1995, doi:10.1109/26.477498.
 
@@ -105,4 +107,6 @@ def sf(
     """
     squares = [(torch.diff(fused * scale, dim=dim) ** 2).flatten(1) for dim in (2, 3)]
     counts = [fused[0].numel() if mean_over == "pixels" else square.shape[1] for square in squares]
-    return torch.stack([s.sum(dim=1) / n for s, n in zip(squares, counts, strict=True)]).sum(dim=0).sqrt()
+    total = torch.stack([s.sum(dim=1) / n for s, n in zip(squares, counts, strict=True)]).sum(dim=0)
+    # The root has no gradient at zero.
+    return torch.where(total > 0, torch.where(total > 0, total, 1).sqrt(), total)

@@ -5,9 +5,13 @@ import math
 import torch
 from torch import Tensor
 
+_SOFT_VARIANCE = (0.25 / 255) ** 2
+
 
 def sd(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0) -> Tensor:
     """Compute the population standard deviation of the fused image. The sources are ignored.
+
+    The metric is differentiable. The gradient of a constant image is zero.
 
     Args:
         fused, ir, vis: (B, 1, H, W) in [0, 1].
@@ -61,6 +65,26 @@ def scd(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     return correlation(fused - vis, ir) + correlation(fused - ir, vis)
 
 
+def soft_scd(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Compute :func:`scd` with a finite gradient, for training.
+
+    A variance of (0.25 / 255)² is added to all images in the denominators. So a term counts as 0, not as NaN, where the
+    fused image equals a source or a source is constant.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1].
+
+    Returns:
+        (B,), in [-2, 2]; higher is better.
+
+    >>> import torch
+    >>> ir, vis = torch.rand(2, 1, 1, 8, 8)
+    >>> soft_scd(ir + vis, ir, vis).round(decimals=3), soft_scd(ir, ir, ir)
+    (tensor([2.]), tensor([0.]))
+    """
+    return _soft_correlation(fused - vis, ir) + _soft_correlation(fused - ir, vis)
+
+
 def correlation(x: Tensor, y: Tensor) -> Tensor:
     """Compute Pearson's correlation of two images, (B,). NaN where one is constant up to rounding."""
     x, y = x.flatten(1), y.flatten(1)
@@ -68,6 +92,12 @@ def correlation(x: Tensor, y: Tensor) -> Tensor:
     x_energy, y_energy = x_deviations.square().sum(dim=1), y_deviations.square().sum(dim=1)
     value = (x_deviations * y_deviations).sum(dim=1) / (x_energy * y_energy).sqrt()
     return torch.where(x_constant | y_constant, math.nan, value)
+
+
+def _soft_correlation(x: Tensor, y: Tensor) -> Tensor:
+    x, y = (image.flatten(1) - image.flatten(1).mean(dim=1, keepdim=True) for image in (x, y))
+    x_variance, y_variance = x.square().mean(dim=1) + _SOFT_VARIANCE, y.square().mean(dim=1) + _SOFT_VARIANCE
+    return (x * y).mean(dim=1) / (x_variance * y_variance).sqrt()
 
 
 def _deviations(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,11 +10,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from irfuse.ops.filters import Taps, gaussian, local_covariance, local_mean, local_variance, scaled
+from irfuse.ops.filters import (
+    Taps,
+    gaussian,
+    local_covariance,
+    local_mean,
+    local_variance,
+    moments_to_sources,
+    scaled,
+    separable_at,
+)
 from irfuse.ops.sharing import shared
 
 _WINDOWS = tuple(gaussian(size, size / 5) for size in (17, 9, 5, 3))
 _TINY = 1e-10
+_SOFT_INFORMATION = 1.0
 _VIFF_WEIGHTS = (1 / 2.15, 0.0, 0.15 / 2.15, 1 / 2.15)
 
 
@@ -51,6 +61,49 @@ def vif(fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0, noise: 
     tensor([2.])
     """
     return sum_of_fidelities(scaled(fused, scale), scaled(ir, scale), scaled(vis, scale), noise, channel)
+
+
+def soft_vif(
+    fused: Tensor, ir: Tensor, vis: Tensor, *, scale: float = 255.0, noise: float = 2.0, stride: int = 1
+) -> Tensor:
+    """Compute :func:`vif` with a finite gradient, for training.
+
+    A source's variance is raised by a hundredth of the noise's where it divides, and a source without any information
+    counts as 0, not as NaN. Scales whose window does not fit into the image are left out.
+
+    Args:
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 17. The sources get no gradient.
+        scale: the value that 1 becomes.
+        noise: the variance of the visual noise on that scale.
+        stride: the distance from window to window at the finest scale, in pixels. Up to 3, which takes half the time,
+            the value changes by about a thousandth.
+
+    Returns:
+        (B,), 0 or more; higher is better. About 2 for three equal images.
+
+    Raises:
+        ImageError: the images are smaller than 17x17.
+
+    >>> image = torch.rand(1, 1, 64, 64)
+    >>> soft_vif(image, image, image).round(decimals=2)
+    tensor([2.])
+    """
+    fused, sources = fused * scale, torch.cat([ir, vis], dim=1).detach() * scale
+    seen, possible = torch.zeros_like(sources[:, :, 0, 0]), torch.zeros_like(sources[:, :, 0, 0])
+    for level, window in enumerate(_WINDOWS):
+        if level > 0:
+            if min(fused.shape[2:]) < 3 * len(window) - 2:
+                break
+            fused, sources = (separable_at(image, window, 2) for image in (fused, sources))
+        # The windows that are measured count for those that are left out.
+        step = stride if level == 0 else 1
+        _, _, fused_variance, variance, covariance = moments_to_sources(fused, sources, window, step)
+        gain = covariance.clamp(min=0) / (variance + 0.01 * noise)
+        added = (fused_variance - gain * covariance).clamp(min=0)
+        seen = seen + step**2 * torch.log1p(gain**2 * variance / (added + noise)).sum(dim=(2, 3))
+        possible = possible + step**2 * torch.log1p(variance / noise).sum(dim=(2, 3))
+    # The information of a source that is not all but constant is far more than 1.
+    return (seen / (possible + _SOFT_INFORMATION)).sum(dim=1)
 
 
 def sum_of_fidelities(fused: Tensor, ir: Tensor, vis: Tensor, noise: float, first_channel: ChannelOf) -> Tensor:
