@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import sys
@@ -88,6 +89,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
             main()
         # The command ends with a handler that would end the tests, too.
         signal.signal(signal.SIGINT, before)
+        # And it keeps all objects from the garbage collector, for a process that ends.
+        gc.unfreeze()
         status = int(exit_.value.code or 0)
         printed = capsys.readouterr()
         return status, printed.out, printed.err

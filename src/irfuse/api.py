@@ -6,7 +6,7 @@ from typing import Any
 
 from irfuse import notices
 from irfuse.engines.choose import EngineChoice, PrecisionChoice
-from irfuse.errors import ParameterError, UndefinedScoreWarning
+from irfuse.errors import ParameterError, SuspiciousPairWarning, UndefinedScoreWarning
 from irfuse.evaluation import batch
 from irfuse.evaluation.evaluator import Evaluator
 from irfuse.fuser import Fuser
@@ -133,12 +133,20 @@ def evaluate_batch(
     evaluator = Evaluator(metrics, protocol, device=device, thermal=thermal)
     triples = [batch.Triple(_name(sources), *sources) for sources in zip(fused, ir, vis, strict=True)]
     scores = []
-    for outcome in batch.run(triples, evaluator, jobs=jobs):
+    said: set[tuple[str | int, str | int, str]] = set()
+    for triple, outcome in zip(triples, batch.run(triples, evaluator, jobs=jobs), strict=True):
         if outcome.error is not None:
             raise type(outcome.error)(f"{outcome.name}: {outcome.error}" if outcome.name else str(outcome.error))
         for warning in outcome.warnings:
-            notices.warn(_named(warning, outcome.name))
+            # What looks wrong with the sources is said once for all their fused images.
+            what = (batch.identity(triple.ir), batch.identity(triple.vis), str(warning))
+            if isinstance(warning, UndefinedScoreWarning) or what not in said:
+                notices.warn(_named(warning, outcome.name))
+            said.add(what)
         scores.append(outcome.scores)
+    doubt = batch.unregistered(triples)
+    if doubt:
+        notices.warn(SuspiciousPairWarning(doubt))
     return scores
 
 

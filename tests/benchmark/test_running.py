@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pytest import MonkeyPatch
 
-from irfuse import api, benchmark
+from irfuse import api, benchmark, datasets
 from irfuse.benchmark import Result, cache, fusing, plan, running, scoring
 from irfuse.errors import (
     BenchmarkError,
@@ -80,6 +80,25 @@ def test_operations_and_parameters_of_a_network(folder: Path, tmp_path: Path) ->
     assert row["size"] == "80x64"
 
 
+def test_operations_without_the_pair_that_counted_them(folder: Path, tmp_path: Path) -> None:
+    pairs = datasets.pairs(str(folder)).pairs
+
+    def row(first: int) -> tuple[Result, Any]:
+        found = benchmark.run(pairs[first:], ["average", "res2netfuse"], metrics=["en"], cache=tmp_path)
+        return found, found.costs.set_index("method").loc["res2netfuse"]
+
+    _, whole = row(0)
+    rest, part = row(1)
+    # All pairs are of one size.
+    assert part["operations"] == whole["operations"] > 0
+    assert part["size"] == whole["size"]
+    # One pair of each method was fused again, and its time is that of the former call.
+    assert (rest.shares.fused_again, part["timed"]) == (6, 4)
+    again, same = row(1)
+    assert again.shares.fused_again == 8
+    assert same.equals(part)
+
+
 def test_what_is_installed_changes_nothing(folder: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
     made = []
 
@@ -134,7 +153,7 @@ def test_equal_images_are_scored_once(folder: Path, tmp_path: Path) -> None:
 
 SLOW = """
 import sys, time
-from irfuse import benchmark
+from irfuse import benchmark, datasets
 from irfuse.fuser import Fuser
 call = Fuser.__call__
 def slow(self, ir, vis):
@@ -404,6 +423,18 @@ def test_unregistered_pairs_are_reported_first(folder: Path, tmp_path: Path) -> 
     with pytest.warns(UserWarning, match=r"1 of 1 infrared images has a black border.* a \(\d+% of the image\)"):
         found = benchmark.run(tmp_path, ["average"], metrics=["en"], cache=tmp_path / "cache")
     assert "black border" in found.remarks[0]
+
+
+def test_pairs_that_look_wrong_are_reported_once(folder: Path, tmp_path: Path) -> None:
+    for role in ("ir", "vis"):
+        (tmp_path / role).mkdir()
+        image = images.read(folder / role / "tno_12.png")
+        images.write(tmp_path / role / "a.png", np.full_like(image, 90) if role == "ir" else image)
+    for _ in range(2):
+        found = benchmark.run(tmp_path, ["average", "maximum"], metrics=["en"], cache=tmp_path / "cache")
+        assert found.remarks == ("a: the infrared image is constant (90): was the lens covered, or the export wrong?",)
+    found = benchmark.run(tmp_path, ["average"], metrics=["en"], cache=tmp_path / "cache")
+    assert [remark.startswith("average: a: the infrared") for remark in found.remarks] == [True]
 
 
 def test_undefined_scores_are_reported(folder: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`irfuse datasets`, as a user meets it."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -42,6 +43,36 @@ def test_check(run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (status, printed, said.count("\n")) == (2, "", 2)
     assert f"vifb7: {tmp_path / first} is not the file in the list (wrong SHA-256)" in said
     assert "is missing; `irfuse datasets` says where to get it" in said
+
+
+def test_json(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (vifb,) = datasets.select(["vifb"])
+    monkeypatch.setenv("IRFUSE_DATA", str(tmp_path))
+    first = tmp_path / next(iter(vifb.listed()))
+    first.parent.mkdir(parents=True)
+    first.write_bytes(b"x")
+    facts = {
+        "name": "vifb",
+        "title": vifb.title,
+        "citation": vifb.citation,
+        "license": vifb.license,
+        "files": 42,
+        "found": 1,
+        "sources": {"vifb": "https://github.com/xingchenzhang/VIFB"},
+    }
+    status, printed, said = run("datasets", "vifb", "--json")
+    assert (status, json.loads(printed), said) == (0, [facts], "")
+    status, printed, said = run("datasets", "vifb", "--check", "--json")
+    problem = f"vifb: {first} is not the file in the list (wrong SHA-256)"
+    assert (status, json.loads(printed), said) == (2, [{**facts, "problem": problem}], "")
+    monkeypatch.delenv("IRFUSE_DATA")
+    assert json.loads(run("datasets", "vifb", "--json")[1]) == [{**facts, "found": 0}]
+
+
+def test_check_as_json(run: Run, data: Path) -> None:
+    status, printed, _ = run("datasets", "vifb7", "--check", "--json")
+    (vifb7,) = json.loads(printed)
+    assert (status, vifb7["found"], vifb7["problem"]) == (0, 14, None)
 
 
 def test_unknown_set(run: Run) -> None:

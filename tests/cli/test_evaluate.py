@@ -5,10 +5,12 @@ import json
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 import irfuse
+from irfuse.io import images
 from irfuse.io.pairs import Pair
 from tests.conftest import Run
 
@@ -83,6 +85,30 @@ def test_evaluate_bad_input(
     assert "Traceback" not in complaints
 
 
+def test_pairs_that_look_wrong_are_said_once(run: Run, tmp_path: Path, rng: np.random.Generator) -> None:
+    """A covered lens, and pairs that are shifted, in a folder of four pairs."""
+    for role in ("fused", "ir", "vis"):
+        (tmp_path / role).mkdir()
+    for name in "abcd":
+        scene = cv2.GaussianBlur(rng.random((200, 260)), (0, 0), 4)
+        scene = np.rint(255 * (scene - scene.min()) / np.ptp(scene)).astype(np.uint8)
+        ir = np.full((200, 240), 90, np.uint8) if name in "ab" else scene[:, 20:]
+        for role, image in (("ir", ir), ("vis", scene[:, :240]), ("fused", scene[:, :240])):
+            images.write(tmp_path / role / f"{name}.png", image)
+    folders = [tmp_path / role for role in ("fused", "ir", "vis")]
+    status, _, complaints = run("evaluate", *folders, "-k", "en", "-j", "1")
+    assert status == 0
+    lines = [line for line in complaints.splitlines() if "constant" in line]
+    assert [line.startswith("warning: a: the infrared image is constant (90)") for line in lines] == [True]
+    assert lines[0].endswith("(and 1 more like this)")
+    assert "look unregistered" not in complaints
+    for name in "ab":
+        vis = images.read(tmp_path / "vis" / f"{name}.png")
+        images.write(tmp_path / "ir" / f"{name}.png", np.roll(vis, 20, 1))
+    _, _, complaints = run("evaluate", *folders, "-k", "en", "-j", "2")
+    assert complaints.count("look unregistered: their edges agree better") == 1
+
+
 def test_metrics_and_protocols(run: Run) -> None:
     _, printed, _ = run("metrics")
     assert "fmi_wavelet" in printed
@@ -90,5 +116,7 @@ def test_metrics_and_protocols(run: Run) -> None:
     assert "tang-tables" in printed
     _, printed, _ = run("protocols", "li")
     assert "twice the entropy" in printed
+    heads = ["Li and Wu", "source: github.com/hli1221, analysis_*.m, MATLAB", "color images: scored by the luma"]
+    assert printed.splitlines()[:3] == heads
     status, _, complaints = run("protocols", "mine")
     assert (status, "unknown protocol 'mine'" in complaints) == (2, True)

@@ -44,7 +44,17 @@ def test_lists(run: Run) -> None:
 
 @pytest.mark.usefixtures("no_backbones")
 @pytest.mark.parametrize(
-    "command", [("info",), ("methods",), ("metrics",), ("protocols",), ("protocols", "liu"), ("weights", "list")]
+    "command",
+    [
+        ("info",),
+        ("methods",),
+        ("metrics",),
+        ("protocols",),
+        ("protocols", "liu"),
+        ("weights", "list"),
+        ("datasets",),
+        ("datasets", "vifb", "tno21"),
+    ],
 )
 def test_lists_as_json(command: tuple[str, ...], run: Run) -> None:
     status, printed, said = run(*command, "--json")
@@ -71,11 +81,14 @@ def test_json_holds_what_the_lists_show(run: Run) -> None:
     assert facts["methods"]["average"]["engine"] == "torch"
 
 
-@pytest.mark.parametrize("command", ["methods", "metrics", "protocols", "info"])
+@pytest.mark.usefixtures("no_backbones")
+@pytest.mark.parametrize("command", ["methods", "metrics", "protocols", "info", "weights list", "datasets"])
 def test_no_cell_is_wrapped_in_a_pipe(command: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    lines = run(command)[1].splitlines()
-    assert max(map(len, lines)) > 80
+    def listed(columns: int) -> str:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        return run(*command.split())[1]
+
+    assert listed(40) == listed(1000)
 
 
 def test_completion_is_offered(run: Run) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from irfuse import api, samples
+from irfuse import api, notices, samples
 from irfuse.errors import ImageError, PairError, ParameterError, StoppedError, UndefinedScoreWarning
 from irfuse.evaluation import batch
 from irfuse.evaluation.batch import Triple
@@ -76,6 +76,23 @@ def test_evaluate_takes_paths_arrays_and_tensors() -> None:
     assert api.evaluate(vis, ir, pair.vis, METRICS) == expected
     assert api.evaluate_batch([pair.vis, ir], [ir, ir], [vis, vis], METRICS)[0] == expected
     assert api.evaluate_batch(np.stack([vis, ir]), np.stack([ir, ir]), np.stack([vis, vis]), METRICS)[0] == expected
+
+
+def test_what_looks_wrong_with_a_pair_is_said_once() -> None:
+    pair = samples.pairs()[3]
+    vis = images.read(pair.vis)
+    ir = np.full(vis.shape[:2], 90, np.uint8)
+    with notices.collected() as said:
+        api.evaluate_batch([pair.vis, vis, vis], [ir] * 3, [vis] * 3, ["en"])
+    assert ["the infrared image is constant (90)" in str(warning) for warning in said] == [True]
+
+
+def test_images_in_color_can_be_compared_without_a_doubt() -> None:
+    vis = images.read(samples.pairs()[1].vis)
+    colored = np.stack([vis[..., 0], vis[..., 0] // 4, 255 - vis[..., 2]], 2)
+    with notices.collected() as said:
+        api.evaluate(vis, colored, colored.copy(), ["mse"])
+    assert said == []
 
 
 def test_errors_name_the_image(tmp_path: Path) -> None:

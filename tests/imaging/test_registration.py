@@ -9,7 +9,7 @@ import pytest
 from irfuse.imaging import registration
 from irfuse.imaging.registration import Gray, Registration, measure
 from irfuse.io import pairs
-from irfuse.training.reading import read_pair
+from irfuse.training.reading import prepare_pair
 
 
 @pytest.fixture
@@ -18,11 +18,8 @@ def scene(rng: np.random.Generator) -> Gray:
 
 
 def measured(folder: Path, step: int = 1) -> dict[str, Registration]:
-    found = {}
-    for pair in pairs.match(folder / "ir", folder / "vis").pairs[::step]:
-        ir, vis = read_pair(pair, 1)
-        found[pair.name] = measure(ir, vis[..., 0])
-    return found
+    matched = pairs.match(folder / "ir", folder / "vis").pairs[::step]
+    return {pair.name: registration.measure_prepared(prepare_pair(pair, 1)) for pair in matched}
 
 
 def suspicious(found: dict[str, Registration]) -> set[str]:

@@ -256,10 +256,33 @@ def test_resume_makes_again_what_another_method_made(pairs: tuple[Pair, ...], tm
         **{f"{i:02}": "made again, because its result was made by method: average" for i in range(6)},
         **{f"{i:02}": "made again, because its result was made by something else" for i in (8, 9)},
     }
-    assert {origin.maker(origin.read(path)) for path in out.iterdir()} == {"method: maximum"}
+    made = [images.read_with_metadata(path)[1].description for path in out.iterdir()]
+    assert set(map(origin.maker, made)) == {"method: maximum"}
     other_engine = origin.describe("3.0", "method: maximum", "openvino")
     assert len(folder.run(pairs, out, mean, description=other_engine, resume=True).skipped) == 12
     assert len(folder.run(pairs, out, mean, resume=True).skipped) == 12
+
+
+def test_resume_reads_each_result_once(
+    pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    description = origin.describe("1.0", "method: average", "torch")
+    folder.run(pairs, out, mean, description=description)
+    (out / "00.png").unlink()
+    (out / "01.png").write_bytes((out / "01.png").read_bytes()[:-40])
+    opened: list[Path] = []
+    read_bytes = Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        opened.append(path)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    report = folder.run(pairs, out, mean, description=description, resume=True)
+    assert report.fused == ["00", "01"]
+    results = sorted(path.name for path in opened if path.parent == out)
+    assert results == sorted(f"{pair.name}.png" for pair in pairs)
 
 
 def test_resume_of_formats_without_a_description(pairs: tuple[Pair, ...], tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from irfuse import __version__, notices
 from irfuse.benchmark.cache import Cache, Cost, Fused, key
 from irfuse.benchmark.costs import Meter
 from irfuse.benchmark.plan import Entry, ExternalEntry, Function, FunctionEntry, MethodEntry, Plan, Scene
-from irfuse.benchmark.result import Failure
+from irfuse.benchmark.result import Failure, Remark
 from irfuse.device import machine, resolve
 from irfuse.errors import OutputError, ParameterError, reason
 from irfuse.fuser import Fuser
@@ -63,14 +63,15 @@ class Fusing:
                     path = entry.fused[scene.name]
                     self._settle(entry, scene, Fused(path, sha256(path), _NOTHING))
             return
-        rest = []
+        kept = self._kept(entry)
+        rest = [scene for scene in self._plan.scenes if scene.name not in kept]
+        if not rest and all(fused.cost.operations is None for fused in kept.values()):
+            # The pair whose operations an earlier run counted is not one of these. Fusing a pair again counts them.
+            rest = list(self._plan.scenes[:1])
         for scene in self._plan.scenes:
-            found = self._cache.fused(self._key(entry, scene)) if isinstance(entry, MethodEntry) else None
-            if found is None:
-                rest.append(scene)
-            else:
+            if scene not in rest:
                 self.used_again += 1
-                self._settle(entry, scene, found)
+                self._settle(entry, scene, kept[scene.name])
         if not rest:
             return
         meter = Meter(resolve(self._settings.device))
@@ -78,10 +79,17 @@ class Fusing:
             function = self._function(entry)
             for scene in rest:
                 with self._failures_named(entry, [scene]):
-                    self._settle(entry, scene, self._fuse(entry, scene, function, meter))
+                    self._settle(entry, scene, self._fuse(entry, scene, function, meter, kept.get(scene.name)))
 
-    def remarks(self) -> list[str]:
-        return [f"{method}: {pair}: {said}" for (method, pair), f in self.fused.items() for said in f.remarks]
+    def remarks(self) -> list[Remark]:
+        return [Remark(method, pair, said) for (method, pair), f in self.fused.items() for said in f.remarks]
+
+    def _kept(self, entry: MethodEntry | FunctionEntry) -> dict[str, Fused]:
+        """Look up the fused images of a method in the cache, by their pairs. There are none of a function."""
+        if isinstance(entry, FunctionEntry):
+            return {}
+        found = {scene.name: self._cache.fused(self._key(entry, scene)) for scene in self._plan.scenes}
+        return {name: fused for name, fused in found.items() if fused is not None}
 
     def _function(self, entry: MethodEntry | FunctionEntry) -> Function:
         if isinstance(entry, FunctionEntry):
@@ -107,11 +115,21 @@ class Fusing:
         content = (entry.digest, *filter(None, [entry.code]), scene.ir_sha256, scene.vis_sha256)
         return key("fused", __version__, entry.spec, *content, *self._settings.key())
 
-    def _fuse(self, entry: MethodEntry | FunctionEntry, scene: Scene, function: Function, meter: Meter) -> Fused:
+    def _fuse(
+        self,
+        entry: MethodEntry | FunctionEntry,
+        scene: Scene,
+        function: Function,
+        meter: Meter,
+        former: Fused | None,
+    ) -> Fused:
+        """Fuse a pair, and keep the fused image. The time and the memory of a former call stay."""
         ir, vis = images.read(scene.pair.ir), images.read(scene.pair.vis)
         with notices.collected() as found:
             fused, cost = meter.measure(function, ir, vis)
         self.seconds += cost.seconds
+        if former is not None:
+            cost = replace(former.cost, operations=cost.operations)
         return self._cache.keep_fused(self._key(entry, scene), fused, cost, tuple(map(str, found)))
 
     @contextmanager

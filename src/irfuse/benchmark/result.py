@@ -27,6 +27,20 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What looks wrong with a pair, or is undefined of its scores, as it was found with one method.
+
+    Attributes:
+        method, pair: their names.
+        text: the remark, in words.
+    """
+
+    method: str
+    pair: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Shares:
     """The time that the parts of a run took, in seconds.
 

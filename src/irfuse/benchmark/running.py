@@ -11,7 +11,7 @@ from irfuse.benchmark import plan as plans
 from irfuse.benchmark.cache import Cache, Fused, default_folder
 from irfuse.benchmark.fusing import Fusing, Settings
 from irfuse.benchmark.plan import Entry, ExternalEntry, Function, FunctionEntry, MethodEntry, Plan
-from irfuse.benchmark.result import EVERY_METHOD, Failure, Result, Shares
+from irfuse.benchmark.result import EVERY_METHOD, Failure, Remark, Result, Shares
 from irfuse.benchmark.scoring import Scoring
 from irfuse.device import machine, resolve
 from irfuse.errors import (
@@ -115,7 +115,7 @@ def run(
         fused={names: image.path for names, image in done.fused.items()},
         failures=failures,
         thermal=thermal,
-        remarks=(*plan.remarks, *done.remarks(), *scored.remarks()),
+        remarks=(*plan.remarks, *_lines((*done.remarks(), *scored.remarks()), plan)),
         shares=Shares(done.seconds, scored.seconds, rest, jobs, done.used_again, scored.used_again),
         machine=machine(place),
         settings={
@@ -136,6 +136,18 @@ def _summaries(failures: Sequence[Failure], pairs: int) -> list[str]:
         count, first = len({failure.pair for failure in theirs}), theirs[0]
         summaries.append(f"{method} failed on {count} of {pairs} pairs; the first: {first.pair}: {first.reason}")
     return summaries
+
+
+def _lines(remarks: Sequence[Remark], plan: Plan) -> list[str]:
+    """Write each remark on a pair in one line, with the methods that it was made on unless these are all of several."""
+    methods: dict[tuple[str, str], dict[str, None]] = {}
+    for remark in remarks:
+        methods.setdefault((remark.pair, remark.text), {})[remark.method] = None
+    every = len(plan.entries) if len(plan.entries) > 1 else None
+    return [
+        f"{pair}: {text}" if len(named) == every else f"{', '.join(named)}: {pair}: {text}"
+        for (pair, text), named in methods.items()
+    ]
 
 
 def _with_trained(scores: pd.DataFrame, plan: Plan) -> pd.DataFrame:

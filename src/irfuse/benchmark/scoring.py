@@ -8,7 +8,7 @@ import pandas as pd
 from irfuse import __version__
 from irfuse.benchmark.cache import Cache, Fused, Scored, key
 from irfuse.benchmark.plan import Plan
-from irfuse.benchmark.result import Failure
+from irfuse.benchmark.result import Failure, Remark
 from irfuse.errors import (
     UndefinedScoreWarning,
 )
@@ -64,9 +64,9 @@ class Scoring:
         ]
         return pd.DataFrame(rows, columns=["method", "pair", "protocol", "metric", "value"])
 
-    def remarks(self) -> list[str]:
+    def remarks(self) -> list[Remark]:
         """Remark on images that look wrong, and on undefined scores of the requested metrics."""
-        said: dict[str, None] = {}
+        said: dict[Remark, None] = {}
         for (protocol, pair, method), digest in self._keys.items():
             found = self.found[digest]
             undefined: dict[str, list[str]] = {}
@@ -74,7 +74,7 @@ class Scoring:
                 if metric in found.undefined:
                     undefined.setdefault(found.undefined[metric], []).append(metric)
             for remark in (*found.remarks, *(f"{', '.join(m)}: undefined: {why}" for why, m in undefined.items())):
-                said[f"{method}: {pair}: {remark}"] = None
+                said[Remark(method, pair, remark)] = None
         return list(said)
 
     def _parts(self) -> dict[tuple[str, tuple[str, ...]], list[batch.Triple]]:

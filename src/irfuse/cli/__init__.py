@@ -3,6 +3,7 @@
 This file imports nothing large, so that Ctrl-C ends the command in one line also while everything else is imported.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -63,6 +64,8 @@ def main() -> "NoReturn":
         sys.unraisablehook = unraisable_hook
         if listens:
             signal.signal(signal.SIGINT, _leave)
+        # At exit, Python would search for garbage in all that PyTorch has made, which takes longer than to fuse a pair.
+        gc.freeze()
     sys.exit(status)
 
 

@@ -31,21 +31,21 @@ app = typer.Typer(
     name="irfuse",
     help="Fuse an infrared and a visible image of one scene into one image.",
     no_args_is_help=True,
-    # Joins the lines of a paragraph. The other modes keep the line breaks of docstrings.
-    rich_markup_mode="markdown",
+    # Rich's tables cut the names of options and long words of their help at 80 columns.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command(cls=OnceCommand)(fuse)
-app.command(cls=OnceCommand)(evaluate)
-app.command(cls=OnceCommand)(benchmark)
-app.command(cls=OnceCommand)(reproduce)
-app.command(cls=OnceCommand)(export)
-app.command(cls=OnceCommand)(info)
-app.command(cls=OnceCommand)(demo)
-app.command(cls=OnceCommand)(methods)
-app.command(cls=OnceCommand)(metrics)
-app.command(cls=OnceCommand)(protocols)
-app.command(cls=OnceCommand)(datasets)
+app.command(cls=OnceCommand, short_help="Fuse a pair of images, or all pairs of folders.")(fuse)
+app.command(cls=OnceCommand, short_help="Score fused images against their sources.")(evaluate)
+app.command(cls=OnceCommand, short_help="Compare methods on many pairs, and write a report.")(benchmark)
+app.command(cls=OnceCommand, short_help="Run the tables of a method's paper again.")(reproduce)
+app.command(cls=OnceCommand, short_help="Write a method as an ONNX file.")(export)
+app.command(cls=OnceCommand, short_help="Show the device, the engines, and which computes a method.")(info)
+app.command(cls=OnceCommand, short_help="Fuse the sample pairs, and show them as one picture.")(demo)
+app.command(cls=OnceCommand, short_help="List the fusion methods with their parameters.")(methods)
+app.command(cls=OnceCommand, short_help="List the metrics and the protocols that define them.")(metrics)
+app.command(cls=OnceCommand, short_help="List the protocols, or show one.")(protocols)
+app.command(cls=OnceCommand, short_help="List the named sets, and what of them is here.")(datasets)
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
 

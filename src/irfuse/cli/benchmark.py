@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from irfuse.cli.console import errors, output, print_table
+from irfuse.cli.console import errors, output, print_table, table
 from irfuse.cli.options import (
     METHOD_HELP,
     CacheOption,
@@ -124,15 +123,14 @@ def _print(result: "Result") -> None:
 
     for failure in result.failures:
         errors.print(f"failed: {failure.method}: {failure.pair}: {failure.reason}", style="red", markup=False)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("overall rank")
+    shown = table("overall rank")
     ranks = {protocol: overall(result, protocol).mean_ranks for protocol in result.protocols}
     for protocol in result.protocols:
-        table.add_column(protocol, justify="right")
+        shown.add_column(protocol, justify="right")
     first = ranks[result.protocols[0]].reindex(list(result.methods))
     for method in first.sort_values().index:
-        table.add_row(str(method), *(_digits(ranks[protocol].get(method, nan)) for protocol in result.protocols))
-    print_table(table)
+        shown.add_row(str(method), *(_digits(ranks[protocol].get(method, nan)) for protocol in result.protocols))
+    print_table(shown)
 
 
 def _digits(rank: float) -> str:

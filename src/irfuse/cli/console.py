@@ -4,14 +4,13 @@ import json
 import re
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from irfuse.errors import (
     BenchmarkWarning,
@@ -24,6 +23,8 @@ from irfuse.errors import (
 from irfuse.progress import Progress
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from irfuse.pipelines.folder import Report
 
 output = Console(highlight=False, soft_wrap=True)
@@ -77,7 +78,7 @@ def progress(title: str, unit: str, *, at_once: bool = True) -> Iterator[Progres
         yield on_step
 
 
-def print_table(made: Table) -> None:
+def print_table(made: "Table") -> None:
     """Print a table, wrapped to the width of a terminal. Elsewhere, such as in a pipe, no cell is wrapped."""
     console = output if output.is_terminal else Console(highlight=False, width=_ANY_WIDTH)
     console.print(made, soft_wrap=False, markup=False)
@@ -88,8 +89,11 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def table(*columns: str) -> Table:
+def table(*columns: str) -> "Table":
     """Make an empty table whose cells are wrapped if the terminal is narrow."""
+    # Imported here: `irfuse fuse` starts without it.
+    from rich.table import Table
+
     made = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
@@ -114,15 +118,20 @@ def print_unpaired(paths: Sequence[Path]) -> None:
             errors.print(f"no partner: {more} more in {folder}", style="yellow", markup=False)
 
 
-def print_report(report: "Report", out: Path) -> None:
-    """Print the outcome of a run, and exit with status 1 if a pair failed."""
+def print_warnings(named: Iterable[tuple[str, str]]) -> None:
+    """Print warnings with the names of what they are about. Of those that are alike, only the first is printed."""
     alike: dict[str, list[str]] = {}
-    for name, message in report.warnings:
+    for name, message in named:
         # A camera's frames often share a problem, and their messages differ only in the numbers.
         alike.setdefault(re.sub(r"\d+", "", message), []).append(f"{name}: {message}")
     for first, *others in alike.values():
         also = f" (and {len(others)} more like this)" if others else ""
         errors.print(f"warning: {first}{also}", style="yellow", markup=False)
+
+
+def print_report(report: "Report", out: Path) -> None:
+    """Print the outcome of a run, and exit with status 1 if a pair failed."""
+    print_warnings(report.warnings)
     for name, reason in report.failures:
         errors.print(f"failed: {name}: {reason}", style="red", markup=False)
     counts = [f"{len(report.fused)} fused"]

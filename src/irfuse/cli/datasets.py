@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irfuse.cli.console import errors, output, table
+from irfuse.cli.console import errors, output, print_json, print_table, table
+from irfuse.cli.options import JsonOption
 from irfuse.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def datasets(
     check: Annotated[
         bool, typer.Option("--check", help="Compare the SHA-256 of each file with the list, which reads all files.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the named sets of images and pairs, where to get them, and what of them is in the folder IRFUSE_DATA.
 
@@ -30,25 +32,41 @@ def datasets(
     sets = select(names or [])
     if check:
         folder("irfuse datasets --check")
-        right = [_is_right(image_set) for image_set in sets]
-        if not all(right):
-            raise typer.Exit(2)
+    if as_json:
+        listed = [_as_json(image_set, check=check) for image_set in sets]
+        print_json(listed)
+        right = not any(entry.get("problem") for entry in listed)
+    elif check:
+        checks = [_print_check(image_set) for image_set in sets]
+        right = all(checks)
     else:
         _print(sets)
+        right = True
+    if not right:
+        raise typer.Exit(2)
+
+
+def _as_json(image_set: "ImageSet", *, check: bool) -> dict[str, object]:
+    """Describe a set. Only a check knows a problem, or that there is none."""
+    facts = {key: getattr(image_set, key) for key in ("name", "title", "citation", "license")}
+    counts = {"files": len(image_set.listed()), "found": _found(image_set)}
+    checked = {"problem": _problem(image_set)} if check else {}
+    return {**facts, **counts, "sources": image_set.sources(), **checked}
 
 
 def _print(sets: "Sequence[ImageSet]") -> None:
     listed = table("set", "contents", "license", "files found")
     sources: dict[str, str] = {}
     for image_set in sets:
-        listed.add_row(image_set.name, image_set.title, image_set.license, _found(image_set))
+        found = f"{_found(image_set)} of {len(image_set.listed())}"
+        listed.add_row(image_set.name, image_set.title, image_set.license, found)
         sources |= image_set.sources()
     places = table("folder in IRFUSE_DATA", "source")
     for folder, source in sorted(sources.items()):
         places.add_row(folder, source)
-    output.print(listed, soft_wrap=False, markup=False)
+    print_table(listed)
     output.print()
-    output.print(places, soft_wrap=False, markup=False)
+    print_table(places)
     output.print()
     if "IRFUSE_DATA" in os.environ:
         output.print(f"IRFUSE_DATA is {os.environ['IRFUSE_DATA']}", markup=False)
@@ -56,18 +74,25 @@ def _print(sets: "Sequence[ImageSet]") -> None:
         output.print("IRFUSE_DATA is not set: put these folders into one folder, and set IRFUSE_DATA to it.")
 
 
-def _found(image_set: "ImageSet") -> str:
-    """Say how many of the files are there."""
-    total = len(image_set.listed())
-    return f"{image_set.found() if 'IRFUSE_DATA' in os.environ else 0} of {total}"
+def _print_check(image_set: "ImageSet") -> bool:
+    """Check a set, print the result, and tell whether all files are those of the list."""
+    problem = _problem(image_set)
+    if problem is None:
+        output.print(f"{image_set.name}: {len(image_set.listed())} files: OK", markup=False)
+    else:
+        errors.print(problem, style="red", markup=False)
+    return problem is None
 
 
-def _is_right(image_set: "ImageSet") -> bool:
-    """Tell whether all files of a set are those of its list, and print the result."""
+def _found(image_set: "ImageSet") -> int:
+    """Count the files that are there."""
+    return image_set.found() if "IRFUSE_DATA" in os.environ else 0
+
+
+def _problem(image_set: "ImageSet") -> str | None:
+    """Name the first file that is missing or differs from the list; None if there is none."""
     try:
-        files = image_set.files()
+        image_set.files()
     except DatasetError as error:
-        errors.print(str(error), style="red", markup=False)
-        return False
-    output.print(f"{image_set.name}: {len(files)} files: OK", markup=False)
-    return True
+        return str(error)
+    return None

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from irfuse.cli.console import errors, output, print_table, print_unpaired, progress
+from irfuse import notices
+from irfuse.cli.console import errors, output, print_table, print_unpaired, print_warnings, progress, table
 from irfuse.cli.options import DeviceOption, RangeOption, names
-from irfuse.errors import ImageError, OutputError, PairError
+from irfuse.errors import ImageError, OutputError, PairError, SuspiciousPairWarning
 from irfuse.io import tables
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ def evaluate(
     )
     evaluator = Evaluator(names(metrics), protocol, device=device, thermal=levels)
     rows: dict[str, dict[str, float]] = {}
+    warnings: list[tuple[str, str]] = []
     failed = missing
     with progress("scoring", "images") as on_step:
         for done, outcome in enumerate(
@@ -79,16 +79,19 @@ def evaluate(
                 errors.print(f"failed: {outcome.name}: {outcome.error}", style="red", markup=False)
             else:
                 rows[outcome.name] = outcome.scores
-            for warning in outcome.warnings:
-                errors.print(f"warning: {outcome.name}: {warning}", style="yellow", markup=False)
+            warnings += [(outcome.name, str(warning)) for warning in outcome.warnings]
             on_step(done, len(triples), outcome.name)
+    print_warnings(warnings)
+    doubt = batch.unregistered([triple for triple in triples if triple.name in rows])
+    if doubt:
+        notices.warn(SuspiciousPairWarning(doubt))
     if not rows:
         raise ImageError("no image could be scored")
-    table = tables.Table(protocol, [column(name) for name in evaluator.metrics], rows)
+    scores = tables.Table(protocol, [column(name) for name in evaluator.metrics], rows)
     if all(path != _STDOUT for path, _ in targets):
-        _print(table)
+        _print(scores)
     for path, render in targets:
-        _write(path, render(table))
+        _write(path, render(scores))
     if failed:
         raise typer.Exit(1)
 
@@ -133,24 +136,25 @@ def _triples(fused: Path, ir: Path, vis: Path | None) -> tuple[list["Triple"], i
     return triples, len(matched.unpaired)
 
 
-def _print(table: tables.Table) -> None:
-    several = len(table.rows) > 1
-    shown = Table(box=None, header_style="bold", pad_edge=False)
-    shown.add_column(f"protocol {table.protocol}")
+def _print(scores: tables.Table) -> None:
+    from rich.text import Text
+
+    several = len(scores.rows) > 1
+    shown = table(f"protocol {scores.protocol}")
     for head in ("mean", "deviation", "lowest", "", "highest", "") if several else ("score",):
         shown.add_column(head, justify="right" if head else "left", style="" if head else "dim")
-    for column in table.columns:
-        cells: list[str | Text] = [tables.digits(table.mean(column.name))]
+    for column in scores.columns:
+        cells: list[str | Text] = [tables.digits(scores.mean(column.name))]
         if several:
-            values = table.defined(column.name)
-            cells.append(tables.digits(table.deviation(column.name)))
+            values = scores.defined(column.name)
+            cells.append(tables.digits(scores.deviation(column.name)))
             for extreme in (min, max):
                 image = extreme(values, key=values.__getitem__, default="")
                 cells += [tables.digits(values[image]) if image else "-", Text(image)]
-        shown.add_row(f"{column.name} {column.arrow}{table.remark(column.name)}", *cells)
+        shown.add_row(f"{column.name} {column.arrow}{scores.remark(column.name)}", *cells)
     print_table(shown)
     if several:
-        output.print(f"{len(table.rows)} images")
+        output.print(f"{len(scores.rows)} images")
 
 
 def _write(path: Path, text: str) -> None:

@@ -25,6 +25,7 @@ from irfuse.io.formats import EXTENSIONS, check_not_video, is_image
 from irfuse.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from irfuse.imaging.registration import Registration
     from irfuse.io.images import Array
     from irfuse.io.pairs import Pair, Pairing
     from irfuse.pipelines.folder import FusePair
@@ -37,8 +38,6 @@ pixels to fuse if it is known.
 """
 
 _FEW_PAIRS = 2
-_WATCHED, _FEWEST_WATCHED = 40, 3
-"""How many pairs of a folder are looked at, and of how many at least something can be said."""
 _FIXED_BY_MODEL = ("method", "device", "engine", "precision")
 """The options that an exported model leaves no choice in."""
 
@@ -174,28 +173,24 @@ class _Watch:
 
     def __init__(self, fuse: "FusePair") -> None:
         self._fuse = fuse
-        self._looked_at = 0
-        self._shifted = 0
+        self._measured: list[Registration] = []
 
     def __call__(self, ir: "Array", vis: "Array") -> "Array":
         from irfuse.imaging import registration
 
         fused = self._fuse(ir, vis)
-        if self._looked_at < _WATCHED:
+        if len(self._measured) < registration.WATCHED:
             found = registration.measure_images(ir, vis)
-            self._looked_at += found is not None
-            self._shifted += found is not None and found.shifted
+            self._measured += [] if found is None else [found]
         return fused
 
     def warn(self) -> None:
-        """Warn if most of the pairs look unregistered. A few registered pairs always do."""
-        if self._looked_at >= _FEWEST_WATCHED and self._shifted > self._looked_at / 2:
-            notices.warn(
-                SuspiciousPairWarning(
-                    f"{self._shifted} of the first {self._looked_at} pairs look unregistered: their edges agree better "
-                    "when one image is shifted; register the images first, or the results show the scene twice"
-                )
-            )
+        """Warn if most of the pairs look unregistered."""
+        from irfuse.imaging import registration
+
+        doubt = registration.doubt(self._measured)
+        if doubt:
+            notices.warn(SuspiciousPairWarning(doubt))
 
 
 def _pixels(pairs: "Sequence[Pair]") -> int | None:
@@ -251,8 +246,8 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: b
     from irfuse.io.files import make_folder
     from irfuse.pipelines import folder
 
-    if resume and folder.is_whole(out):
-        existing = folder.Existing.of(out, origin.describe(__version__, maker, ""))
+    if resume:
+        existing = folder.Existing.at(out, origin.describe(__version__, maker, ""))
         if existing.remark:
             errors.print(f"warning: {out}: {existing.remark}", style="yellow", markup=False)
         if existing.kept:

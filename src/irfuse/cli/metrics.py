@@ -41,14 +41,16 @@ def protocols(
         print_json(shown if name is None else shown[0])
         return
     if name is None:
-        listed = table("protocol", "title", "color", "metrics")
+        listed = table("protocol", "title", "source", "color", "metrics")
         for protocol in PROTOCOLS:
             color = {"luma": "luma", "rgb": "mean of R, G, B"}[protocol.color]
-            listed.add_row(protocol.name, f"{protocol.title}\n{protocol.source}", color, " ".join(protocol.readings))
+            listed.add_row(protocol.name, protocol.title, protocol.source, color, " ".join(protocol.readings))
     else:
         protocol = find(name)
         color = {"luma": "the luma", "rgb": "the mean over R, G and B"}[protocol.color]
-        output.print(f"{protocol.title}: {protocol.source}; color images are scored by {color}", markup=False)
+        output.print(protocol.title, markup=False)
+        output.print(f"source: {protocol.source}", markup=False)
+        output.print(f"color images: scored by {color}", markup=False)
         listed = table("metric", "how this protocol computes it")
         for metric, reading in protocol.readings.items():
             listed.add_row(metric, reading.note)

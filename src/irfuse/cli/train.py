@@ -53,12 +53,18 @@ class Recipes(TyperGroup):
         return name, _command(name, _description(recipe), _function(recipe)), rest
 
 
-train = typer.Typer(cls=Recipes, help="Train a method's weights on your own images.", no_args_is_help=True)
+train = typer.Typer(
+    cls=Recipes,
+    help="Train a method's weights on your own images.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 def _command(name: str, description: str, function: Callable[..., None]) -> Any:
-    app = typer.Typer(add_completion=False)
-    app.command(name, help=description)(function)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    # Of a longer text, the list of commands would show only the beginning.
+    app.command(name, help=description, short_help=description)(function)
     return typer.main.get_command(app)
 
 

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 weights = typer.Typer(
     help="List, find, fetch and verify weights: those that ship with irfuse, and those of backbones.",
+    short_help="List, find, fetch and verify weights.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
-@weights.command("list")
+@weights.command("list", short_help="List the weights that ship, and those of backbones.")
 def list_(as_json: JsonOption = False) -> None:
     """List the weights that ship with irfuse, and the weights of backbones."""
     from irfuse.weights import manifest
@@ -69,7 +71,7 @@ def path(
     output.print(str(found), markup=False)
 
 
-@weights.command()
+@weights.command(short_help="Check every weights file against the manifest.")
 def verify() -> None:
     """Check every weights file on this machine against the manifest. The exit status is 2 if one is wrong."""
     from irfuse import weights as weight_files
@@ -82,7 +84,7 @@ def verify() -> None:
         raise typer.Exit(2)
 
 
-@weights.command()
+@weights.command(short_help="Fetch the weights of a backbone.")
 def fetch(
     name: Annotated[str, typer.Argument(help="A backbone: resnet50, resnet101 or resnet152.")],
     mirror: Annotated[

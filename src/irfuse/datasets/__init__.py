@@ -5,11 +5,11 @@ each pair is followed by its visible image.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
+from irfuse.choices import hint
 from irfuse.errors import DatasetError
 from irfuse.io.files import sha256
 from irfuse.io.formats import is_image
@@ -190,7 +190,7 @@ def select(names: Sequence[str]) -> tuple[ImageSet, ...]:
     known = {image_set.name: image_set for image_set in (*IMAGE_SETS, *PAIR_SETS, *BENCHMARK_SETS)}
     for name in names:
         if name not in known:
-            raise DatasetError(f"{name}: no named set{_hint(name, known)} (sets: {', '.join(known)})")
+            raise DatasetError(f"{name}: no named set{hint(name, known)} (sets: {', '.join(known)})")
     return tuple(known[name] for name in names or known)
 
 
@@ -260,10 +260,4 @@ def pairs(source: str) -> Pairing:
 def _unknown(source: str, kind: str, sets: Sequence[ImageSet]) -> str:
     """Say that there is no file, folder or set of this name, and which set may be meant."""
     names = [image_set.name for image_set in sets]
-    return f"{source}: no such file or folder, and no named set of {kind}{_hint(source, names)} ({', '.join(names)})"
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name that is nearest; empty if none is near."""
-    near = get_close_matches(name.lower(), list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return f"{source}: no such file or folder, and no named set of {kind}{hint(source, names)} ({', '.join(names)})"

@@ -22,7 +22,8 @@ from irfuse.errors import (
     reason,
 )
 from irfuse.evaluation.evaluator import Evaluator
-from irfuse.io.images import Source, load
+from irfuse.imaging import registration
+from irfuse.io.images import Source, load, read
 from irfuse.notices import collected
 
 
@@ -67,9 +68,7 @@ def run(triples: Sequence[Triple], evaluator: Evaluator, *, jobs: int = 1) -> Ge
     """
     if jobs < 1:
         raise ParameterError(f"jobs cannot be {jobs}; at least one is needed")
-    groups = [
-        list(group) for _, group in groupby(triples, lambda triple: (_identity(triple.ir), _identity(triple.vis)))
-    ]
+    groups = [list(group) for _, group in groupby(triples, lambda triple: (identity(triple.ir), identity(triple.vis)))]
     jobs = min(jobs, len(groups))
     try:
         if jobs <= 1:
@@ -79,6 +78,22 @@ def run(triples: Sequence[Triple], evaluator: Evaluator, *, jobs: int = 1) -> Ge
             yield from _score_in_processes(groups, evaluator, jobs)
     except KeyboardInterrupt:
         raise StoppedError("stopped before all images were scored") from None
+
+
+def unregistered(triples: Sequence[Triple]) -> str | None:
+    """Say that most of the first pairs of files look unregistered; None if they do not.
+
+    Args:
+        triples: those that could be scored.
+    """
+    files = [(str(triple.ir), str(triple.vis)) for triple in triples if _is_file(triple.ir) and _is_file(triple.vis)]
+    measured = []
+    for ir, vis in list(dict.fromkeys(files))[: registration.WATCHED]:
+        # What reading remarks was said with the scores.
+        with collected():
+            found = registration.measure_images(read(ir), read(vis))
+        measured += [] if found is None else [found]
+    return registration.doubt(measured)
 
 
 def _score_in_processes(groups: list[list[Triple]], evaluator: Evaluator, jobs: int) -> Iterator[Outcome]:
@@ -116,8 +131,13 @@ def _without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _identity(source: Source) -> str | int:
-    return str(source) if isinstance(source, str | Path) else id(source)
+def identity(source: Source) -> str | int:
+    """Return what two sources that are the same image share: the path, or the identity of the object."""
+    return str(source) if _is_file(source) else id(source)
+
+
+def _is_file(source: Source) -> bool:
+    return isinstance(source, str | Path)
 
 
 def _prepare_worker() -> None:

@@ -4,7 +4,6 @@ Images are checked, rounded to 8 bits, reduced to their luma or split into R, G 
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from irfuse import notices
+from irfuse.choices import hint
 from irfuse.device import resolve
 from irfuse.errors import ImageError, ParameterError, SuspiciousPairWarning, UndefinedScoreWarning
 from irfuse.imaging import planes, sizes
 from irfuse.imaging.color import luma
 from irfuse.imaging.levels import Levels, Percentiles, full_scale
-from irfuse.imaging.planes import Role
+from irfuse.imaging.planes import Array, Planes, Role
 from irfuse.io.tables import ARROWS, Column
 from irfuse.metrics import METRICS, Direction, MetricInfo
 from irfuse.metrics.no_reference import PREFIX, load, score
@@ -88,16 +88,24 @@ class Evaluator:
             ImageError: an image cannot be scored: it is empty, holds NaN, has a wrong shape, or is smaller than a
                 metric's window.
             PairError: the sizes differ.
+
+        Warns:
+            SuspiciousPairWarning: something looks wrong, see :mod:`irfuse.imaging.inspection`.
         """
-        return Sources(self, _unit(ir, "infrared", self.thermal), _unit(vis, "visible"))
+        infrared, visible = _read(ir, "infrared"), _read(vis, "visible")
+        sources = Sources(self, _unit(infrared, self.thermal), _unit(visible))
+        # Two images are compared by giving one as both sources.
+        if not np.array_equal(infrared.values, visible.values):
+            planes.check_pair(infrared, visible)
+        return sources
 
     def _check(self, name: str) -> None:
         if name not in self.protocol.readings:
-            near = get_close_matches(name.lower(), self.protocol.readings, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near and not _info(name) else ""
-            known = f"{name!r} is not defined by the protocol {self.protocol.name}"
-            what = known if _info(name) else f"unknown metric {name!r}"
-            raise ParameterError(f"{what}{hint} (metrics: {', '.join(self.protocol.readings)})")
+            if _info(name):
+                what = f"{name!r} is not defined by the protocol {self.protocol.name}"
+            else:
+                what = f"unknown metric {name!r}{hint(name, self.protocol.readings)}"
+            raise ParameterError(f"{what} (metrics: {', '.join(self.protocol.readings)})")
 
     def check_side(self, side: int) -> None:
         """Refuse images whose smaller side is too small for a metric.
@@ -140,7 +148,7 @@ class Sources:
         Warns:
             UndefinedScoreWarning: the warning names the scores and the cause.
         """
-        unit = _unit(fused, "fused")
+        unit = _unit(_read(fused, "fused"))
         sizes.check_equal(self._ir.shape[1:], unit.shape[1:], roles=("infrared", "fused"))
         protocol, device = self._evaluator.protocol, self._evaluator.device
         color = protocol.color == "rgb" and any(len(image) == 3 for image in (unit, self._ir, self._vis))
@@ -208,13 +216,17 @@ def _info(name: str) -> MetricInfo | None:
     return next((info for info in METRICS if info.name == name), None)
 
 
-def _unit(image: NDArray[Any] | Tensor, role: Role, thermal: Levels | Percentiles | None = None) -> _UNIT:
+def _read(image: NDArray[Any] | Tensor, role: Role) -> Planes[Array]:
     native = planes.read(image, role).arrays()
     if native.dimensions == 4:
         raise ImageError(f"{role}: one image is needed, not a batch of shape {tuple(image.shape)}")
-    if role == "infrared" and native.dtype == "uint16" and thermal is None:
+    return native
+
+
+def _unit(native: Planes[Array], thermal: Levels | Percentiles | None = None) -> _UNIT:
+    if native.role == "infrared" and native.dtype == "uint16" and thermal is None:
         used = int(native.values.max()) - int(native.values.min())
-        if used < full_scale("uint16", role) / 16:
+        if used < full_scale("uint16", native.role) / 16:
             notices.warn(
                 SuspiciousPairWarning(
                     f"the infrared image uses {used} of 65535 levels, of which 8 bits leave few: if these are raw "

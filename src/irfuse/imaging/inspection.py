@@ -5,7 +5,8 @@ temperature of the scene:
 
 - fill values, such as the zeros that registration leaves: a single extreme value far from all others;
 - telemetry: the first or last rows, whose values jump and lie far outside the scene;
-- dead pixels: single values far outside the scene between ordinary neighbors.
+- dead pixels: single values far outside the scene between ordinary neighbors;
+- borders of one extreme value, such as what a warp leaves; see :mod:`irfuse.imaging.borders`.
 
 A hot or cold object is none of these. Optics blur its edge, so its neighbors lie between it and the scene.
 """
@@ -17,6 +18,8 @@ from typing import Any, TypeAlias
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from irfuse.imaging import borders
 
 _Array: TypeAlias = NDArray[Any]
 _Mask: TypeAlias = NDArray[np.bool_]
@@ -39,8 +42,8 @@ _SAMPLE = 20_000
 def invalid_pixels(values: _Array) -> _Mask | None:
     """Find the pixels of infrared images that hold no measurement.
 
-    Images of 8 bits, floating-point values in [0, 1] and images in color have lost their scale, so that nothing stands
-    apart in them; only NaN and infinite values are found there.
+    Images of 8 bits and floating-point values in [0, 1] have lost their scale, so that no value stands apart in them.
+    Only borders are found there, and NaN and infinite values. In images in color, only the latter are.
 
     Args:
         values: (B, C, H, W) in their own dtype.
@@ -55,8 +58,6 @@ def invalid_pixels(values: _Array) -> _Mask | None:
     >>> int(invalid_pixels(counts).sum()) == 48 * 8
     True
     """
-    if values.dtype == np.uint8:
-        return None
     found = [_unmeasured(image) for image in values]
     if not any(mask is not None for mask in found):
         return None
@@ -83,9 +84,16 @@ def doubts(ir: _Array, invalid: _Mask | None, vis: _Array) -> Iterator[str]:
         return
     if invalid is not None:
         yield (
-            f"{100 * float(invalid.mean()):.2g} % of the infrared pixels hold no measurement (NaN, fill values, "
-            "telemetry or dead pixels): the result shows only the visible image there"
+            f"{100 * float(invalid.mean()):.2g} % of the infrared pixels hold no measurement (NaN, fill values, a "
+            "border, telemetry or dead pixels): fusion can show only the visible image there"
         )
+    is_judged = invalid is None and ir.dtype.kind != "f" and not is_colored
+    yield from (
+        f"the infrared image has a border of one value ({share:.0%} of it), which shows as a frame in fused images, "
+        "since lossy compression has frayed it: save the infrared image as PNG or TIFF, or crop both images"
+        for share in map(borders.frayed, ir[:, 0] if is_judged else ())
+        if share is not None
+    )
     constants = [_constant(image, None if invalid is None else invalid[i]) for i, image in enumerate(ir)]
     yield from (
         f"the infrared image is constant ({value:g}): was the lens covered, or the export wrong?"
@@ -150,11 +158,12 @@ def _unmeasured(image: _Array) -> _Mask | None:
         missing = None if finite.all() else ~finite
     if missing is not None and missing.all():
         return missing
-    plane: _Array = image[0] if missing is None else np.where(missing, image[0][~missing][0], image[0])
-    if min(plane.shape) < _SMALLEST or _has_lost_its_scale(plane) or _in_color(image[None]):
+    plane: _Array = image[0] if missing is None else _without(image[0], missing)
+    if min(plane.shape) < _SMALLEST or _in_color(image[None]):
         return missing
     found: _Mask | None = missing
-    for find in (_telemetry, _fill, _fill, _fill, _dead):
+    of_counts = () if _has_lost_its_scale(plane) else (_telemetry, _fill, _fill, _fill, _dead)
+    for find in (*of_counts, borders.exact):
         mask = find(plane)
         if mask is None:
             continue
@@ -162,13 +171,17 @@ def _unmeasured(image: _Array) -> _Mask | None:
         if found.all():
             # An image without a scene cannot be judged.
             return missing
-        # What was found must not count as a part of the scene.
-        plane = np.where(found, np.median(_sample(plane[~found])).astype(plane.dtype), plane)
+        plane = _without(plane, found)
     return found
 
 
+def _without(plane: _Array, mask: _Mask) -> _Array:
+    """Replace pixels by the median of the others, so that they do not count as a part of the scene."""
+    return np.where(mask, np.median(_sample(plane[~mask])).astype(plane.dtype), plane)
+
+
 def _has_lost_its_scale(plane: _Array) -> bool:
-    return plane.dtype.kind == "f" and bool(plane.min() >= 0 and plane.max() <= 1)
+    return plane.dtype == np.uint8 or (plane.dtype.kind == "f" and bool(plane.min() >= 0 and plane.max() <= 1))
 
 
 def _telemetry(plane: _Array) -> _Mask | None:

@@ -189,7 +189,7 @@ def from_array(image: Array, role: Role) -> Planes[Array]:
 def from_tensor(image: "Tensor", role: Role) -> Planes["Tensor"]:
     """Read a tensor: (H, W), (C, H, W) or (B, C, H, W).
 
-    Invalid pixels are looked for on the CPU. Infrared images of more than 8 bits on a GPU are copied there for it.
+    Invalid pixels are looked for on the CPU. Infrared images on a GPU are copied there for it.
 
     Raises:
         ImageError: as :func:`from_array` raises it.
@@ -197,7 +197,7 @@ def from_tensor(image: "Tensor", role: Role) -> Planes["Tensor"]:
     _check(image, role, -3, "(H, W), (C, H, W) or (B, C, H, W)")
     values = image[None] if image.ndim < 4 else image
     values = values[None] if image.ndim == 2 else values
-    invalid = None if dtype_name(values) == "uint8" else _invalid(to_array(values), role)
+    invalid = _invalid(to_array(values), role)
     on_device = None if invalid is None else sys.modules["torch"].from_numpy(invalid).to(values.device)
     return Planes(values, role, image.ndim, on_device)
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from irfuse import notices
 from irfuse.errors import ImageError
-from irfuse.imaging import planes
+from irfuse.imaging import borders, planes
 from irfuse.imaging.levels import DEFAULT_THERMAL
-from irfuse.imaging.planes import Array
+from irfuse.imaging.planes import Array, Prepared
 
 Gray = NDArray[np.float32]
 
@@ -25,6 +25,8 @@ _LEAST_AGREEMENT = 0.15
 """Below this, the two images share too few edges to tell. At night that is common."""
 _LEAST_GAIN = 0.01
 _MOST_BORDER = 0.02
+WATCHED, _FEWEST_WATCHED = 40, 3
+"""How many pairs of a folder are looked at, and of how many at least something can be said."""
 _BLUR = 1.5
 """The edges are blurred so that they need not coincide exactly."""
 _NAMED = 20
@@ -70,7 +72,7 @@ def measure(ir: Gray, vis: Gray) -> Registration:
     >>> measure(scene, scene).shifted, measure(scene[:, 20:], 1 - scene[:, :-20]).shifted
     (False, True)
     """
-    border = _black_border(ir) & (vis > 0)
+    border = borders.connected(ir == 0) & (vis > 0)
     if max(ir.shape) < _SIDE:
         return Registration(float(border.mean()), 0.0, 0.0, 0.0)
     agreement = _agreement(ir, vis, border)
@@ -97,7 +99,14 @@ def measure_images(ir: Array, vis: Array) -> Registration | None:
             prepared = planes.prepare(infrared, visible, DEFAULT_THERMAL, 1)
     except ImageError:
         return None
-    return measure(prepared.ir[0, 0], prepared.vis[0, 0])
+    return measure_prepared(prepared)
+
+
+def measure_prepared(pair: Prepared[Array]) -> Registration:
+    """Measure a pair as it was prepared for a method that fuses the luma."""
+    ir: Gray = pair.ir[0, 0]
+    # What a warp leaves holds no measurement, so that the prepared image shows the visible one there.
+    return measure(ir if pair.invalid is None else np.where(pair.invalid[0, 0], np.float32(0), ir), pair.vis[0, 0])
 
 
 def remarks(measured: Sequence[tuple[str, Registration]]) -> list[str]:
@@ -130,23 +139,25 @@ def remarks(measured: Sequence[tuple[str, Registration]]) -> list[str]:
     return found
 
 
+def doubt(measured: Sequence[Registration]) -> str | None:
+    """Say that most of the first pairs of a folder look unregistered; None if they do not. A few registered ones do.
+
+    >>> doubt([Registration(0.0, 0.1, 0.2, 0.3)] * 3)[:46]
+    '3 of the first 3 pairs look unregistered: thei'
+    """
+    shifted = sum(one.shifted for one in measured)
+    if len(measured) < _FEWEST_WATCHED or shifted <= len(measured) / 2:
+        return None
+    return (
+        f"{shifted} of the first {len(measured)} pairs look unregistered: their edges agree better when one image is "
+        "shifted; register the images first, or the results show the scene twice"
+    )
+
+
 def _named(pairs: Sequence[tuple[float, str]], whole: str) -> str:
     """Name pairs with their shares, the largest first, and count those beyond the first twenty."""
     some = ", ".join(f"{name} ({share:.0%} {whole})" for share, name in sorted(pairs, reverse=True)[:_NAMED])
     return f"{some} and {len(pairs) - _NAMED} more" if len(pairs) > _NAMED else some
-
-
-def _black_border(image: Gray) -> NDArray[np.bool_]:
-    """Find the black pixels that are connected with the sides of an image.
-
-    If they reach its middle, the scene is black, such as a cold sky, and there is no border.
-    """
-    black = np.pad((image == 0).astype(np.uint8), 1, constant_values=1)
-    _, regions = cv2.connectedComponents(black, connectivity=4)
-    border = np.asarray(regions == regions[0, 0])[1:-1, 1:-1]
-    height, width = border.shape
-    middle = border[height // 4 : height - height // 4, width // 4 : width - width // 4]
-    return np.zeros_like(border) if middle.any() else border
 
 
 def _agreement(ir: Gray, vis: Gray, border: NDArray[np.bool_]) -> NDArray[np.float32]:

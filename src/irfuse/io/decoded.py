@@ -16,11 +16,13 @@ class Decoded(NamedTuple):
         image: (H, W), (H, W, 2), (H, W, 3) in RGB order or (H, W, 4).
         exif: the EXIF data; empty if there is none.
         profile: the ICC profile; empty if there is none.
+        xmp: the XMP data; empty if there is none.
     """
 
     image: Array
     exif: bytes = b""
     profile: bytes = b""
+    xmp: bytes = b""
 
 
 def by_opencv(data: bytes, name: str) -> Array:

@@ -11,7 +11,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _WORDS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}
 """The bytes of what the byte order applies to. A rational number is two words."""
 
-TEXT, SHORT, LONG, BYTES = 2, 3, 4, 7
+BYTE, TEXT, SHORT, LONG, BYTES = 1, 2, 3, 4, 7
 """Types of values."""
 
 EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965

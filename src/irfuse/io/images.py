@@ -15,11 +15,11 @@ import numpy as np
 from irfuse import notices
 from irfuse.errors import ImageError, ImageFileWarning, OutputError
 from irfuse.imaging.planes import Array as Array
-from irfuse.io import bmp, ifd, jpeg, pgm, png, webp
+from irfuse.io import bmp, ifd, jpeg, pgm, png, webp, xmp
 from irfuse.io.decoded import Decoded
 from irfuse.io.files import write_atomic
 from irfuse.io.formats import EXTENSIONS
-from irfuse.io.metadata import NO_METADATA, Metadata, from_exif
+from irfuse.io.metadata import NO_METADATA, Metadata, of_file
 from irfuse.io.transparency import looks_like_an_image
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ _HOLDS = {
 """The extensions of the files that can hold a dtype."""
 
 _HOLDS_EXIF = (".png", ".jpg", ".jpeg", ".webp")
-"""The extensions of the files into which OpenCV writes EXIF data and a color profile."""
+"""The extensions of the files into which OpenCV writes EXIF and XMP data and a color profile."""
 _TIFF = (".tif", ".tiff")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_EXIF, _PROFILE = cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_ICCP
+_EXIF, _PROFILE, _XMP = cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_ICCP, cv2.IMAGE_METADATA_XMP
 _TIFF_PROFILE = 34675
 
 
@@ -113,13 +113,15 @@ def decode_with_metadata(data: bytes, name: str) -> tuple[Array, Metadata]:
     if not data:
         raise ImageError(f"{name}: the file is empty")
     decoded = _decoder(data)(data, name)
-    metadata, orientation = from_exif(decoded.exif, decoded.profile)
+    metadata, orientation = of_file(decoded.exif, decoded.profile, decoded.xmp)
     image = _upright(decoded.image, orientation)
     if image.ndim == 3 and image.shape[2] in (2, 4) and looks_like_an_image(image[..., -1]):
         notices.warn(
             ImageFileWarning(
                 f"{name}: its channel {image.shape[2]} looks like a thermal image, not like transparency; "
-                "it is left out"
+                'it is left out; to fuse both, split the file: python -c "import cv2; '
+                f"i = cv2.imread({name!r}, -1); "
+                "cv2.imwrite('x_rgb.png', i[..., :3]); cv2.imwrite('x_th.png', i[..., 3])\""
             )
         )
         image = image[..., 0] if image.shape[2] == 2 else image[..., :3]
@@ -135,8 +137,8 @@ def encode(image: Array, extension: str, description: str = "", metadata: Metada
         image: an array as :func:`read` returns it.
         extension: with its dot.
         description: the image description of EXIF and TIFF, in ASCII. BMP and PGM cannot hold it.
-        metadata: the color profile and EXIF data. BMP and PGM cannot hold them. A profile for another number of
-            channels is left out.
+        metadata: the color profile, EXIF and XMP data. BMP and PGM cannot hold them. A profile for another number of
+            channels is left out, and so are more than 65,480 bytes of XMP data in JPEG.
 
     Raises:
         ImageError: the format cannot hold the image's depth, alpha or channels.
@@ -165,6 +167,10 @@ def encode(image: Array, extension: str, description: str = "", metadata: Metada
     options[".jpeg"] = options[".jpg"]
     image, option = np.ascontiguousarray(image), options.get(extension, [])
     blocks = {_EXIF: metadata.exif(description, extension), _PROFILE: metadata.fitting(channels)}
+    packet = metadata.fitting_xmp(extension)
+    if packet and extension != ".png":
+        # OpenCV leaves the header to its caller, and writes a wrong chunk into PNG.
+        blocks[_XMP] = packet if extension == ".webp" else xmp.JPEG_HEADER + packet
     blocks = {kind: block for kind, block in blocks.items() if block}
     if blocks and extension in _HOLDS_EXIF:
         arrays = [np.frombuffer(block, np.uint8) for block in blocks.values()]
@@ -174,6 +180,8 @@ def encode(image: Array, extension: str, description: str = "", metadata: Metada
     if not done:
         raise ImageError(f"OpenCV cannot encode {image.shape} {image.dtype} as {extension}")
     encoded: bytes = data.tobytes()
+    if packet and extension == ".png":
+        return png.with_xmp(encoded, packet)
     return _described(encoded, metadata, description, channels) if extension in _TIFF else encoded
 
 
@@ -197,7 +205,7 @@ def write(path: str | Path, image: Array, description: str = "", metadata: Metad
     write_atomic(path, data)
     if metadata and path.suffix.lower() not in (*_HOLDS_EXIF, *_TIFF):
         notices.warn(
-            ImageFileWarning(f"{path}: {path.suffix} cannot hold the visible image's color profile or EXIF data")
+            ImageFileWarning(f"{path}: {path.suffix} cannot hold the visible image's color profile, EXIF or XMP data")
         )
 
 
@@ -222,6 +230,8 @@ def _described(data: bytes, metadata: Metadata, description: str, channels: int)
     added = metadata.directory(description)
     if metadata.fitting(channels):
         added[_TIFF_PROFILE] = ifd.Value(ifd.BYTES, metadata.profile)
+    if metadata.xmp:
+        added[xmp.TIFF_TAG] = ifd.Value(ifd.BYTE, metadata.xmp)
     return ifd.append(data, {**added, **ifd.parse(data)}) if added else data
 
 

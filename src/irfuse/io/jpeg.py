@@ -12,6 +12,7 @@ import simplejpeg
 from irfuse import notices
 from irfuse.errors import ImageError, ImageFileWarning
 from irfuse.imaging.planes import Array
+from irfuse.io import radiometry, xmp
 from irfuse.io.decoded import Decoded, by_opencv
 from irfuse.io.limits import check_size
 
@@ -35,6 +36,8 @@ class Jpeg:
         width, height, components: of the image; 0 if the file does not say.
         exif: the EXIF data; empty if there is none.
         profile: the ICC profile; empty if there is none.
+        xmp: the XMP data; empty if there is none.
+        thermal: whose thermal data it holds beside the picture; empty if there is none.
         end: where the compressed data ends; 0 if it does not.
         hole: how many zero bytes lie where no encoder writes them; 0 if there are none.
     """
@@ -44,6 +47,8 @@ class Jpeg:
     components: int
     exif: bytes
     profile: bytes
+    xmp: bytes
+    thermal: str
     end: int
     hole: int
 
@@ -52,8 +57,9 @@ def parse(data: bytes) -> Jpeg:
     """Read the markers up to the end of the image."""
     at, end, hole, sof = 2, 0, 0, 0
     width = height = components = 0
-    exif = b""
+    exif = packet = app3 = b""
     profile: dict[int, bytes] = {}
+    flir: dict[int, bytes] = {}
     zeros_mean: dict[int, int] = {}
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -72,6 +78,12 @@ def parse(data: bytes) -> Jpeg:
             zeros_mean |= _codes_of_zeros(content)
         elif marker == 0xE1 and content.startswith(b"Exif\0\0") and not exif:
             exif = content[6:]
+        elif marker == 0xE1 and content.startswith(radiometry.FLIR) and len(content) > radiometry.FLIR_HEADER:
+            flir[content[6]] = content[radiometry.FLIR_HEADER :]
+        elif marker == 0xE1 and content.startswith(xmp.JPEG_HEADER) and not packet:
+            packet = content[len(xmp.JPEG_HEADER) :]
+        elif marker == 0xE3:
+            app3 += content
         elif marker == 0xE2 and content.startswith(b"ICC_PROFILE\0"):
             profile[content[12]] = content[14:]
         elif marker == _SOS and content:
@@ -83,7 +95,8 @@ def parse(data: bytes) -> Jpeg:
                 break
             at = end
     icc = b"".join(profile[i] for i in sorted(profile))
-    return Jpeg(width, height, components, exif, icc, end, hole)
+    thermal = "FLIR" if radiometry.of_flir(flir) else "DJI" if radiometry.of_dji(app3, width * height, exif) else ""
+    return Jpeg(width, height, components, exif, icc, packet, thermal, end, hole)
 
 
 def decode(data: bytes, name: str) -> Decoded:
@@ -93,7 +106,8 @@ def decode(data: bytes, name: str) -> Decoded:
         ImageError: the file is truncated, too large, or nothing of it can be decoded.
 
     Warns:
-        ImageFileWarning: the compressed data is damaged. The image holds what libjpeg made of it.
+        ImageFileWarning: the compressed data is damaged, and the image holds what libjpeg made of it; or the file holds
+            thermal data, which is not read.
     """
     jpeg = parse(data)
     check_size(jpeg.width, jpeg.height, name)
@@ -103,9 +117,17 @@ def decode(data: bytes, name: str) -> Decoded:
     found = damage(data, jpeg, remark)
     if found:
         notices.warn(ImageFileWarning(f"{name}: looks damaged, and parts of the image may be wrong: {found}"))
+    if jpeg.thermal:
+        notices.warn(
+            ImageFileWarning(
+                f"{name}: holds thermal data of a {jpeg.thermal} camera, which is not read, only its picture, often "
+                "with a palette, a logo and a scale: export the temperatures as 16-bit TIFF with the maker's software, "
+                "and use that"
+            )
+        )
     # OpenCV would let libjpeg print its remark. Without one, both decode alike.
     image = _decode_silently(data, jpeg) if remark or found else None
-    return Decoded(by_opencv(data, name) if image is None else image, jpeg.exif, jpeg.profile)
+    return Decoded(by_opencv(data, name) if image is None else image, jpeg.exif, jpeg.profile, jpeg.xmp)
 
 
 def check(data: bytes) -> str:

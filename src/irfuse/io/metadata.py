@@ -1,8 +1,8 @@
-"""What an image file says besides its pixels, and the fused image keeps: the color profile and EXIF data."""
+"""What an image file says besides its pixels. A fused image keeps the color profile, EXIF and XMP data of it."""
 
 from dataclasses import dataclass, field
 
-from irfuse.io import ifd
+from irfuse.io import ifd, xmp
 
 _DESCRIPTION, _ORIENTATION = 270, 274
 # Of EXIF's own directory: the size of the image before it was turned upright.
@@ -28,24 +28,30 @@ _KEPT = (
     34737,
 )
 """The tags that are still true of an image that was fused. The rest describes pixels, such as strips and thumbnails."""
-_LONGEST_JPEG = 65_500
-"""The bytes of EXIF data that a JPEG file can hold, less a margin."""
+_LONGEST_JPEG = 65_480
+"""The bytes of EXIF data, or of XMP data, that a JPEG file can hold, less a margin."""
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a visible image's file says about it that is also true of the fused image.
+    """What an image file says about its image.
 
     Attributes:
         profile: the ICC profile; empty if there is none.
-        tags: the EXIF tags, such as the camera, the time, the GPS position, and GeoTIFF's.
+        tags: the EXIF tags that are also true of a fused image, such as the camera, the time, the GPS position, and
+            GeoTIFF's.
+        xmp: the XMP data that is also true of a fused image; empty if there is none.
+        description: the image description, which no fused image takes over; empty if there is none.
     """
 
     profile: bytes = b""
     tags: ifd.Directory = field(default_factory=dict)
+    xmp: bytes = b""
+    description: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.profile or self.tags)
+        """Tell whether there is anything that a fused image keeps."""
+        return bool(self.profile or self.tags or self.xmp)
 
     def fitting(self, channels: int) -> bytes:
         """Return the profile if it is one for images of so many channels, else nothing."""
@@ -73,12 +79,22 @@ class Metadata:
             data = b"II*\0" + ifd.serialize(short, 8)
         return data
 
+    def fitting_xmp(self, extension: str) -> bytes:
+        """Return the XMP data if the file can hold it, else nothing."""
+        is_too_long = extension in (".jpg", ".jpeg") and len(self.xmp) > _LONGEST_JPEG
+        return b"" if is_too_long else self.xmp
+
 
 NO_METADATA = Metadata()
 
 
-def from_exif(exif: bytes, profile: bytes) -> tuple[Metadata, int]:
-    """Read EXIF data, or the first directory of a TIFF file.
+def of_file(exif: bytes, profile: bytes, packet: bytes) -> tuple[Metadata, int]:
+    """Choose what stays true.
+
+    Args:
+        exif: EXIF data, or the first directory of a TIFF file.
+        profile: the ICC profile.
+        packet: the XMP data.
 
     Returns:
         The metadata, and the orientation of the image, 1 to 8.
@@ -89,4 +105,11 @@ def from_exif(exif: bytes, profile: bytes) -> tuple[Metadata, int]:
     inner = tags.get(ifd.EXIF)
     if inner is not None and not isinstance(inner, ifd.Value) and orientation != 1:
         tags[ifd.EXIF] = {tag: value for tag, value in inner.items() if tag not in (_WIDTH, _HEIGHT)}
-    return Metadata(profile, tags), orientation
+    return Metadata(profile, tags, xmp.kept(packet), _text(found.get(_DESCRIPTION))), orientation
+
+
+def _text(value: ifd.Value | ifd.Directory | None) -> str:
+    """Return the value of a tag if it is text, else nothing."""
+    if not (isinstance(value, ifd.Value) and value.kind == ifd.TEXT):
+        return ""
+    return value.data.rstrip(b"\0").decode("ascii", "replace")

@@ -1,18 +1,10 @@
 """What made an image: the description that irfuse stores in the files that it writes."""
 
 import re
-from pathlib import Path
-
-import cv2
-import numpy as np
-
-from irfuse.io import ifd
 
 FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 """The extensions of the files in which irfuse always stores a description."""
 
-_DESCRIPTION = 270  # a tag of TIFF and of EXIF data
-_EXIF = 0  # among OpenCV's kinds of metadata
 _MAKER = re.compile(r"irfuse [^,]*, (.*), engine: ", re.DOTALL)
 
 
@@ -40,24 +32,3 @@ def maker(description: str) -> str | None:
     """
     found = _MAKER.match(description.encode("ascii", "replace").decode())
     return found[1] if found else None
-
-
-def read(path: Path) -> str:
-    """Read the description of an image file; empty if it has none or cannot be read."""
-    try:
-        data = path.read_bytes()
-        if data.startswith((b"II*\0", b"MM\0*")):
-            return _description(data)
-        _, kinds, blocks = cv2.imdecodeWithMetadata(np.frombuffer(data, np.uint8), flags=cv2.IMREAD_UNCHANGED)
-    except (OSError, cv2.error):
-        return ""
-    exif = [np.asarray(block).tobytes() for kind, block in zip(kinds, blocks, strict=True) if kind == _EXIF]
-    return _description(exif[0]) if exif else ""
-
-
-def _description(data: bytes) -> str:
-    """Return the description in the first directory of a TIFF file or of EXIF data; empty if there is none."""
-    value = ifd.parse(data).get(_DESCRIPTION)
-    if not (isinstance(value, ifd.Value) and value.kind == ifd.TEXT):
-        return ""
-    return value.data.rstrip(b"\0").decode("ascii", "replace")

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from irfuse import notices
 from irfuse.errors import ImageError, ImageFileWarning
+from irfuse.io import xmp
 from irfuse.io.decoded import Decoded, by_opencv
 from irfuse.io.limits import check_size
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
+_HEADER_END = 33
 _GRAY_ALPHA = 4
 _CHANNELS = {0: 1, 2: 3, 3: 1, _GRAY_ALPHA: 2, 6: 4}
 """The samples of a pixel, by the type of color."""
@@ -27,6 +29,7 @@ class Png:
         width, height: the size.
         color: the type of color.
         chunks: the contents of the other chunks by their name; those of IDAT are joined.
+        texts: the contents of the chunks iTXt.
     """
 
     header: bytes
@@ -34,6 +37,7 @@ class Png:
     height: int
     color: int
     chunks: dict[bytes, bytes]
+    texts: list[bytes]
 
     @property
     def animated(self) -> bool:
@@ -53,6 +57,20 @@ class Png:
     def exif(self) -> bytes:
         """The EXIF data; empty if there is none."""
         return self.chunks.get(b"eXIf", b"")
+
+    @property
+    def xmp(self) -> bytes:
+        """The XMP data; empty if there is none or it is damaged."""
+        for text in self.texts:
+            keyword, _, rest = text.partition(b"\0")
+            # Two bytes say whether it is compressed, and how; then follow a language and a translated keyword.
+            parts = rest[2:].split(b"\0", 2)
+            if keyword == xmp.PNG_KEYWORD and len(parts) == 3:
+                try:
+                    return zlib.decompress(parts[2]) if rest[0] else parts[2]
+                except zlib.error:
+                    return b""
+        return b""
 
 
 def decode(data: bytes, name: str) -> Decoded:
@@ -75,7 +93,7 @@ def decode(data: bytes, name: str) -> Decoded:
     image = by_opencv(plain, name)
     # OpenCV returns gray with alpha as color.
     image = image[..., [0, 3]] if png.color == _GRAY_ALPHA else image
-    return Decoded(image, png.exif, png.profile)
+    return Decoded(image, png.exif, png.profile, png.xmp)
 
 
 def parse(data: bytes) -> Png:
@@ -106,7 +124,13 @@ def parse(data: bytes) -> Png:
         raise ImageError("not a readable image (damaged: its header is not one of PNG)")
     width, height = struct.unpack_from(">II", header)
     joined = {name: b"".join(parts) if name == b"IDAT" else parts[0] for name, parts in chunks.items()}
-    return Png(header, width, height, header[9], joined)
+    return Png(header, width, height, header[9], joined, chunks.get(b"iTXt", []))
+
+
+def with_xmp(data: bytes, packet: bytes) -> bytes:
+    """Add XMP data to a PNG file, behind its header."""
+    text = xmp.PNG_KEYWORD + bytes(5) + packet
+    return data[:_HEADER_END] + _chunk(b"iTXt", text) + data[_HEADER_END:]
 
 
 def pixels_only(png: Png) -> bytes:

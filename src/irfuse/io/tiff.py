@@ -15,7 +15,7 @@ from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
 from irfuse import notices
 from irfuse.errors import ImageError, ImageFileWarning
 from irfuse.imaging.planes import Array
-from irfuse.io import ifd, jpeg
+from irfuse.io import ifd, jpeg, xmp
 from irfuse.io.decoded import Decoded, by_opencv
 from irfuse.io.limits import check_size
 
@@ -45,7 +45,7 @@ def decode(data: bytes, name: str) -> Decoded:
             check_size(page.imagewidth, page.imagelength, name)
             _check(page, data, name)
             image = _pixels(page, data, name)
-            profile = page.tags.valueof(_PROFILE)
+            profile, packet = (page.tags.valueof(tag) for tag in (_PROFILE, xmp.TIFF_TAG))
     except (ImageError, MemoryError):
         raise
     except Exception as error:
@@ -54,7 +54,8 @@ def decode(data: bytes, name: str) -> Decoded:
         raise ImageError(
             f"{name}: not a readable image (truncated, damaged, or TIFF of a rare kind: {reason})"
         ) from error
-    return Decoded(image, _directory(data, page), profile if isinstance(profile, bytes) else b"")
+    profile, packet = (value if isinstance(value, bytes) else b"" for value in (profile, packet))
+    return Decoded(image, _directory(data, page), profile, packet)
 
 
 def _directory(data: bytes, page: TiffPage) -> bytes:

@@ -42,7 +42,7 @@ def decode(data: bytes, name: str) -> Decoded:
         notices.warn(ImageFileWarning(f"{name}: looks damaged, and parts of the image may be wrong: {found}"))
     if is_animated(parts):
         notices.warn(ImageFileWarning(f"{name}: is animated; only its first image is read"))
-    return Decoded(image, content(parts, b"EXIF"), content(parts, b"ICCP"))
+    return Decoded(image, content(parts, b"EXIF"), content(parts, b"ICCP"), content(parts, b"XMP "))
 
 
 def chunks(data: bytes) -> Chunks:

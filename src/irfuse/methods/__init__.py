@@ -1,12 +1,12 @@
 """The methods, one file each. `METHODS` lists those that ship, and :func:`build` makes a method from a spec."""
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from irfuse import weights
+from irfuse.choices import hint
 from irfuse.errors import IrfuseError, SpecError
 from irfuse.io.files import sha256
 from irfuse.methods.attention_ensemble import AttentionEnsemble
@@ -100,9 +100,7 @@ def find(name: str) -> type[Method]:
     names = _names(methods)
     if name in names:
         return methods[names.index(name)]
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise SpecError(f"unknown method {name!r}{hint} (methods: {', '.join(names)})")
+    raise SpecError(f"unknown method {name!r}{hint(name, names)} (methods: {', '.join(names)})")
 
 
 def ships(name: str) -> bool:

@@ -54,8 +54,9 @@ class NST(IterativeMethod):
     """Fuse by optimizing pixels with Adam, starting from the mean of both sources.
 
     Args:
-        reading: the target, which is computed from the 64 responses of each source. ``energy`` averages the sources,
-            with each response weighted by the squared energy of the source's contrast around that place.
+        reading: how the paper is read, which decides the target that is computed from the 64 responses of each source.
+            ``energy`` averages the sources, with each response weighted by the squared energy of the source's contrast
+            around that place.
             ``magnitude`` takes the response of the source whose contrast has the stronger response. ``literal`` adds
             the 64 responses after a ReLU and takes the larger sum, as the paper does, which fills the image with
             ringing.

@@ -186,7 +186,7 @@ def qncie(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
 def soft_en(fused: Tensor, *, bins: int = _LEVELS, degree: Degree = 1) -> Tensor:
     """Compute :func:`en` with a gradient, for training: a pixel is shared between bins by a B-spline.
 
-    With the defaults, the value for an 8-bit image is that of :func:`en`. Few bins and degree 2 give less bits, but a
+    With the defaults, the value for an 8-bit image is that of :func:`en`. Few bins and degree 2 give fewer bits, but a
     gradient that raises :func:`en` several times as far: it leads along the shape of the histogram, not to gaps in it.
 
     P. Thévenaz, M. Unser: "Optimization of mutual information for multiresolution image registration", IEEE
@@ -293,14 +293,13 @@ def _soft_histograms(fused: Tensor, rows: Tensor, count: int, bins: int, degree:
     """
     batch, histograms, pixels = rows.shape
     places = fused.flatten(2).clamp(0, 1) * (bins - 1)
-    # NaN becomes an index here and stays NaN in the share.
-    known = places.detach().nan_to_num(0)
-    center = known.floor() if degree == 1 else known.round()
+    center = places.detach().floor() if degree == 1 else places.detach().round()
     u = places - center
     shares = {0: 1 - u, 1: u} if degree == 1 else {-1: (0.5 - u) ** 2 / 2, 0: 0.75 - u**2, 1: (0.5 + u) ** 2 / 2}
     first = (torch.arange(batch * histograms, device=fused.device).view(batch, histograms, 1) * count + rows) * bins
     sums = fused.new_zeros(batch * histograms * count * bins)
     for offset, share in shares.items():
+        # NaN also becomes an index, and stays NaN in the share.
         index = first + (center.long() + offset).clamp(0, bins - 1)
         sums = sums.index_add(0, index.flatten(), share.expand_as(rows).flatten())
     return sums.view(batch, histograms, count, bins) / pixels

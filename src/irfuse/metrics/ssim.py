@@ -115,8 +115,8 @@ def soft_ssim(fused: Tensor, ir: Tensor, vis: Tensor, *, stride: int = 1, dynami
     """Compute SSIM as the protocol ``cddfuse`` reads it, quickly and precisely in float32, for training.
 
     Args:
-        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 7, the side of the windows. The sources get no gradient.
-        stride: the distance from window to window, in pixels. At 2, which takes half the time, the value hardly changes.
+        fused, ir, vis: (B, 1, H, W) in [0, 1], H and W at least 7, a window's side. The sources get no gradient.
+        stride: the distance from window to window, in pixels. 2 takes half the time and hardly changes the value.
         dynamic_range: see :func:`similarity`. A larger one gives flat regions less weight in the gradient.
 
     Returns:

@@ -134,12 +134,11 @@ def run(
     on_step(0, total, "")
 
     def decode(pair: Pair) -> _Sources | None:
-        if resume and is_whole(checks.target(pair)):
-            existing = Existing.of(checks.target(pair), description)
-            if existing.remark:
-                report.warnings.append((pair.name, existing.remark))
-            if existing.kept:
-                return None
+        existing = Existing.at(checks.target(pair), description) if resume else MISSING
+        if existing.remark:
+            report.warnings.append((pair.name, existing.remark))
+        if existing.kept:
+            return None
         with collected() as found:
             ir = images.read(pair.ir)
             vis, metadata = images.read_with_metadata(pair.vis)
@@ -294,7 +293,7 @@ def _ahead(executor: Executor, function: Callable[[T], R], items: Iterable[T]) -
 
 @dataclass(frozen=True)
 class Existing:
-    """What becomes of a result that exists when a run is resumed.
+    """What becomes of the result of a pair when a run is resumed.
 
     Attributes:
         kept: keep it.
@@ -305,18 +304,25 @@ class Existing:
     remark: str = ""
 
     @classmethod
-    def of(cls, path: Path, description: str) -> "Existing":
-        """Compare what made a result with what is to make it.
+    def at(cls, path: Path, description: str) -> "Existing":
+        """Look at a result, and compare what made it with what would make it now.
 
         Args:
-            path: a result that can be read.
+            path: the file. It is made again if it does not exist, cannot be read or looks damaged.
             description: what :func:`irfuse.io.origin.describe` returns for the new result. With any other text,
                 results are kept, whatever made them.
         """
+        try:
+            with collected() as found:
+                metadata = images.read_with_metadata(path)[1]
+        except ImageError:
+            return MISSING
+        if found:
+            return MISSING
         wanted = origin.maker(description)
         if wanted is None:
             return cls(True)
-        made = origin.maker(origin.read(path))
+        made = origin.maker(metadata.description)
         if made == wanted:
             return cls(True)
         if made is None and path.suffix.lower() not in origin.FORMATS:
@@ -324,14 +330,8 @@ class Existing:
         return cls(False, f"made again, because its result was made by {made or 'something else'}")
 
 
-def is_whole(path: Path) -> bool:
-    """Tell whether a result exists and can be read."""
-    try:
-        with collected() as found:
-            images.read(path)
-    except ImageError:
-        return False
-    return not found
+MISSING = Existing(kept=False)
+"""A result that does not exist, or not whole."""
 
 
 def _fuse(fuse: FusePair, pair: Pair, sources: _Sources, report: Report) -> Array:

@@ -9,7 +9,7 @@ from irfuse.imaging import registration
 from irfuse.imaging.registration import Registration
 from irfuse.io.pairs import Pair
 from irfuse.progress import Progress
-from irfuse.training.reading import read_gray, read_pair
+from irfuse.training.reading import prepare_pair, read_gray
 
 
 def check_images(images: Sequence[Path], on_step: Progress) -> None:
@@ -38,8 +38,7 @@ def check_pairs(pairs: Sequence[Pair], on_step: Progress) -> None:
     """
     measured: list[tuple[str, Registration]] = []
     for number, pair in enumerate(pairs, 1):
-        ir, vis = read_pair(pair, 1)
-        measured.append((pair.name, registration.measure(ir, vis[..., 0])))
+        measured.append((pair.name, registration.measure_prepared(prepare_pair(pair, 1))))
         on_step(number, len(pairs), f"checking {pair.name}")
     for remark in registration.remarks(measured):
         notices.warn(SuspiciousPairWarning(remark))

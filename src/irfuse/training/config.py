@@ -3,12 +3,12 @@
 import json
 import tomllib
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import irfuse
 from irfuse import datasets, weights
+from irfuse.choices import hint
 from irfuse.errors import TrainingError
 from irfuse.io.files import write_atomic
 from irfuse.training.data import DataSources
@@ -108,9 +108,7 @@ def _subtable(table: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]
 def _check_names(given: Collection[str], known: Collection[str], complaint: str) -> None:
     for name in given:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TrainingError(f"{complaint} {name!r}{hint} (known: {', '.join(known)})")
+            raise TrainingError(f"{complaint} {name!r}{hint(name, known)} (known: {', '.join(known)})")
 
 
 def _names(source: str, method: str) -> set[str]:

@@ -9,6 +9,7 @@ from irfuse.errors import ImageError
 from irfuse.imaging import planes, sizes
 from irfuse.imaging.color import gray
 from irfuse.imaging.levels import DEFAULT_THERMAL
+from irfuse.imaging.planes import Array, Prepared
 from irfuse.io import images
 from irfuse.io.pairs import Pair
 from irfuse.methods.base import Channels
@@ -34,7 +35,17 @@ def read_gray(path: Path) -> Gray:
 def read_pair(pair: Pair, channels: Channels) -> tuple[Gray, Gray]:
     """Read the images of a pair, (H, W) and (H, W, channels), in [0, 1].
 
-    Raw infrared counts and temperatures are stretched between their own percentiles, as the Fuser does by default.
+    Raises:
+        ImageError, PairError: as :func:`prepare_pair` raises them.
+    """
+    prepared = prepare_pair(pair, channels)
+    return prepared.ir[0, 0], np.ascontiguousarray(np.moveaxis(prepared.vis[0], 0, 2))
+
+
+def prepare_pair(pair: Pair, channels: Channels) -> Prepared[Array]:
+    """Read a pair, and prepare it as the Fuser does by default.
+
+    Raw infrared counts and temperatures are stretched between their own percentiles.
 
     Raises:
         ImageError: a file cannot be read, holds NaN or infinity, or its values have no known range.
@@ -46,13 +57,12 @@ def read_pair(pair: Pair, channels: Channels) -> tuple[Gray, Gray]:
     sizes.check_equal(ir.shape[:2], vis.shape[:2], name=pair.name)
     try:
         infrared, visible = planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
-        prepared = planes.prepare(infrared, visible, DEFAULT_THERMAL, channels)
+        return planes.prepare(infrared, visible, DEFAULT_THERMAL, channels)
     except ImageError as error:
         raise ImageError(f"{pair.name}: {error}") from None
-    return prepared.ir[0, 0], np.ascontiguousarray(np.moveaxis(prepared.vis[0], 0, 2))
 
 
-def _check_finite(image: images.Array, name: str) -> None:
+def _check_finite(image: Array, name: str) -> None:
     """Refuse NaN, which a fused image can leave out, but a loss cannot."""
     bad = int(np.count_nonzero(~np.isfinite(image))) if image.dtype.kind == "f" else 0
     if bad:

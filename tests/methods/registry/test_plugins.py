@@ -85,7 +85,7 @@ def test_a_method_of_a_package(install: Install) -> None:
         ("their_broken_module:Theirs", "ZeroDivisionError: division by zero"),
         ("their_module:Bare", "Bare has no info; set info = MethodInfo"),
         ("their_module:torch", "their_module:torch is not a subclass of irfuse.methods.base.Method"),
-        ("their_module:Average", "its info says name='average'; both must have one name"),
+        ("their_module:Average", "its entry point is named 'broken' and its info 'average'; give both the same name"),
     ],
 )
 def test_a_broken_method_is_left_out(install: Install, entry: str, reason: str) -> None:

@@ -57,5 +57,7 @@ def _load(plugin: Plugin) -> type[Method]:
     method = plugin.load(Method)
     check_class(method)
     if method.info.name != plugin.name:
-        raise ParameterError(f"its info says name={method.info.name!r}; both must have one name")
+        raise ParameterError(
+            f"its entry point is named {plugin.name!r} and its info {method.info.name!r}; give both the same name"
+        )
     return method

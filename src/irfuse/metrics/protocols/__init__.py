@@ -1,5 +1,6 @@
 """The protocols, one file per toolbox. `PROTOCOLS` lists them."""
 
+from irfuse.choices import hint
 from irfuse.errors import ParameterError
 from irfuse.metrics.protocols.ataman import ATAMAN
 from irfuse.metrics.protocols.base import Protocol
@@ -25,4 +26,5 @@ def find(name: str) -> Protocol:
     for protocol in PROTOCOLS:
         if protocol.name == name:
             return protocol
-    raise ParameterError(f"unknown protocol {name!r}; choose one of {', '.join(p.name for p in PROTOCOLS)}")
+    names = [protocol.name for protocol in PROTOCOLS]
+    raise ParameterError(f"unknown protocol {name!r}{hint(name, names)} (protocols: {', '.join(names)})")

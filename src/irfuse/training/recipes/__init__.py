@@ -6,9 +6,9 @@ Recipes import PyTorch, so a recipe is imported only when it is asked for.
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pkgutil import resolve_name
 
+from irfuse.choices import hint
 from irfuse.errors import ParameterError, TrainingError
 from irfuse.plugins import Plugin, find_plugins
 from irfuse.training.recipes.base import Recipe
@@ -83,9 +83,7 @@ def find(name: str) -> type[Recipe]:
         if plugin.name == name:
             return _load(plugin)
     names = [recipe.name for recipe in listed()]
-    near = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise TrainingError(f"unknown recipe {name!r}{hint} (recipes: {', '.join(names)})")
+    raise TrainingError(f"unknown recipe {name!r}{hint(name, names)} (recipes: {', '.join(names)})")
 
 
 def _plugins() -> tuple[Plugin, ...]:
