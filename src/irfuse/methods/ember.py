@@ -20,8 +20,6 @@ from irfuse.methods.base import Method, MethodInfo, Weights
 _LEVELS = 4
 _MOST_WEIGHT = 1.2
 """The largest weight of a source. More than 1 can raise the contrast of what only one source shows."""
-NANO = {"widths": (8, 10, 12, 14), "block": 4, "down": (1, 1, 1, 1), "up": (1, 1, 1)}
-"""The network for microcontrollers and very large images."""
 _MIDDLE = 0.4
 """The gray level that the network sees as zero, about the mean of many images."""
 
@@ -61,7 +59,7 @@ class Branches(nn.Module):
     def merged(self) -> nn.Sequential:
         """Make the one convolution with ReLU that equals the branches."""
         wide = self.wide
-        one = nn.Conv2d(wide.in_channels, wide.out_channels, 3, wide.stride[0], padding=1)  # type: ignore[arg-type]
+        one = nn.Conv2d(wide.in_channels, wide.out_channels, 3, wide.stride[0], padding=1)
         assert one.bias is not None and wide.bias is not None
         with torch.no_grad():
             one.weight.copy_(self.kernel())
@@ -96,9 +94,7 @@ class Network(nn.Module):
             )
             for level, width in enumerate(widths)
         )
-        self.across = nn.ModuleList(
-            nn.Conv2d(coarse, fine, 1) for fine, coarse in itertools.pairwise(widths)
-        )
+        self.across = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in itertools.pairwise(widths))
         self.up = nn.ModuleList(
             nn.Sequential(*(Branches(width, width) for _ in range(up[level])))
             for level, width in enumerate(widths[:-1])
@@ -128,16 +124,23 @@ class Network(nn.Module):
             wider = F.interpolate(across(features), scale_factor=2, mode="bilinear", align_corners=False)
             features = stage((wider + levels.pop()).relu())
         maps = F.pixel_shuffle(self.head(features).to(ir.dtype), self.block)
-        ir_weight, vis_weight, correction = maps.split(1, dim=1)
+        ir_weight, vis_weight, correction = maps.tensor_split(3, dim=1)
         return _MOST_WEIGHT * (ir_weight.sigmoid() * ir + vis_weight.sigmoid() * vis) + correction
+
+    @classmethod
+    def nano(cls) -> "Network":
+        """Make the network for microcontrollers and very large images, of less than ten thousand parameters."""
+        return cls((8, 10, 12, 14), 4, (1, 1, 1, 1), (1, 1, 1))
 
     def merged(self) -> "Network":
         """Make a network that computes the same, with one convolution in place of each sum of branches."""
         network = Network(self.widths, self.block, self.down_counts, self.up_counts)
         network.load_state_dict(self.state_dict())
         for stage in (*network.down, *network.up):
-            for place, layer in enumerate(stage):  # type: ignore[arg-type]
-                stage[place] = layer.merged()  # type: ignore[index]
+            assert isinstance(stage, nn.Sequential)
+            for place, layer in enumerate(stage):
+                assert isinstance(layer, Branches)
+                stage[place] = layer.merged()
         return network
 
     def architecture(self) -> dict[str, object]:
@@ -207,4 +210,5 @@ def read(weights: str) -> Network:
 
 def fuse(network: Network, ir: Tensor, vis: Tensor) -> Tensor:
     """Fuse images in [0, 1] with a network, as :meth:`Method.forward` does."""
-    return network(ir, vis).clamp(0, 1)
+    fused: Tensor = network(ir, vis)
+    return fused.clamp(0, 1)

@@ -3,9 +3,12 @@
 Every function takes and returns images of (H, W) in [0, 1] and draws from a generator.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from irfuse.training.reading import Gray
 
@@ -53,11 +56,11 @@ def shifted(image: Gray, random: Generator, most: float) -> Gray:
     height, width = image.shape
     angle, growth = random.uniform(-most, most, 2) / max(height, width)
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), np.degrees(angle), 1 + growth)
-    matrix[:, 2] += random.uniform(-most, most, 2)
+    matrix = matrix + np.pad(random.uniform(-most, most, (2, 1)), ((0, 0), (2, 0)))
     return np.asarray(cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def outside(shape: tuple[int, int], random: Generator) -> np.ndarray:
+def outside(shape: tuple[int, ...], random: Generator) -> NDArray[np.bool_]:
     """Draw where an infrared image sees nothing: beyond one or two straight lines, or everywhere, as a mask."""
     height, width = shape
     if random.random() < 0.15:
@@ -71,5 +74,5 @@ def outside(shape: tuple[int, int], random: Generator) -> np.ndarray:
     return mask
 
 
-def _clipped(image: np.ndarray) -> Gray:
+def _clipped(image: NDArray[Any]) -> Gray:
     return image.clip(0, 1).astype(np.float32)

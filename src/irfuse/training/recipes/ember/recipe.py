@@ -1,11 +1,10 @@
 """The settings, and the task."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -14,10 +13,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from irfuse.errors import TrainingError
 from irfuse.io.pairs import Pair
-from irfuse.methods.ember import NANO, Ember, Network, fuse, read
+from irfuse.methods.ember import Ember, Network, fuse, read
 from irfuse.training import loop, on_pairs
 from irfuse.training.data import TrainingData
-from irfuse.training.feed import Feed
+from irfuse.training.feed import Feed, Stages
 from irfuse.training.recipes.base import Recipe, Session, Trained
 from irfuse.training.recipes.ember.crops import Damage, DamagedCrops
 from irfuse.training.recipes.ember.terms import terms
@@ -35,10 +34,6 @@ _LAST_RATE = 0.01
 _STEEPEST = 3.0
 """The largest norm of the gradient of a step."""
 _METRICS = ("en", "sd", "sf", "mi", "scd", "vif", "qabf", "ssim", "qcb", "nabf")
-_TERMS = (
-    *("ssim", "vif", "qabf", "scd", "mi", "en", "contrast", "sharpness"),
-    *("gradient", "brightness", "fidelity", "clipping", "halo", "sky"),
-)
 
 
 @dataclass(frozen=True)
@@ -129,7 +124,7 @@ class EmberRecipe(Recipe):
     def check(self) -> None:
         if self.large_epochs > self.epochs:
             raise TrainingError(f"large_epochs cannot be more than epochs, which are {self.epochs}")
-        if not any(getattr(self, f"{name}_weight") for name in _TERMS):
+        if not any(value for name, value in self.as_dict().items() if name.endswith("_weight")):
             raise TrainingError("one of the weights of the loss must be more than 0")
 
     def train(self, data: TrainingData, session: Session) -> Trained:
@@ -211,38 +206,6 @@ class Fusion:
         return {"total": torch.stack(weighted).sum(), **values}
 
 
-class Stages:
-    """The feeds of several stages, one after the other.
-
-    Args:
-        feeds: the feed of each stage, and its number of batches.
-    """
-
-    def __init__(self, feeds: Sequence[tuple[Feed, int]]) -> None:
-        self._feeds = feeds
-        self._step = 0
-
-    @property
-    def waited(self) -> float:
-        """The seconds that steps have waited for their batches."""
-        return sum(feed.waited for feed, _ in self._feeds)
-
-    def batch(self) -> tuple[Tensor, ...]:
-        """Take the next batch of the present stage."""
-        ends = itertools.accumulate(steps for _, steps in self._feeds)
-        feed = next(feed for (feed, _), end in zip(self._feeds, ends, strict=True) if self._step < end)
-        self._step += 1
-        return feed.batch()
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"step": self._step, "feeds": [feed.state_dict() for feed, _ in self._feeds]}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._step = state["step"]
-        for (feed, _), part in zip(self._feeds, state["feeds"], strict=True):
-            feed.load_state_dict(part)
-
-
 def _stages(recipe: EmberRecipe, pairs: Sequence[Pair], device: torch.device) -> Stages:
     """Make the feeds of both stages. They see different crops, since their sizes and seeds differ."""
     shares = Damage(
@@ -263,7 +226,7 @@ def _stages(recipe: EmberRecipe, pairs: Sequence[Pair], device: torch.device) ->
 def _network(recipe: EmberRecipe, init: str | Path | None) -> Network:
     if init:
         return read(str(init))
-    return Network() if recipe.size_of_network == "base" else Network(**NANO)
+    return Network() if recipe.size_of_network == "base" else Network.nano()
 
 
 def _rate(step: int, steps: int) -> float:

@@ -5,7 +5,6 @@ say what a viewer expects.
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +18,7 @@ from irfuse.metrics.statistics import soft_scd
 from irfuse.metrics.vif import soft_vif
 from irfuse.ops.filters import sobel
 
-_BINS = 32
+_BINS = 64
 _WINDOW, _STRIDE = 9, 4
 """Of the means that stand for low frequencies."""
 _LEAST_CONTRAST = 0.01
@@ -33,56 +32,36 @@ _SCALE = 4.0
 """Sobel's gradient of a step from black to white."""
 
 
-@dataclass(frozen=True)
-class Terms:
-    """The value of each term, or its weight.
-
-    Attributes:
-        ssim, vif, qabf, scd, mi, en: the metrics of that name.
-        contrast: the logarithm of the standard deviation, relative to the larger one of both sources.
-        sharpness: the logarithm of the root mean square of the gradients, relative to the larger ones of both sources.
-        gradient: the distance of the gradients from the larger ones of both sources, sign included.
-        brightness: the distance of the pixels from the brighter ones of both sources.
-        fidelity: the mean squared distance from both sources.
-        clipping: the values beyond [0, 1].
-        halo: low frequencies beyond the range of both sources.
-        sky: low frequencies that are darker than the brighter source where that one is bright. Where the darker source
-            has more structure, as behind smoke and glare, this counts less.
-    """
-
-    ssim: float | Tensor
-    vif: float | Tensor
-    qabf: float | Tensor
-    scd: float | Tensor
-    mi: float | Tensor
-    en: float | Tensor
-    contrast: float | Tensor
-    sharpness: float | Tensor
-    gradient: float | Tensor
-    brightness: float | Tensor
-    fidelity: float | Tensor
-    clipping: float | Tensor
-    halo: float | Tensor
-    sky: float | Tensor
-
-
 def terms(fused: Tensor, ir: Tensor, vis: Tensor) -> dict[str, Tensor]:
-    """Compute every term of the loss, each a mean over the batch.
+    """Compute every term of the loss, each a mean over the batch. Less is better.
 
     Args:
         fused: (B, 1, H, W); values may lie outside of [0, 1].
         ir, vis: (B, 1, H, W) in [0, 1].
+
+    Returns:
+        - ``ssim``, ``vif``, ``qabf``, ``scd``, ``mi`` and ``en``: the metrics of that name, turned around.
+        - ``contrast``: the logarithm of the standard deviation relative to the larger one of both sources, turned
+          around.
+        - ``sharpness``: the same for the root mean square of the gradients.
+        - ``gradient``: the distance of the gradients from the larger ones of both sources, sign included.
+        - ``brightness``: the distance of the pixels from the brighter ones of both sources.
+        - ``fidelity``: the mean squared distance from both sources.
+        - ``clipping``: the values beyond [0, 1].
+        - ``halo``: low frequencies beyond the range of both sources.
+        - ``sky``: low frequencies that are darker than the brighter source where that one is bright. Where the darker
+          source has more structure, as behind smoke and glare, this counts less.
     """
     # A pixel that is clipped keeps a small gradient, so that it can come back.
     inside = fused.clamp(0, 1) + 0.05 * (fused - fused.clamp(0, 1))
     with torch.no_grad():
         gradients = [torch.cat(sobel(source, "replicate"), dim=1) / _SCALE for source in (ir, vis)]
         larger = gradients[0].square().sum(1, keepdim=True) > gradients[1].square().sum(1, keepdim=True)
-        wanted = torch.where(larger, *gradients)
+        wanted = torch.where(larger, gradients[0], gradients[1])
     found = torch.cat(sobel(inside, "replicate"), dim=1) / _SCALE
     return {
-        "ssim": 2 - soft_ssim(inside, ir, vis, dynamic_range=0.1).mean(),
-        "vif": 2 - soft_vif(inside, ir, vis).mean(),
+        "ssim": 2 - soft_ssim(inside, ir, vis, stride=2, dynamic_range=0.1).mean(),
+        "vif": 2 - soft_vif(inside, ir, vis, stride=3).mean(),
         "qabf": 1 - soft_qabf(inside, ir, vis).mean(),
         "scd": 2 - soft_scd(inside, ir, vis).mean(),
         "mi": -soft_mi(inside, ir, vis, bins=_BINS, degree=2, base=math.e).mean(),
