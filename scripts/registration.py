@@ -16,7 +16,7 @@ from irfuse.imaging import registration
 from irfuse.imaging.registration import Gray, Registration
 from irfuse.io import pairs
 from irfuse.io.pairs import Pair
-from irfuse.training.reading import read_pair
+from irfuse.training.reading import prepare_pair
 
 REGISTERED = ("msrs", "roadscene", "tno21", "vifb")
 MOVED = 0.05
@@ -28,10 +28,10 @@ def main() -> None:
     print("| data | pairs | shifted | warped | either | |")
     print("|---|---:|---:|---:|---:|---|")
     for name, found, registered in _sets(data):
-        read = [read_pair(pair, 1) for pair in found]
-        _print_row(name, [registration.measure(ir, vis[..., 0]) for ir, vis in read], registered)
+        prepared = [prepare_pair(pair, 1) for pair in found]
+        _print_row(name, [registration.measure_prepared(pair) for pair in prepared], registered)
         if registered:
-            _print_row(f"{name}, moved", [_moved(ir, vis[..., 0]) for ir, vis in read], False)
+            _print_row(f"{name}, moved", [_moved(pair.ir[0, 0], pair.vis[0, 0]) for pair in prepared], False)
 
 
 def _print_row(name: str, measured: Sequence[Registration], registered: bool) -> None:

@@ -5,7 +5,7 @@ import pytest
 from irfuse import datasets, samples
 from irfuse.errors import DatasetError
 from irfuse.imaging import registration
-from irfuse.training.reading import read_pair
+from irfuse.training.reading import prepare_pair
 
 
 @pytest.mark.parametrize("image_set", (*datasets.IMAGE_SETS, *datasets.PAIR_SETS), ids=lambda image_set: image_set.name)
@@ -79,8 +79,7 @@ def test_pairs_for_training_and_validation_differ(data: Path) -> None:
 def test_pairs_for_training_are_registered(name: str, data: Path) -> None:
     """By the check that names 30 of the 55 pairs of ``msrs55``, an earlier source of these sets."""
     for pair in datasets.pairs(name).pairs:
-        ir, vis = read_pair(pair, 1)
-        measured = registration.measure(ir, vis[..., 0])
+        measured = registration.measure_prepared(prepare_pair(pair, 1))
         assert not (measured.shifted or measured.warped), pair
 
 

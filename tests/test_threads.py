@@ -29,7 +29,7 @@ Call = Callable[[Array, Array], Any]
 @pytest.fixture(scope="module")
 def pairs() -> list[tuple[Array, Array]]:
     """Crops of the sample pairs in several sizes, one of them with raw counts."""
-    read = [(images.read(pair.ir)[:96, :128], images.read(pair.vis)[:96, :128]) for pair in samples.pairs()]
+    read = [(images.read(pair.ir)[100:196, 60:188], images.read(pair.vis)[100:196, 60:188]) for pair in samples.pairs()]
     ir, vis = read[0]
     raw = (ir if ir.ndim == 2 else ir[..., 0]).astype(np.uint16) * 11 + 7000
     return [*read, (raw, vis), (ir[:64], vis[:64])]

@@ -6,7 +6,7 @@ from typing import get_args
 
 from irfuse.errors import ParameterError
 
-_SIMILAR = 0.5
+_SIMILAR = 0.57
 """The least similarity of a name that is suggested. Shortened names, such as `tno` for `tno21`, are well above it."""
 
 

@@ -20,7 +20,8 @@ Array = NDArray[np.uint8]
 
 @pytest.fixture(scope="module")
 def scene() -> Array:
-    return images.read(samples.pairs()[0].vis)[::2, ::2].copy()
+    pair = next(pair for pair in samples.pairs() if pair.name == "msrs_00881N")
+    return images.read(pair.vis)[::2, ::2].copy()
 
 
 def encoded(image: Array, form: str, **options: object) -> bytes:
@@ -101,7 +102,8 @@ def zeroed(data: bytes, begin: int, length: int, rng: np.random.Generator) -> by
         # Zeros may be the right code of a scan that only refines.
         ("JPEG", JPEG[3], 0.6),
         ("WEBP", WEBP[0], 0.75),
-        ("WEBP", WEBP[2], 0.75),
+        # The codes of lossless data find their way back soon.
+        ("WEBP", WEBP[2], 0.45),
         ("PNG", {}, 1.0),
     ],
 )

@@ -10,6 +10,7 @@ from scipy.ndimage import correlate1d
 from torch import Tensor
 
 from irfuse import samples
+from irfuse.errors import SuspiciousPairWarning
 from irfuse.evaluation.evaluator import Evaluator
 from irfuse.imaging.color import luma
 from irfuse.io import images
@@ -163,7 +164,8 @@ def test_three_constants() -> None:
     """Only the luminance differs. Rounding errors must not count as contrast."""
     fused, ir, vis = (np.full((32, 32), level, np.uint8) for level in (100, 99, 30))
     expected = np.mean([2 * 100 * level / (100**2 + level**2) for level in (99, 30)])
-    scores = Evaluator(["q", "qw", "qc", "qy"])(fused, ir, vis)
+    with pytest.warns(SuspiciousPairWarning, match="the infrared image is constant"):
+        scores = Evaluator(["q", "qw", "qc", "qy"])(fused, ir, vis)
     assert scores["q"] == pytest.approx(expected)
     assert scores["qw"] == pytest.approx(expected)
     assert scores["qc"] == pytest.approx(expected)

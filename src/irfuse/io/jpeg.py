@@ -126,7 +126,7 @@ def decode(data: bytes, name: str) -> Decoded:
             )
         )
     # OpenCV would let libjpeg print its remark. Without one, both decode alike.
-    image = _decode_silently(data, jpeg) if remark or found else None
+    image = _decode_silently(data, jpeg, name) if remark or found else None
     return Decoded(by_opencv(data, name) if image is None else image, jpeg.exif, jpeg.profile, jpeg.xmp)
 
 
@@ -156,13 +156,31 @@ def damage(data: bytes, jpeg: Jpeg, remark: str) -> str:
     return ""
 
 
-def _decode_silently(data: bytes, jpeg: Jpeg) -> Array | None:
-    """Decode as much as can be decoded; None if nothing can, or if the colors are not gray or YCbCr."""
+def _decode_silently(data: bytes, jpeg: Jpeg, name: str) -> Array | None:
+    """Decode as much as can be decoded; None if the colors are not gray or YCbCr.
+
+    Raises:
+        ImageError: nothing can be decoded.
+    """
     try:
         image: Array = simplejpeg.decode_jpeg(data, "GRAY" if jpeg.components == 1 else "RGB", strict=False)
     except ValueError:
-        return None
-    return image[..., 0] if image.shape[2] == 1 else image
+        # simplejpeg takes no damage in the header, and few colors and samplings.
+        image = _decode_anything(data, name)
+    if image.ndim == 3 and image.shape[2] == 1:
+        return image[..., 0]
+    return None if image.ndim == 3 and image.shape[2] == 4 else image
+
+
+def _decode_anything(data: bytes, name: str) -> Array:
+    # Imported here: hardly any file needs it.
+    import imagecodecs
+
+    try:
+        image: Array = imagecodecs.jpeg8_decode(data)
+    except imagecodecs.Jpeg8Error as error:
+        raise ImageError(f"{name}: not a readable image ({error})") from error
+    return image
 
 
 def _remark(data: bytes, jpeg: Jpeg) -> str:

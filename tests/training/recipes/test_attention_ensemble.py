@@ -269,7 +269,7 @@ def test_starts_from_weights(trained: Train, small: TrainingData, tmp_path: Path
     assert header["autoencoder"] == before["autoencoder"]
     assert header["skip_attention"] == 0.5
     assert header["init"]["images"] == before["images"]
-    assert "| initial weights | attention-ensemble-full-v1.safetensors, SHA-256" in written.card.read_text()
+    assert "| initial weights | attention-ensemble-full-v2.safetensors, SHA-256" in written.card.read_text()
 
 
 def test_weights_that_it_cannot_start_from(trained: Train, small: TrainingData, finished: Path, tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_the_loss_by_hand(small: TrainingData) -> None:
     expected = F.l1_loss(sizes[0], torch.maximum(sizes[1], sizes[2]))  # type: ignore[arg-type]
     assert losses["gradient"].item() == pytest.approx(expected.item())
     assert losses["total"].item() == pytest.approx(
-        (4 * losses["structure"] + 10 * losses["gradient"] + losses["pixel"]).item()
+        (5 * losses["structure"] + 10 * losses["gradient"] + losses["pixel"]).item()
     )
     step = torch.zeros(1, 1, 16, 16)
     step[..., 8:] = 1

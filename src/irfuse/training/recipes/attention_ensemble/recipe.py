@@ -74,7 +74,7 @@ class AttentionEnsembleRecipe(Recipe):
     learning_rate: Annotated[float, Range(above=0)] = 1e-3
     ssim_weight: Annotated[float, Range(min=0)] = 0.1
     gan_weight: Annotated[float, Range(min=0)] = 0.001
-    structure_weight: Annotated[float, Range(min=0)] = 4.0
+    structure_weight: Annotated[float, Range(min=0)] = 5.0
     gradient_weight: Annotated[float, Range(min=0)] = 10.0
     pixel_weight: Annotated[float, Range(min=0)] = 1.0
     dilated: bool = True
