@@ -130,7 +130,7 @@ class Network(nn.Module):
     @classmethod
     def nano(cls) -> "Network":
         """Make the network for microcontrollers and very large images, of less than ten thousand parameters."""
-        return cls((8, 10, 12, 14), 4, (1, 1, 1, 1), (1, 1, 1))
+        return cls((8, 8, 8, 8), 4, (0, 1, 1, 1), (1, 1, 0))
 
     def merged(self) -> "Network":
         """Make a network that computes the same, with one convolution in place of each sum of branches."""
@@ -157,7 +157,7 @@ class Ember(Method):
     """Fuse with irfuse's own small network.
 
     Args:
-        weights: the name of weights that ship, ``ember`` or ``nano``, or a weights file. Its header describes the
+        weights: the name of weights that ship, ``base`` or ``nano``, or a weights file. Its header describes the
             network.
 
     Raises:

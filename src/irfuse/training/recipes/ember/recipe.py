@@ -69,6 +69,7 @@ class EmberRecipe(Recipe):
         clipping_weight: weight of values beyond black and white.
         halo_weight: weight of regions that are darker or brighter than both sources.
         sky_weight: weight of bright regions, such as skies, that became darker.
+        noise_weight: weight of gradients of flat regions that became stronger.
         tone: share of the images whose gamma, contrast and brightness change.
         faint: share of the infrared images that keep little contrast.
         noisy: share of the images that get noise.
@@ -90,16 +91,16 @@ class EmberRecipe(Recipe):
     epoch_steps: Annotated[int, Range(min=1)] = 1000
     batch: Annotated[int, Range(min=1)] = 6
     size: Annotated[int, Range(min=64, multiple=32)] = 160
-    large_epochs: Annotated[int, Range(min=0)] = 4
+    large_epochs: Annotated[int, Range(min=0)] = 12
     large_batch: Annotated[int, Range(min=1)] = 2
     large_size: Annotated[int, Range(min=64, multiple=32)] = 288
     learning_rate: Annotated[float, Range(above=0)] = 2e-3
     averaging: Annotated[float, Range(min=0, below=1)] = 0.998
-    ssim_weight: Weight = 2.4
-    vif_weight: Weight = 1.0
-    qabf_weight: Weight = 1.3
-    scd_weight: Weight = 1.2
-    mi_weight: Weight = 0.1
+    ssim_weight: Weight = 3.2
+    vif_weight: Weight = 1.5
+    qabf_weight: Weight = 2.0
+    scd_weight: Weight = 2.2
+    mi_weight: Weight = 0.3
     en_weight: Weight = 0.4
     contrast_weight: Weight = 0.4
     sharpness_weight: Weight = 0.6
@@ -108,10 +109,11 @@ class EmberRecipe(Recipe):
     fidelity_weight: Weight = 3.0
     clipping_weight: Weight = 5.0
     halo_weight: Weight = 2.0
-    sky_weight: Weight = 20.0
+    sky_weight: Weight = 22.0
+    noise_weight: Weight = 1.2
     tone: Share = 0.35
     faint: Share = 0.08
-    noisy: Share = 0.2
+    noisy: Share = 0.3
     striped: Share = 0.15
     veiled: Share = 0.12
     shifted: Share = 0.15
