@@ -5,8 +5,11 @@
 The band is the mean of a row, or a column, at a distance from the side, minus the mean of the middle.
 """
 
+import warnings
+
 import numpy as np
 
+from irfuse.errors import SuspiciousPairWarning
 from irfuse.fuser import Fuser
 
 HEIGHT, WIDTH = 480, 640
@@ -17,6 +20,8 @@ MIDDLE = 160
 
 
 def main() -> None:
+    # Every source is constant.
+    warnings.simplefilter("ignore", SuspiciousPairWarning)
     fuser = Fuser("encoder-decoder", device="cpu", engine="torch", precision="fp32")
     print(f"| infrared, visible | side | {' | '.join(f'{d} px' for d in DISTANCES)} | grid, standard deviation |")
     print(f"|---|---|{'---:|' * (len(DISTANCES) + 1)}")

@@ -5,9 +5,10 @@ instead of with :func:`warnings.catch_warnings`, which changes the filters of th
 threads.
 """
 
+import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -42,6 +43,21 @@ def collected() -> Iterator[list[Warning]]:
         yield found
     finally:
         _collected.reset(token)
+
+
+def first_of_each(named: Iterable[tuple[str, str]]) -> list[str]:
+    """Put the names of what warnings are about before them. Of those that are alike, only the first stays.
+
+    A warning of a file, which begins with its path, needs no name.
+
+    >>> first_of_each([("a", "value 1 is odd"), ("b", "value 22 is odd"), ("b", "too dark")])
+    ['a: value 1 is odd (and 1 more like this)', 'b: too dark']
+    """
+    alike: dict[str, list[str]] = {}
+    for name, message in named:
+        # A camera's frames often share a problem, and their messages differ only in the numbers.
+        alike.setdefault(re.sub(r"\d+", "", message), []).append(f"{name}: {message}" if name else message)
+    return [first + (f" (and {len(others)} more like this)" if others else "") for first, *others in alike.values()]
 
 
 def _frames_in_irfuse() -> int:

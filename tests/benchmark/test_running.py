@@ -370,6 +370,7 @@ def test_a_pair_that_cannot_be_read_costs_only_itself(folder: Path, tmp_path: Pa
     assert [(failure.method, failure.pair) for failure in found.failures] == [
         ("every method", name) for name in ("cut", "missing", "unequal")
     ]
+    assert found.failures[2].reason.startswith("the sizes differ")
     assert [pair.name for pair in found.pairs] == ["tno_01", "tno_12"]
     assert len(found.scores) == 2
 
@@ -431,15 +432,18 @@ def test_pairs_that_look_wrong_are_reported_once(folder: Path, tmp_path: Path) -
         image = images.read(folder / role / "tno_12.png")
         images.write(tmp_path / role / "a.png", np.full_like(image, 90) if role == "ir" else image)
     for _ in range(2):
-        found = benchmark.run(tmp_path, ["average", "maximum"], metrics=["en"], cache=tmp_path / "cache")
+        with pytest.warns(BenchmarkWarning, match="^a: the infrared image is constant"):
+            found = benchmark.run(tmp_path, ["average", "maximum"], metrics=["en"], cache=tmp_path / "cache")
         assert found.remarks == ("a: the infrared image is constant (90): was the lens covered, or the export wrong?",)
-    found = benchmark.run(tmp_path, ["average"], metrics=["en"], cache=tmp_path / "cache")
+    with pytest.warns(BenchmarkWarning, match="^average: a: the infrared image is constant"):
+        found = benchmark.run(tmp_path, ["average"], metrics=["en"], cache=tmp_path / "cache")
     assert [remark.startswith("average: a: the infrared") for remark in found.remarks] == [True]
 
 
 def test_undefined_scores_are_reported(folder: Path, tmp_path: Path) -> None:
     for _ in range(2):
-        found = benchmark.run(folder, functions={"vis": lambda ir, vis: vis}, metrics=["scd"], cache=tmp_path)
+        with pytest.warns(BenchmarkWarning, match="^5 remarks on pairs, which the report lists; the first: vis: .*scd"):
+            found = benchmark.run(folder, functions={"vis": lambda ir, vis: vis}, metrics=["scd"], cache=tmp_path)
         assert len(found.scores) == 5
         assert found.scores["value"].isna().all()
         assert len(found.remarks) == 5

@@ -218,6 +218,8 @@ def test_help_is_made_from_the_recipe(run: Run) -> None:
     assert not any(option in printed for option in ("--pairs", "--autoencoder"))
     assert "[default:" in printed
     assert "2000" in printed
+    assert "`" not in printed
+    assert " cosine lets the learning rate fall" in printed
     status, _, complaints = run("train", "res2netfus", "--help")
     assert status == 2
     assert "unknown recipe 'res2netfus'; did you mean 'res2netfuse'?" in complaints

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from irfuse.deploy import export as exporting
 from irfuse.deploy.export import export, graph
@@ -165,6 +166,14 @@ def test_the_method_is_unchanged() -> None:
     before = {name: (tensor.dtype, tensor.stride()) for name, tensor in method.state_dict().items()}
     graph(method, "fp16")
     assert {name: (tensor.dtype, tensor.stride()) for name, tensor in method.state_dict().items()} == before
+
+
+def test_a_graph_made_while_operations_are_counted() -> None:
+    method = build("encoder-decoder")
+    with FlopCounterMode(display=False) as counter:
+        counted = exporting.graph(method)
+    assert counter.get_total_flops() == 0
+    assert counted == exporting.graph(method)
 
 
 def test_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,7 +130,7 @@ def test_scores_use_eight_bits(rng: np.random.Generator) -> None:
 def test_values_that_are_not_finite_are_counted(kind: object, role: planes.Role) -> None:
     values = np.zeros(SIZE, np.float32)
     values[0, 0], values[1, 1] = np.nan, np.inf
-    with pytest.raises(ImageError, match=f"{role}: 2 values are NaN or infinite"):
+    with pytest.raises(ImageError, match=f"{role}: 2 values are NaN or infinite; replace them"):
         planes.read(kind(values), role)  # type: ignore[operator]
 
 

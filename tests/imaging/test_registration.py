@@ -90,7 +90,7 @@ def test_remarks_name_the_worst_pairs() -> None:
     worse = Registration(0.03, 0.1, 0.2, 0.3)
     assert registration.remarks([("a", good)]) == []
     assert registration.remarks([("a", good), ("b", shifted), ("c", warped), ("d", worse)]) == [
-        "2 of 4 infrared images have black borders, as a warp leaves it; check the registration of "
+        "2 of 4 infrared images have black borders, as warps leave them; check the registration of "
         "c (10% of the image), d (3% of the image)",
         "2 of 4 pairs look unregistered: their edges agree better when one image is shifted; check the registration of "
         "d (10% of its longer side), b (5% of its longer side)",

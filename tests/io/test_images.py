@@ -169,7 +169,7 @@ def test_unreadable(tmp_path: Path) -> None:
         (".jpg", (2, 2), np.uint16, "uint16"),
         (".webp", (2, 2, 3), np.uint16, "uint16"),
         (".png", (2, 2), np.float32, "float32 images: write .tiff"),
-        (".tiff", (2, 2), np.float64, "float64 images: no format can"),
+        (".tiff", (2, 2), np.float64, "float64 images: no format can; convert the image to uint8, uint16 or float32"),
         (".png", (2, 2), np.int32, "int32"),
         (".png", (2, 2, 5), np.uint8, "is not an image"),
         (".png", (0, 2), np.uint8, "is not an image"),

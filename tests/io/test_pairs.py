@@ -196,6 +196,27 @@ def test_flir_adas(tmp_path: Path) -> None:
             pairs.find(second)
 
 
+def test_subfolders_beside_images_are_named(tmp_path: Path) -> None:
+    touch(*[tmp_path / role / name for role in ("ir", "vis") for name in ("1.png", "night/2.png", "labels/2.txt")])
+    touch(tmp_path / "vis" / "day" / "3.png")
+    for search in (lambda: pairs.find(tmp_path), lambda: pairs.match(tmp_path / "ir", tmp_path / "vis")):
+        with pytest.warns(DatasetWarning, match=r"ir/night and .*vis/night are not searched") as said:
+            assert names(search()) == ["1"]
+        assert len(said) == 1
+
+
+def test_videos_and_images_in_other_formats_are_named(tmp_path: Path) -> None:
+    touch(*[tmp_path / role / name for role in ("ir", "vis") for name in ("a.MP4", "b.jp2", "notes.txt")])
+    with pytest.warns(DatasetWarning) as said, pytest.raises(PairError, match=r"no pair: .*ir and .*vis contain no im"):
+        pairs.find(tmp_path)
+    for warning, role in zip(said, ("ir", "vis"), strict=True):
+        assert f"{role}: its files in .jp2 .mp4 are not read, such as a.MP4: convert" in str(warning.message)
+    touch(tmp_path / "1_ir.png", tmp_path / "1.png", tmp_path / "1_ir.gif")
+    with pytest.warns(DatasetWarning, match=r"its files in \.gif are not read, such as 1_ir\.gif: convert") as said:
+        assert names(pairs.match(tmp_path, tmp_path)) == ["1"]
+    assert len(said) == 1
+
+
 def names(pairing: pairs.Pairing) -> list[str]:
     return [pair.name for pair in pairing.pairs]
 

@@ -6,12 +6,12 @@ import pytest
 from numpy.typing import NDArray
 
 from irfuse import notices
-from irfuse.errors import ImageError, PairError, SuspiciousPairWarning
+from irfuse.errors import ImageError, ImageFileWarning, PairError, SuspiciousPairWarning
 from irfuse.io import images
 from irfuse.io.pairs import Pair
 from irfuse.progress import silent
-from irfuse.training.checks import check_pairs
-from irfuse.training.reading import read_pair
+from irfuse.training.checks import check_images, check_pairs
+from irfuse.training.reading import read_gray, read_pair
 
 
 def scene(rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -49,6 +49,30 @@ def test_unusable_pairs_are_named(tmp_path: Path, rng: np.random.Generator) -> N
     (tmp_path / "vis.png").write_bytes(b"nothing")
     with pytest.raises(ImageError, match=r"vis\.png"):
         check_pairs([Pair("x", tmp_path / "ir.png", tmp_path / "vis.png")], silent)
+
+
+def test_pairs_that_look_wrong_are_named_once(tmp_path: Path, rng: np.random.Generator) -> None:
+    found = [Pair(name, tmp_path / f"{name}.png", tmp_path / "vis.png") for name in ("a", "b")]
+    images.write(found[0].vis, scene(rng))
+    for pair in found:
+        images.write(pair.ir, np.full((160, 240), 90, np.uint8))
+    with notices.collected() as warned:
+        check_pairs(found, silent)
+        read_pair(found[0], 1)
+    assert [str(warning) for warning in warned] == [
+        "a: the infrared image is constant (90): was the lens covered, or the export wrong? (and 1 more like this)"
+    ]
+
+
+def test_images_that_look_wrong_are_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.pgm"
+    path.write_bytes(b"P5\n4 4\n100\n" + bytes(range(16)))
+    with notices.collected() as warned:
+        check_images([path], silent)
+        read_gray(path)
+    (warning,) = warned
+    assert isinstance(warning, ImageFileWarning)
+    assert str(warning).startswith(f"{path}: declares 100 as white")
 
 
 def test_raw_thermal_counts_are_stretched(tmp_path: Path) -> None:

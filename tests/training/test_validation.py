@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from irfuse import samples
+from irfuse import notices, samples
 from irfuse.api import evaluate
 from irfuse.errors import TrainingError
 from irfuse.io import images
@@ -59,6 +59,19 @@ def test_in_color() -> None:
     scores = validation.scores(lambda ir, vis: (ir + vis) / 2)
     assert all(np.isfinite(value) for value in scores.values())
     assert validation.contributions(copy_of_visible)["infrared"] == 0
+
+
+def test_undefined_scores_name_their_pairs(tmp_path: Path) -> None:
+    images.write(tmp_path / "flat.png", np.full(images.read(PAIRS[0].vis).shape[:2], 90, np.uint8))
+    flat = [Pair(name, tmp_path / "flat.png", PAIRS[0].vis) for name in ("a", "b")]
+    validation = Validation([*flat, *PAIRS], 1, EncoderDecoder.info, torch.device("cpu"), ["en", "scd"])
+    with notices.collected() as found:
+        scores = validation.scores(average)
+    assert [str(warning) for warning in found] == [
+        "a: scd: undefined: the infrared image is constant (and 1 more like this)"
+    ]
+    assert np.isfinite(scores["en"])
+    assert np.isnan(scores["scd"])
 
 
 def test_a_pair_that_is_too_small(tmp_path: Path) -> None:

@@ -280,13 +280,14 @@ def _scenes(pairs: Sequence[Pair]) -> tuple[tuple[Scene, ...], list[Failure]]:
         except (ImageError, PairError, MemoryError) as error:
             failures.append(Failure(EVERY_METHOD, pair.name, reason(error)))
     if not scenes:
-        raise PairError(f"none of the {len(pairs)} pairs can be read; the first: {failures[0].reason}")
+        first = failures[0]
+        raise PairError(f"none of the {len(pairs)} pairs can be read; the first: {first.pair}: {first.reason}")
     return tuple(scenes), failures
 
 
 def _scene(pair: Pair) -> Scene:
     ir, vis = images.read(pair.ir), images.read(pair.vis)
-    sizes.check_equal(ir.shape[:2], vis.shape[:2], name=pair.name)
+    sizes.check_equal(ir.shape[:2], vis.shape[:2])
     size = (ir.shape[0], ir.shape[1])
     return Scene(pair, sha256(pair.ir), sha256(pair.vis), size, registration.measure_images(ir, vis))
 

@@ -70,7 +70,8 @@ def run(
         StoppedError: Ctrl-C was pressed. The same call continues the run.
 
     Warns:
-        BenchmarkWarning: a method failed on some pairs, or was trained on some, or files have no partner.
+        BenchmarkWarning: a method failed on some pairs, or was trained on some, or files have no partner, or there are
+            remarks on pairs.
 
     >>> import tempfile
     >>> from irfuse import samples
@@ -101,7 +102,8 @@ def run(
     summaries = _summaries(failures, len(plan.scenes) + unreadable)
     if scores.empty:
         raise BenchmarkError("; ".join(["nothing could be scored", *summaries]))
-    for summary in summaries:
+    remarks = _lines((*done.remarks(), *scored.remarks()), plan)
+    for summary in (*summaries, *_summary(remarks)):
         notices.warn(BenchmarkWarning(summary))
     levels = "percentiles of raw values" if isinstance(thermal, Percentiles) else "values"
     rest = time.perf_counter() - start - done.seconds - scored.seconds
@@ -115,7 +117,7 @@ def run(
         fused={names: image.path for names, image in done.fused.items()},
         failures=failures,
         thermal=thermal,
-        remarks=(*plan.remarks, *_lines((*done.remarks(), *scored.remarks()), plan)),
+        remarks=(*plan.remarks, *remarks),
         shares=Shares(done.seconds, scored.seconds, rest, jobs, done.used_again, scored.used_again),
         machine=machine(place),
         settings={
@@ -136,6 +138,13 @@ def _summaries(failures: Sequence[Failure], pairs: int) -> list[str]:
         count, first = len({failure.pair for failure in theirs}), theirs[0]
         summaries.append(f"{method} failed on {count} of {pairs} pairs; the first: {first.pair}: {first.reason}")
     return summaries
+
+
+def _summary(lines: Sequence[str]) -> list[str]:
+    """Say how many remarks there are on pairs, and the first; none if there are none."""
+    if len(lines) < 2:
+        return list(lines)
+    return [f"{len(lines)} remarks on pairs, which the report lists; the first: {lines[0]}"]
 
 
 def _lines(remarks: Sequence[Remark], plan: Plan) -> list[str]:

@@ -1,7 +1,6 @@
 """The output of the commands: results on standard output, everything else on standard error."""
 
 import json
-import re
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console
 
+from irfuse import notices
 from irfuse.errors import (
     BenchmarkWarning,
     DatasetWarning,
@@ -120,13 +120,8 @@ def print_unpaired(paths: Sequence[Path]) -> None:
 
 def print_warnings(named: Iterable[tuple[str, str]]) -> None:
     """Print warnings with the names of what they are about. Of those that are alike, only the first is printed."""
-    alike: dict[str, list[str]] = {}
-    for name, message in named:
-        # A camera's frames often share a problem, and their messages differ only in the numbers.
-        alike.setdefault(re.sub(r"\d+", "", message), []).append(f"{name}: {message}")
-    for first, *others in alike.values():
-        also = f" (and {len(others)} more like this)" if others else ""
-        errors.print(f"warning: {first}{also}", style="yellow", markup=False)
+    for line in notices.first_of_each(named):
+        errors.print(f"warning: {line}", style="yellow", markup=False)
 
 
 def print_report(report: "Report", out: Path) -> None:

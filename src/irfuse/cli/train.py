@@ -134,7 +134,9 @@ def _option(setting: Setting) -> Parameter:
     limits = setting.range or Range()
     # Typer shows a least and a largest value, and knows no other bounds.
     others = str(replace(limits, min=None, max=None))
-    text = setting.help[:1].upper() + setting.help[1:].replace("``", "")
+    # A description that begins with a choice keeps it as it has to be typed.
+    text = setting.help.replace("``", "")
+    text = text if setting.help.startswith("``") else text[:1].upper() + text[1:]
     option = typer.Option(min=limits.min, max=limits.max, help=f"{text} Must be {others}." if others else text)
     return _parameter(setting.name, Annotated[kind, option], _to_option(setting, setting.default))
 

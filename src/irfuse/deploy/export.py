@@ -10,6 +10,7 @@ import json
 import math
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -111,6 +112,12 @@ def graph(method: Method, precision: FilePrecision = "fp32") -> bytes:
     check_graph(method)
     if find_spec("onnx") is None:
         raise MissingDependencyError(f"ONNX is not installed: {install('onnx')}")
+    # Modes of PyTorch, such as its counter of operations, belong to a thread, and spoil what is traced under them.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_trace, method, precision).result()
+
+
+def _trace(method: Method, precision: FilePrecision) -> bytes:
     batch, height, width = _EXAMPLE
     # A copy on the CPU, contiguous, wherever the method itself is.
     wrapped = _AnySize(copy.deepcopy(method).to("cpu", memory_format=torch.contiguous_format), precision).eval()  # type: ignore[call-overload]

@@ -282,7 +282,7 @@ def _check(image: T, role: Role, channel_axis: int, forms: str) -> None:
 def _check_finite(image: T, role: Role) -> None:
     bad = not_finite(image)
     if bad:
-        raise ImageError(f"{role}: {bad} values are NaN or infinite")
+        raise ImageError(f"{role}: {bad} values are NaN or infinite; replace them")
 
 
 def _invalid(values: Array, role: Role) -> Array | None:
@@ -292,7 +292,7 @@ def _invalid(values: Array, role: Role) -> Array | None:
     invalid = inspection.invalid_pixels(values)
     if invalid is not None and invalid.all(axis=(1, 2, 3)).any():
         _check_finite(values, role)
-        raise ImageError("infrared: no pixel holds a measurement")
+        raise ImageError("infrared: no pixel holds a measurement; check how the image was exported")
     return invalid
 
 

@@ -125,9 +125,11 @@ def remarks(measured: Sequence[tuple[str, Registration]]) -> list[str]:
     shifted = [(one.shift, name) for name, one in measured if one.shifted]
     found = []
     if warped:
-        have = "has a black border" if len(warped) == 1 else "have black borders"
+        have = (
+            "has a black border, as a warp leaves it" if len(warped) == 1 else "have black borders, as warps leave them"
+        )
         found.append(
-            f"{len(warped)} of {len(measured)} infrared images {have}, as a warp leaves it; "
+            f"{len(warped)} of {len(measured)} infrared images {have}; "
             f"check the registration of {_named(warped, 'of the image')}"
         )
     if shifted:

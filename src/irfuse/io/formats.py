@@ -9,6 +9,22 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".webp")
 
 _VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".ts", ".webm", ".wmv", ".seq", ".csq")
 
+_OTHER_IMAGES = (
+    ".gif",
+    ".jp2",
+    ".j2k",
+    ".jxl",
+    ".heic",
+    ".heif",
+    ".avif",
+    ".ppm",
+    ".pbm",
+    ".pnm",
+    ".dng",
+    ".exr",
+    ".hdr",
+)
+
 
 def check_not_video(path: Path) -> None:
     """Refuse a video, whose frames irfuse does not read.
@@ -21,6 +37,15 @@ def check_not_video(path: Path) -> None:
             f"{path}: videos are not supported; write its frames into a folder first: "
             f"ffmpeg -i {path.name} FRAMES/%06d.png, and fuse the folders"
         )
+
+
+def is_other_image(path: Path) -> bool:
+    """Tell whether `path` has the extension of an image or a video that irfuse does not read in a folder.
+
+    >>> is_other_image(Path("clip.MP4")), is_other_image(Path("notes.txt"))
+    (True, False)
+    """
+    return path.suffix.lower() in (*_OTHER_IMAGES, *_VIDEOS)
 
 
 def is_image(path: Path) -> bool:

@@ -154,7 +154,8 @@ def encode(image: Array, extension: str, description: str = "", metadata: Metada
     if extension not in _HOLDS.get(image.dtype.name, ()):
         formats = " or ".join(_HOLDS.get(image.dtype.name, ())[:2])
         raise ImageError(
-            f"{extension} cannot hold {image.dtype} images: " + (f"write {formats}" if formats else "no format can")
+            f"{extension} cannot hold {image.dtype} images: "
+            + (f"write {formats}" if formats else "no format can; convert the image to uint8, uint16 or float32")
         )
     if channels in (2, 4) and extension not in (".png", ".tif", ".tiff", ".webp"):
         raise ImageError(f"{extension} cannot hold an alpha channel: write .png or .tiff")

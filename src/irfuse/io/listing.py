@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from irfuse.errors import PairError
-from irfuse.io.formats import is_image
+from irfuse import notices
+from irfuse.errors import DatasetWarning, PairError
+from irfuse.io.formats import is_image, is_other_image
 
 
 def entries(folder: Path) -> list[Path]:
@@ -55,9 +56,22 @@ def images_by_stem(folder: Path) -> dict[str, Path]:
 
     Raises:
         PairError: two images have the same name, or the folder cannot be read.
+
+    Warns:
+        DatasetWarning: the folder holds images in other formats, or videos.
     """
     files: dict[str, Path] = {}
-    for path in entries(folder):
+    found = entries(folder)
+    others = [path for path in found if is_other_image(path) and kind(path) == "file"]
+    if others:
+        formats = " ".join(sorted({path.suffix.lower() for path in others}))
+        notices.warn(
+            DatasetWarning(
+                f"{folder}: its files in {formats} are not read, such as {others[0].name}: convert images to PNG or "
+                "TIFF, and write the frames of videos into folders"
+            )
+        )
+    for path in found:
         if not is_image(path) or kind(path) == "folder":
             continue
         if path.stem in files:

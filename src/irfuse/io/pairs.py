@@ -1,7 +1,6 @@
 """Pairs of files: match infrared images with visible images, and fused images with pairs."""
 
 import hashlib
-import json
 import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from irfuse import notices
 from irfuse.errors import DatasetWarning, PairError
-from irfuse.io import manifests
+from irfuse.io import flir, manifests
 from irfuse.io.conventions import (
     FILES,
     FOLDERS,
@@ -29,7 +28,6 @@ from irfuse.io.listing import entries, images_below, images_by_stem, kind, subfo
 from irfuse.io.pair import Pair as Pair
 from irfuse.io.pair import Pairing as Pairing
 
-_FLIR_MAP, _FLIR_IR, _FLIR_VIS = "rgb_to_thermal_vid_map.json", "video_thermal_test/data", "video_rgb_test/data"
 _LONGEST = 240
 """The most bytes of a name that is made of several; file systems allow 255 with the extension."""
 
@@ -67,7 +65,7 @@ def find(source: Path) -> Pairing:
         PairError: `source` is neither, or it contains no pair.
     """
     if source.is_dir():
-        return _from_flir_map(source) if (source / _FLIR_MAP).is_file() else _search(source)
+        return flir.read(source) if (source / flir.MAP).is_file() else _search(source)
     if source.suffix.lower() in manifests.EXTENSIONS:
         return manifests.read(source)
     raise PairError(f"{source}: not a data-set folder with ir/ and vis/, and not a CSV manifest")
@@ -83,6 +81,9 @@ def match(ir_folder: Path, vis_folder: Path) -> Pairing:
 
     Raises:
         PairError: two images of a folder have the same name, or there is no pair.
+
+    Warns:
+        DatasetWarning: subfolders could be matched, but are not searched, since images lie beside them.
 
     >>> from irfuse import samples
     >>> [pair.name for pair in match(samples.FOLDER / "ir", samples.FOLDER / "vis").pairs][:2]
@@ -195,7 +196,8 @@ def _search(source: Path) -> Pairing:
     scenes: list[_Scene] = []
     unpaired: list[Path] = []
     problems: list[str] = []
-    for parts, ir, vis in _parts(source, problems):
+    folders = list(_parts(source, problems))
+    for parts, ir, vis in folders:
         try:
             found = _match_folders(ir, vis, set())
         except PairError as error:
@@ -205,6 +207,8 @@ def _search(source: Path) -> Pairing:
         unpaired += found.unpaired
     if not scenes:
         reason = "no two folders such as ir/ and vis/, and no images such as x_ir and x_vis"
+        if folders:
+            reason = f"{folders[0][1]} and {folders[0][2]} contain no images"
         if unpaired:
             reason = f"none of its images has a partner, such as {unpaired[0]}"
         if problems:
@@ -271,9 +275,12 @@ def _match_folders(ir_folder: Path, vis_folder: Path, seen: set[tuple[str, str]]
     if real in seen:
         return _Matches([], [])
     seen.add(real)
-    ir_files, vis_files = images_by_stem(ir_folder), images_by_stem(vis_folder)
     one_folder = real[0] == real[1]
+    ir_files = images_by_stem(ir_folder)
+    vis_files = ir_files if one_folder else images_by_stem(vis_folder)
     if ir_files or vis_files or one_folder:
+        if not one_folder:
+            _name_unread_subfolders(ir_folder, vis_folder)
         return _match_files(ir_files, vis_files, one_folder)
     return _match_subfolders(ir_folder, vis_folder, seen)
 
@@ -288,8 +295,7 @@ def _match_files(ir_files: dict[str, Path], vis_files: dict[str, Path], one_fold
 
 def _match_subfolders(ir_folder: Path, vis_folder: Path, seen: set[tuple[str, str]]) -> _Matches:
     scenes: list[_Scene] = []
-    ir_names, vis_names = ([path.name for path in subfolders(folder)] for folder in (ir_folder, vis_folder))
-    found = partners(ir_names, vis_names, (SAME, WORDS)).found
+    ir_names, vis_names, found = _partner_subfolders(ir_folder, vis_folder)
     unpaired = [ir_folder / name for name in sorted(set(ir_names) - set(found.values()))]
     unpaired += [vis_folder / name for name in sorted(set(vis_names) - found.keys())]
     for vis, ir in sorted(found.items(), key=lambda names: ((vis_folder / names[0]).is_symlink(), names)):
@@ -301,6 +307,21 @@ def _match_subfolders(ir_folder: Path, vis_folder: Path, seen: set[tuple[str, st
         scenes += [_Scene((vis, *scene.parts), scene.ir, scene.vis) for scene in below.scenes]
         unpaired += below.unpaired
     return _Matches(scenes, unpaired)
+
+
+def _partner_subfolders(ir_folder: Path, vis_folder: Path) -> tuple[list[str], list[str], dict[str, str]]:
+    """Return the names of the subfolders of both folders, and the infrared partners of the visible ones."""
+    ir_names, vis_names = ([path.name for path in subfolders(folder)] for folder in (ir_folder, vis_folder))
+    return ir_names, vis_names, partners(ir_names, vis_names, (SAME, WORDS)).found
+
+
+def _name_unread_subfolders(ir_folder: Path, vis_folder: Path) -> None:
+    """Warn of subfolders that could be fused, but lie beside images, so that they are not searched."""
+    for vis, ir in _partner_subfolders(ir_folder, vis_folder)[2].items():
+        below = ir_folder / ir, vis_folder / vis
+        if all(any(images_below(folder)) for folder in below):
+            beside = f"{below[0]} and {below[1]} are not searched, since images lie beside them; name both to use them"
+            notices.warn(DatasetWarning(beside))
 
 
 def _named(scenes: Sequence[_Scene]) -> tuple[Pair, ...]:
@@ -326,20 +347,3 @@ def _hashed(name: str, scene: _Scene) -> str:
     """Shorten a name, and add a hash of the path that keeps it unique."""
     digest = hashlib.sha256(os.fsencode("/".join(scene.parts))).hexdigest()[:8]
     return f"{os.fsencode(name)[: _LONGEST - 9].decode(errors='ignore')}-{digest}"
-
-
-def _from_flir_map(source: Path) -> Pairing:
-    """Read the pairs of video frames of FLIR ADAS 2, whose names do not match."""
-    path = source / _FLIR_MAP
-    try:
-        frames = json.loads(path.read_text(encoding="utf-8"))
-        pairs = [Pair(Path(vis).stem, source / _FLIR_IR / ir, source / _FLIR_VIS / vis) for vis, ir in frames.items()]
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise PairError(f"{path}: does not map visible frames to thermal frames ({error})") from error
-    found = tuple(sorted((pair for pair in pairs if pair.ir.is_file() and pair.vis.is_file()), key=lambda p: p.name))
-    if not found:
-        raise PairError(f"{path}: none of its frames is in {_FLIR_VIS} and {_FLIR_IR}")
-    if len(found) < len(pairs):
-        missing = len(pairs) - len(found)
-        notices.warn(DatasetWarning(f"{path}: the frames of {missing} of {len(pairs)} pairs are missing"))
-    return Pairing(found)

@@ -112,7 +112,8 @@ def _card(
     recent = {name: values[-100:] for name, values in history.losses.items()}
     means = ", ".join(f"{name} {sum(values) / len(values):.3g}" for name, values in recent.items())
     images = header["images"]
-    trained_on = f"{header['pairs']} pairs" if "pairs" in header else f"{len(images)} image{'s' * (len(images) > 1)}"
+    count, noun = (header["pairs"], "pair") if "pairs" in header else (len(images), "image")
+    trained_on = f"{count} {noun}{'s' * (count > 1)}"
     lines = [
         f"# {file.stem}",
         "",

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from irfuse import notices
-from irfuse.errors import SuspiciousPairWarning, TrainingError
-from irfuse.imaging import registration
+from irfuse.errors import ImageFileWarning, SuspiciousPairWarning, TrainingError
+from irfuse.imaging import planes, registration
 from irfuse.imaging.registration import Registration
 from irfuse.io.pairs import Pair
 from irfuse.progress import Progress
-from irfuse.training.reading import prepare_pair, read_gray
+from irfuse.training.reading import prepare_planes, read_gray_and_warn, read_planes
 
 
 def check_images(images: Sequence[Path], on_step: Progress) -> None:
@@ -18,12 +18,20 @@ def check_images(images: Sequence[Path], on_step: Progress) -> None:
     Raises:
         TrainingError: there is no image.
         ImageError: a file cannot be read.
+
+    Warns:
+        ImageFileWarning: see :func:`irfuse.io.images.read`.
     """
     if not images:
         raise TrainingError("there are no images to train on: give --images")
+    said: list[tuple[str, str]] = []
     for number, path in enumerate(images, 1):
-        read_gray(path)
+        with notices.collected() as found:
+            read_gray_and_warn(path)
+        said += [("", str(warning)) for warning in found]
         on_step(number, len(images), f"checking {path.name}")
+    for line in notices.first_of_each(said):
+        notices.warn(ImageFileWarning(line))
 
 
 def check_pairs(pairs: Sequence[Pair], on_step: Progress) -> None:
@@ -34,11 +42,18 @@ def check_pairs(pairs: Sequence[Pair], on_step: Progress) -> None:
         PairError: the sizes of a pair differ.
 
     Warns:
-        SuspiciousPairWarning: pairs look unregistered; see :mod:`irfuse.imaging.registration`.
+        SuspiciousPairWarning: pairs look wrong or unregistered; see :mod:`irfuse.imaging.inspection` and
+            :mod:`irfuse.imaging.registration`.
     """
+    said: list[tuple[str, str]] = []
     measured: list[tuple[str, Registration]] = []
     for number, pair in enumerate(pairs, 1):
-        measured.append((pair.name, registration.measure_prepared(prepare_pair(pair, 1))))
+        with notices.collected() as found:
+            ir, vis = read_planes(pair)
+            planes.check_pair(ir, vis)
+            prepared = prepare_planes(pair.name, ir, vis, 1)
+        said += [(pair.name, str(warning)) for warning in found]
+        measured.append((pair.name, registration.measure_prepared(prepared)))
         on_step(number, len(pairs), f"checking {pair.name}")
-    for remark in registration.remarks(measured):
+    for remark in (*notices.first_of_each(said), *registration.remarks(measured)):
         notices.warn(SuspiciousPairWarning(remark))

@@ -151,7 +151,7 @@ def train(
         output,
         history,
         {"these weights": {name: values[-1] for name, values in history.scores.items()}},
-        f"Validation on {len(data.validation)} pairs",
+        f"Validation on {len(data.validation)} pair{'s' * (len(data.validation) > 1)}",
         {
             "each source's contribution (the average: 0.5)": shares,
             "waiting for data": f"{task.feed.waited / history.seconds:.1%} of the time",

@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from irfuse.errors import TrainingError
+from irfuse import notices
+from irfuse.errors import SuspiciousPairWarning, TrainingError, UndefinedScoreWarning
 from irfuse.evaluation.evaluator import Evaluator
 from irfuse.imaging import sheet
 from irfuse.io.pairs import Pair
@@ -64,11 +65,20 @@ class Validation:
             self.tensors.append(tensors(ir[:height, :width], vis[:height, :width]))
 
     def scores(self, fuse: Fuse) -> dict[str, float]:
-        """Score the fused images, rounded to 8 bits, by protocol `canonical`, and average each metric."""
-        every = [
-            self._evaluator(*(_picture(image) for image in (self._fused(fuse, ir, vis), ir, vis)))
-            for ir, vis in self.tensors
-        ]
+        """Score the fused images, rounded to 8 bits, by protocol `canonical`, and average each metric.
+
+        Warns:
+            SuspiciousPairWarning: scores are undefined, and so are the means of their metrics.
+        """
+        every: list[dict[str, float]] = []
+        said: list[tuple[str, str]] = []
+        for pair, (ir, vis) in zip(self.pairs, self.tensors, strict=True):
+            with notices.collected() as found:
+                every.append(self._evaluator(*map(_picture, (self._fused(fuse, ir, vis), ir, vis))))
+            # The check before the training has named the pairs that look wrong.
+            said += [(pair.name, str(warning)) for warning in found if isinstance(warning, UndefinedScoreWarning)]
+        for line in notices.first_of_each(said):
+            notices.warn(SuspiciousPairWarning(line))
         return {name: float(np.mean([scores[name] for scores in every])) for name in self._metrics}
 
     def preview(self, fuse: Fuse) -> NDArray[np.uint8]:

@@ -191,7 +191,7 @@ def test_what_it_writes(small: TrainingData, tmp_path: Path) -> None:
         "waiting for data",
         "infrared 0.0",
         "x-previews/epoch-002.jpg",
-        "Validation on 1 pair",
+        "## Validation on 1 pair\n",
     ):
         assert part in text
     ir, vis = images.read(validated.ir), images.read(validated.vis)

@@ -40,7 +40,7 @@ _WINDOW = 8
 class EncoderDecoderRecipe(Recipe):
     """Train the encoder-decoder network on pairs, without labels, by the quality of its own fused images.
 
-    The defaults, with precision bf16 and without averaging_warm_up, made the weights that ship.
+    The defaults, with precision bf16, made version 2 of the weights that ship.
 
     Attributes:
         epochs: number of epochs; after each, the network is validated.
