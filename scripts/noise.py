@@ -15,6 +15,7 @@ import numpy as np
 
 from compare import data_folder, read
 from irfuse.fuser import Fuser
+from irfuse.imaging.color import gray
 from irfuse.imaging.planes import eight_bits, from_array
 from irfuse.io.images import Array
 
@@ -26,8 +27,8 @@ NOISE = ((0.03, 0.01), (0.01, 0.03), (0.02, 0.02))
 
 
 def change(frames: Sequence[Array]) -> float:
-    """The mean absolute difference of consecutive frames."""
-    values = [eight_bits(from_array(frame, "visible")) for frame in frames]
+    """The mean absolute difference of the lumas of consecutive frames."""
+    values = [gray(eight_bits(from_array(frame, "visible"))[None]) for frame in frames]
     return float(np.mean([np.abs(after - before).mean() for before, after in pairwise(values)]))
 
 

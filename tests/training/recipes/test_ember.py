@@ -10,9 +10,8 @@ from numpy.random import default_rng
 from safetensors.torch import load_file
 from torch import Tensor
 
-from irfuse import samples
+from irfuse import samples, weights
 from irfuse.errors import StoppedError, TrainingError
-from irfuse.methods.ember import Network
 from irfuse.training.data import TrainingData
 from irfuse.training.reading import Gray, read_pair
 from irfuse.training.recipes.base import Trained
@@ -48,6 +47,32 @@ def pair() -> tuple[Tensor, Tensor]:
     """A part of a sample pair, two tensors of (1, 1, 96, 96)."""
     ir, vis = read_pair(PAIRS[0], 1)
     return tuple(torch.from_numpy(image[100:196, 200:296].copy())[None, None] for image in (ir, vis[..., 0]))  # type: ignore[return-value]
+
+
+def test_the_loss_falls_in_thirty_steps(pair: tuple[Tensor, Tensor]) -> None:
+    task = Fusion(EmberRecipe(epochs=1, epoch_steps=30, large_epochs=0, batch=2, size=96), PAIRS, CPU)
+
+    def loss() -> Tensor:
+        with torch.no_grad():
+            return task.losses(task.network(*pair), *pair)["total"]
+
+    before = loss()
+    for _ in range(30):
+        task.step()
+    assert loss() < before - 0.5
+
+
+def test_starts_from_weights(trained: Train, small: TrainingData, tmp_path: Path, without_curves: None) -> None:
+    """With no learning, the result is the initial weights. Weights of the other network are refused."""
+    out = tmp_path / "a.safetensors"
+    recipe = replace(SHORT, epochs=1, large_epochs=0, epoch_steps=1, learning_rate=1e-12)
+    data = replace(small, images=(), init="nano")
+    train(recipe, data, out, device="cpu")
+    initial, result = load_file(weights.find("ember", "nano")), load_file(out)
+    for name, value in initial.items():
+        torch.testing.assert_close(result[name], value)
+    with pytest.raises(TrainingError, match="weights of another network; try --size-of-network base"):
+        train(recipe, replace(data, init="base"), tmp_path / "b.safetensors", device="cpu")
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -125,6 +150,17 @@ def test_what_the_terms_of_naturalness_see(pair: tuple[Tensor, Tensor]) -> None:
     assert terms(scene, scene, sky)["sky"] < terms(scene, scene.mean().expand_as(scene), sky)["sky"] / 2
 
 
+def test_noise_counts_in_flat_regions_only(pair: tuple[Tensor, Tensor]) -> None:
+    noise = 0.01 * torch.randn(2, 1, 1, 96, 96, generator=torch.Generator().manual_seed(0))
+    flat = noise[0] + 0.3, noise[1] + 0.6
+    louder = (flat[0] + flat[1]) / 2 + 2 * noise[0]
+    assert terms(flat[0], *flat)["noise"] < 0.1 < terms(louder, *flat)["noise"]
+    # Edges may become stronger.
+    vis = pair[1]
+    edges = vis + 0.5 * (vis > vis.mean())
+    assert terms(2 * edges, edges, edges)["noise"] < terms(louder, *flat)["noise"] / 2
+
+
 def test_crops_depend_on_the_seed_and_the_number() -> None:
     shares = Damage(tone=0.5, faint=0.5, noise=0.5, stripes=0.5, veil=0.5, shift=0.5, outside=0.5)
     one, same, other = (DamagedCrops(PAIRS, 64, shares, 0.05, 2.0, (seed, 0)) for seed in (0, 0, 1))
@@ -178,14 +214,3 @@ def test_damage(scene: Gray) -> None:
     for image in (*veiled, moved, damage.tone(scene, random)):
         assert image.dtype == np.float32
         assert image.shape == scene.shape
-
-
-def test_merged_branches_compute_the_same() -> None:
-    torch.manual_seed(0)
-    network = Network((4, 6, 8, 8))
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-        ir, vis = torch.rand(2, 2, 1, 64, 96)
-        torch.testing.assert_close(network.merged()(ir, vis), network(ir, vis), atol=1e-5, rtol=1e-5)
-    assert sum(p.numel() for p in network.merged().parameters()) < sum(p.numel() for p in network.parameters())

@@ -226,9 +226,14 @@ def _stages(recipe: EmberRecipe, pairs: Sequence[Pair], device: torch.device) ->
 
 
 def _network(recipe: EmberRecipe, init: str | Path | None) -> Network:
-    if init:
-        return read(str(init))
-    return Network() if recipe.size_of_network == "base" else Network.nano()
+    network = Network() if recipe.size_of_network == "base" else Network.nano()
+    if not init:
+        return network
+    trained = read(str(init))
+    if trained.architecture() != network.architecture():
+        other = "nano" if recipe.size_of_network == "base" else "base"
+        raise TrainingError(f"{init}: weights of another network; try --size-of-network {other}")
+    return trained
 
 
 def _rate(step: int, steps: int) -> float:
