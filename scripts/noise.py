@@ -46,6 +46,14 @@ def flat_pairs() -> dict[str, tuple[Array, Array]]:
     }
 
 
+def flat_noise(fuser: Fuser) -> dict[str, float]:
+    """The noise of each fused flat pair, divided by that of the source that has more."""
+    return {
+        name: float(fuser(*pair).std()) / max(float(source.std()) for source in pair)
+        for name, pair in flat_pairs().items()
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Print how much noise methods pass on.")
     parser.add_argument("methods", nargs="+", metavar="METHOD")
@@ -58,10 +66,9 @@ def main() -> None:
         larger = max(change([pair[source] for pair in pairs]) for source in (0, 1))
         ratios = " | ".join(f"{change([fuser(*pair) for pair in pairs]) / larger:.2f}" for fuser in fusers)
         print(f"| change of clip {clip} | {ratios} |", flush=True)
-    for name, pair in flat_pairs().items():
-        larger = max(float(source.std()) for source in pair)
-        ratios = " | ".join(f"{fuser(*pair).std() / larger:.2f}" for fuser in fusers)
-        print(f"| flat pair {name} | {ratios} |", flush=True)
+    flat = [flat_noise(fuser) for fuser in fusers]
+    for name in flat_pairs():
+        print(f"| flat pair {name} | {' | '.join(f'{ratios[name]:.2f}' for ratios in flat)} |")
 
 
 if __name__ == "__main__":
