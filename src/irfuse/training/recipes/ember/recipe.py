@@ -87,11 +87,11 @@ class EmberRecipe(Recipe):
     uses = ("pairs", "init")
 
     size_of_network: Literal["base", "nano"] = "base"
-    epochs: Annotated[int, Range(min=1)] = 24
+    epochs: Annotated[int, Range(min=1)] = 20
     epoch_steps: Annotated[int, Range(min=1)] = 1000
     batch: Annotated[int, Range(min=1)] = 6
     size: Annotated[int, Range(min=64, multiple=32)] = 160
-    large_epochs: Annotated[int, Range(min=0)] = 12
+    large_epochs: Annotated[int, Range(min=0)] = 10
     large_batch: Annotated[int, Range(min=1)] = 2
     large_size: Annotated[int, Range(min=64, multiple=32)] = 288
     learning_rate: Annotated[float, Range(above=0)] = 2e-3
@@ -101,11 +101,11 @@ class EmberRecipe(Recipe):
     qabf_weight: Weight = 2.0
     scd_weight: Weight = 2.2
     mi_weight: Weight = 0.3
-    en_weight: Weight = 0.4
-    contrast_weight: Weight = 0.4
+    en_weight: Weight = 0.65
+    contrast_weight: Weight = 0.5
     sharpness_weight: Weight = 0.6
     gradient_weight: Weight = 16.0
-    brightness_weight: Weight = 0.8
+    brightness_weight: Weight = 1.4
     fidelity_weight: Weight = 3.0
     clipping_weight: Weight = 5.0
     halo_weight: Weight = 2.0
