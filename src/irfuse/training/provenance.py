@@ -23,6 +23,17 @@ def listed(files: Sequence[Path], *, folders: int = 0) -> list[dict[str, str]]:
     return [{"name": "/".join(path.parts[-1 - folders :]), "sha256": sha256(path)} for path in files]
 
 
+def shared(files: Sequence[dict[str, str]], others: Sequence[dict[str, str]]) -> str:
+    """Say how many files have the content of others, and the first; empty if none has.
+
+    >>> shared([{"name": "a.png", "sha256": "0f"}, {"name": "b.png", "sha256": "1e"}], [{"name": "c", "sha256": "1e"}])
+    '1 of 2, such as b.png'
+    """
+    known = {other["sha256"] for other in others}
+    names = [file["name"] for file in files if file["sha256"] in known]
+    return f"{len(names)} of {len(files)}, such as {names[0]}" if names else ""
+
+
 def header(recipe: Recipe, files: list[dict[str, str]], session: Session, seconds: float) -> dict[str, Any]:
     """Make the header of a weights file.
 

@@ -98,7 +98,7 @@ class AttentionEnsembleRecipe(Recipe):
         # A training that was stopped in the first stage starts the second one anew.
         resume = session.resume and (not data.images or provenance.checkpoint(session.output).exists())
         _check_first(data, session)
-        on_pairs.check(data, session, resume=resume)
+        files = on_pairs.check(data, session, resume=resume)
         validation = Validation(data.validation, 1, AttentionEnsemble.info, session.device)
         if data.images and not resume:
             autoencoder.train(self, data.images, validation, session)
@@ -108,6 +108,7 @@ class AttentionEnsembleRecipe(Recipe):
             Fusion(recipe, start.network, data.pairs, session.device, start.network.attention),
             recipe,
             data,
+            files,
             validation,
             session,
             epochs=recipe.epochs,
