@@ -132,10 +132,13 @@ def train(
         OutputError: the place cannot be written to.
 
     Warns:
-        SuspiciousPairWarning: the trained network ignores one of the sources.
+        SuspiciousPairWarning: the trained network ignores one of the sources, or the initial weights were trained on
+            images of `validation`.
     """
     output, checkpoint = session.output, provenance.checkpoint(session.output)
     initial = provenance.initial(recipe.method, data.init) if data.init else {}
+    seen = initial.get("images", [])
+    provenance.warn_of_seen(files.validation, "validate on", seen, "the initial weights were")
     identity = {
         "method": recipe.method,
         "recipe": recipe.as_dict(),

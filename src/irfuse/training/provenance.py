@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 import irfuse
-from irfuse import weights
+from irfuse import notices, weights
 from irfuse.device import machine
-from irfuse.errors import OutputError, TrainingError
+from irfuse.errors import OutputError, SuspiciousPairWarning, TrainingError
 from irfuse.io.files import sha256
 from irfuse.training import loop
 from irfuse.training.data import DataSources
@@ -32,6 +32,28 @@ def shared(files: Sequence[dict[str, str]], others: Sequence[dict[str, str]]) ->
     known = {other["sha256"] for other in others}
     names = [file["name"] for file in files if file["sha256"] in known]
     return f"{len(names)} of {len(files)}, such as {names[0]}" if names else ""
+
+
+def warn_of_seen(files: Sequence[dict[str, str]], role: str, others: Sequence[dict[str, str]], what: str) -> None:
+    """Warn of images that a result is judged by, and that it has learned from.
+
+    Args:
+        files: the images that it is judged by, as :func:`listed` gives them.
+        role: what they are for, such as ``validate on``.
+        others: the images that it has learned from.
+        what: what is trained on these, such as ``the auto-encoder is``.
+
+    Warns:
+        SuspiciousPairWarning: there are such images.
+    """
+    seen = shared(files, others)
+    if seen:
+        notices.warn(
+            SuspiciousPairWarning(
+                f"images to {role} are also images that {what} trained on: {seen}: their scores say nothing about "
+                "new images"
+            )
+        )
 
 
 def header(recipe: Recipe, files: list[dict[str, str]], session: Session, seconds: float) -> dict[str, Any]:

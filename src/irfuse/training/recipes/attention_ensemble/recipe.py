@@ -1,5 +1,6 @@
 """The settings of both stages, and their order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -101,8 +102,8 @@ class AttentionEnsembleRecipe(Recipe):
         files = on_pairs.check(data, session, resume=resume)
         validation = Validation(data.validation, 1, AttentionEnsemble.info, session.device)
         if data.images and not resume:
-            autoencoder.train(self, data.images, validation, session)
-        start = _read_init(data.init) if data.init else self._read_first(data, session)
+            autoencoder.train(self, data.images, validation, files.validation, session)
+        start = _read_init(data.init) if data.init else self._read_first(data, files.validation, session)
         recipe = autoencoder.with_settings_of(start.header, self)
         return on_pairs.train(
             Fusion(recipe, start.network, data.pairs, session.device, start.network.attention),
@@ -125,11 +126,13 @@ class AttentionEnsembleRecipe(Recipe):
             notes={"auto-encoder": f"`{start.autoencoder}`, {start.origin}"},
         )
 
-    def _read_first(self, data: TrainingData, session: Session) -> _Start:
+    def _read_first(self, data: TrainingData, validated_on: Sequence[dict[str, str]], session: Session) -> _Start:
         """Read the first stage that was trained, or that `data` names."""
         first = data.autoencoder or autoencoder.file(session.output)
         network, header = autoencoder.read(first)
-        if not data.autoencoder:
+        if data.autoencoder:
+            autoencoder.warn_of_seen(validated_on, header["images"])
+        else:
             autoencoder.check_same(header, self, data.images, first)
         origin = f"{header['seconds'] / 60:.1f} minutes on {len(header['images'])} images"
         return _Start(network, header, sha256(first), origin)
