@@ -14,6 +14,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from irfuse import notices
 from irfuse.benchmark import figures, grid, pictures, statistics
 from irfuse.benchmark.grid import Grid
 from irfuse.benchmark.pictures import Region
@@ -78,7 +79,9 @@ def write(
     make_folder(folder / "figures")
     _remove_earlier(folder)
     sections = {protocol: _section(result, protocol, folder) for protocol in result.protocols}
-    sheets = {name: _save(_sheet(result, name, region), folder / "figures" / _file_name(name)) for name in pairs}
+    # The run has said what reading remarks.
+    with notices.collected():
+        sheets = {name: _save(_sheet(result, name, region), folder / "figures" / _file_name(name)) for name in pairs}
     _write_tables(result, sections, folder)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
