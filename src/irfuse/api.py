@@ -136,7 +136,7 @@ def evaluate_batch(
     said: set[tuple[str | int, str | int, str]] = set()
     for triple, outcome in zip(triples, batch.run(triples, evaluator, jobs=jobs), strict=True):
         if outcome.error is not None:
-            raise type(outcome.error)(f"{outcome.name}: {outcome.error}" if outcome.name else str(outcome.error))
+            raise outcome.error
         for warning in outcome.warnings:
             # What looks wrong with the sources is said once for all their fused images.
             what = (batch.identity(triple.ir), batch.identity(triple.vis), str(warning))
@@ -179,20 +179,23 @@ def list_methods() -> list[MethodInfo]:
 
 def _pixels(image: Source) -> int:
     """Count the pixels of an image or a batch."""
-    batch, _, height, width = planes.read(images.load(image), "visible").values.shape
+    # The Fuser reads it again, and gives the warnings.
+    with notices.collected():
+        batch, _, height, width = planes.read(images.load(image), "visible").values.shape
     return int(batch * height * width)
 
 
 def _name(sources: tuple[Source, Source, Source]) -> str:
-    """Name the files of a triple, for errors; arrays have no names."""
+    """Name the files of a triple, for warnings; arrays have no names."""
     return ", ".join(str(source) for source in sources if isinstance(source, str | Path))
 
 
 def _named(warning: Warning, name: str) -> Warning:
-    """Put the name of a triple before the message of a warning, if it has one."""
+    """Put the name of a triple before the message of a warning, unless it has none or the warning names its file."""
+    name, text = notices.about(name, warning)
     if not name:
         return warning
-    text = f"{name}: {warning}"
+    text = f"{name}: {text}"
     if isinstance(warning, UndefinedScoreWarning):
         return UndefinedScoreWarning(text, warning.metrics, warning.cause)
     return type(warning)(text)

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from irfuse.errors import ImageFileWarning
+
 _collected: ContextVar[list[Warning] | None] = ContextVar("collected", default=None)
 
 
@@ -45,10 +47,22 @@ def collected() -> Iterator[list[Warning]]:
         _collected.reset(token)
 
 
+def about(name: str, warning: Warning) -> tuple[str, str]:
+    """Return a warning with the name of what it is about, for :func:`first_of_each`.
+
+    The name of a file's warning is empty, since its message begins with the path.
+
+    >>> from irfuse.errors import ImageFileWarning, SuspiciousPairWarning
+    >>> about("a", SuspiciousPairWarning("too dark")), about("a", ImageFileWarning("in/a.jpg: is animated"))
+    (('a', 'too dark'), ('', 'in/a.jpg: is animated'))
+    """
+    return "" if isinstance(warning, ImageFileWarning) else name, str(warning)
+
+
 def first_of_each(named: Iterable[tuple[str, str]]) -> list[str]:
     """Put the names of what warnings are about before them. Of those that are alike, only the first stays.
 
-    A warning of a file, which begins with its path, needs no name.
+    A warning whose name is empty stays as it is, see :func:`about`.
 
     >>> first_of_each([("a", "value 1 is odd"), ("b", "value 22 is odd"), ("b", "too dark")])
     ['a: value 1 is odd (and 1 more like this)', 'b: too dark']

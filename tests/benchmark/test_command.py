@@ -4,10 +4,12 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from irfuse.benchmark import plan, report
 from irfuse.errors import PairError
+from irfuse.io import images
 from tests.conftest import Run
 
 
@@ -59,6 +61,26 @@ def test_wrong_input_is_reported_in_one_line(run: Run, folder: Path, tmp_path: P
         status, _, said = run(*arguments)
         assert (status, said.count("\n")) == (2, 1), said
         assert message in said
+
+
+@pytest.mark.parametrize(("shown", "fits"), [(["--show", "a"], True), (["--show", "b"], False), ([], False)])
+def test_a_region_must_lie_inside_the_pairs(
+    shown: list[str], fits: bool, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if only some of the pairs are too small; nothing is fused before it is known."""
+    for role in ("ir", "vis"):
+        (tmp_path / role).mkdir()
+        for name, width in (("a", 60), ("b", 40)):
+            pixels = np.arange(32 * width, dtype=np.uint16).reshape(32, width) // 8
+            images.write(tmp_path / role / f"{name}.png", pixels.astype(np.uint8))
+    (tmp_path / "vis" / "c.png").write_bytes(b"not readable, so that another line names it")
+    shutil.copy(tmp_path / "vis" / "c.png", tmp_path / "ir")
+    monkeypatch.setattr(report, "write", lambda result, out, **more: out / "report.html")
+    options = ["-m", "average", "-k", "en", "-j", "1", "--region", "30,0,30,10"]
+    status, _, said = run(tmp_path, "-o", tmp_path / "r", *options, *shown)
+    assert (status, "reaches beyond" in said) == ((1, False) if fits else (2, True)), said
+    assert fits or "the region 30,0,30,10 reaches beyond the pair b, which is 40x32; " in said
+    assert (tmp_path / "cache").exists() == fits
 
 
 def test_failures_are_named_and_change_the_status(

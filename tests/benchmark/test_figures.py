@@ -14,9 +14,15 @@ def test_impossible_regions(text: str) -> None:
         Region.parse(text)
 
 
-def test_region_is_moved_into_the_image() -> None:
-    assert Region(90, 10, 20, 20).inside(50, 100) == Region(80, 10, 20, 20)
-    assert Region(0, 0, 500, 10).inside(50, 100) == Region(0, 0, 100, 10)
+@pytest.mark.parametrize("region", [Region(81, 10, 20, 20), Region(0, 31, 20, 20), Region(0, 0, 101, 10)])
+def test_a_region_beyond_the_image(region: Region) -> None:
+    with pytest.raises(ParameterError, match=r"the region \d+,\d+,\d+,\d+ reaches beyond the pair a, which is 100x50"):
+        region.check_inside("a", 50, 100)
+
+
+def test_a_region_that_touches_the_border_is_inside() -> None:
+    Region(80, 30, 20, 20).check_inside("a", 50, 100)
+    Region(0, 0, 100, 50).check_inside("a", 50, 100)
 
 
 def test_the_chosen_region_is_where_images_differ(rng: np.random.Generator) -> None:

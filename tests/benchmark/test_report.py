@@ -19,7 +19,7 @@ from irfuse.io import images
 
 @pytest.fixture(scope="module")
 def written(result: Result, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(result, tmp_path_factory.mktemp("report"), shown=["tno_12"], region=Region(0, 0, 500, 10))
+    return write(result, tmp_path_factory.mktemp("report"), shown=["tno_12"], region=Region(0, 0, 80, 10))
 
 
 class Page(HTMLParser):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import irfuse
+from irfuse.errors import ImageError
 from irfuse.io import images
 from irfuse.io.pairs import Pair
 from tests.conftest import Run
@@ -120,3 +122,26 @@ def test_metrics_and_protocols(run: Run) -> None:
     assert printed.splitlines()[:3] == heads
     status, _, complaints = run("protocols", "mine")
     assert (status, "unknown protocol 'mine'" in complaints) == (2, True)
+
+
+@pytest.mark.parametrize("role", ["fused", "ir", "vis"])
+def test_errors_name_the_files(role: str, run: Run, tmp_path: Path) -> None:
+    """Of one image, and of a folder of two."""
+    paths = {name: tmp_path / name / "a.tiff" for name in ("fused", "ir", "vis")}
+    for name, path in paths.items():
+        path.parent.mkdir()
+        image = np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20)
+        images.write(path.with_name("b.tiff"), image)
+        image[3, 3:5] = np.nan if name == role else 0.5
+        images.write(path, image)
+    named = paths["fused"] if role == "fused" else f"{paths['ir']} and {paths['vis']}"
+    words = {"fused": "fused", "ir": "infrared", "vis": "visible"}[role]
+    message = f"{named}: {words}: 2 values are NaN or infinite; replace them"
+    status, _, complaints = run("evaluate", *paths.values(), "-k", "en")
+    assert status == 2
+    assert message in complaints
+    status, _, complaints = run("evaluate", *(path.parent for path in paths.values()), "-k", "en", "-j", "1")
+    assert status == 1
+    assert f"failed: a: {message}" in complaints
+    with pytest.raises(ImageError, match=f"^{re.escape(message)}"):
+        irfuse.evaluate(*paths.values(), ["en"])

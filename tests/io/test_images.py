@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from irfuse.errors import ImageError, ImageFileWarning, OutputError
+from irfuse.fuser import Fuser
 from irfuse.io import images
 from irfuse.io.formats import EXTENSIONS
 
@@ -169,7 +170,8 @@ def test_unreadable(tmp_path: Path) -> None:
         (".jpg", (2, 2), np.uint16, "uint16"),
         (".webp", (2, 2, 3), np.uint16, "uint16"),
         (".png", (2, 2), np.float32, "float32 images: write .tiff"),
-        (".tiff", (2, 2), np.float64, "float64 images: no format can; convert the image to uint8, uint16 or float32"),
+        (".png", (2, 2), np.float64, "float64 images: write .tiff"),
+        (".tiff", (2, 2), np.int16, "int16 images: no format can; convert the image to uint8, uint16 or float32"),
         (".png", (2, 2), np.int32, "int32"),
         (".png", (2, 2, 5), np.uint8, "is not an image"),
         (".png", (0, 2), np.uint8, "is not an image"),
@@ -226,6 +228,26 @@ def test_float_tiff(rng: np.random.Generator, tmp_path: Path) -> None:
     image = rng.random((5, 6)).astype(np.float32)
     images.write(tmp_path / "x.tiff", image)
     np.testing.assert_array_equal(images.read(tmp_path / "x.tiff"), image)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float32", "float64"])
+def test_what_is_read_as_a_visible_image_can_be_fused_and_written(
+    dtype: str, channels: int, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    """TIFF holds all of it; floating point is written as float32."""
+    full = 1 if dtype.startswith("float") else np.iinfo(dtype).max
+    image = rng.uniform(0, full, (20, 24, channels)).astype(dtype)
+    kind = {"photometric": "rgb" if channels > 2 else "minisblack", "extrasamples": [2] * (channels in (2, 4))}
+    (tmp_path / "vis.tiff").write_bytes(tiff(image[..., 0] if channels == 1 else image, **kind))
+    vis = images.read(tmp_path / "vis.tiff")
+    fused = Fuser("average", device="cpu", engine="torch", precision="fp32")(vis[..., 0] if vis.ndim > 2 else vis, vis)
+    images.write(tmp_path / "fused.tiff", fused)
+    written = images.read(tmp_path / "fused.tiff")
+    assert written.dtype == ("float32" if dtype.startswith("float") else dtype)
+    assert written.shape == ((20, 24, 4) if channels == 2 else vis.shape)
+    expected = fused[..., [0, 0, 0, 1]] if channels == 2 else fused
+    np.testing.assert_array_equal(written, expected.astype(written.dtype))
 
 
 @pytest.mark.parametrize("dtype", ["int16", "int32", "float64"])

@@ -143,7 +143,7 @@ def test_a_directory_that_holds_itself_ends() -> None:
     assert ifd.parse(b"II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4))
 
 
-def test_folder_keeps_metadata_and_reports_warnings_beside_the_pair(tmp_path: Path) -> None:
+def test_folder_keeps_metadata_and_reports_warnings(tmp_path: Path) -> None:
     photo = photograph(".jpg", orientation=1)
     (tmp_path / "vis.jpg").write_bytes(photo)
     buffer = io.BytesIO()
@@ -154,7 +154,7 @@ def test_folder_keeps_metadata_and_reports_warnings_beside_the_pair(tmp_path: Pa
     pair = Pair("a", tmp_path / "ir.tif", tmp_path / "vis.jpg")
     report = folder.run([pair], tmp_path / "out", lambda ir, vis: vis)
     assert report.failures == []
-    assert report.warnings == [("a", f"{pair.ir}: holds 2 images; number 1 is read (40x24)")]
+    assert report.warnings == [("", f"{pair.ir}: holds 2 images; number 1 is read (40x24)")]
     with Image.open(tmp_path / "out" / "a.png") as written:
         assert written.info["icc_profile"] == PROFILE
         assert written.getexif().get_ifd(GPS)[1] == "N"

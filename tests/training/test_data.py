@@ -28,6 +28,8 @@ def test_some_pairs_are_held_out(count: int, held_out: int, tmp_path: Path) -> N
     assert len(data.validation) == held_out
     assert {one.name for one in data.pairs} | {one.name for one in data.validation} == set(map(str, range(count)))
     assert len(data.pairs) + held_out == count
+    assert data.held_out
+    assert not find(DataSources(pairs=str(tmp_path / "pairs.csv"), validation=FOLDER)).held_out
 
 
 @pytest.mark.parametrize(

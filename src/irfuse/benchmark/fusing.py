@@ -124,7 +124,9 @@ class Fusing:
         former: Fused | None,
     ) -> Fused:
         """Fuse a pair, and keep the fused image. The time and the memory of a former call stay."""
-        ir, vis = images.read(scene.pair.ir), images.read(scene.pair.vis)
+        # The plan has said what reading remarks.
+        with notices.collected():
+            ir, vis = images.read(scene.pair.ir), images.read(scene.pair.vis)
         with notices.collected() as found:
             fused, cost = meter.measure(function, ir, vis)
         self.seconds += cost.seconds

@@ -36,7 +36,7 @@ class Region:
         """Read ``x,y,width,height``.
 
         Raises:
-            ParameterError: the text is not four integers, or the region is empty or outside of images.
+            ParameterError: the text is not four integers, or the region is empty or begins outside of images.
 
         >>> Region.parse("200,100,64,48")
         Region(x=200, y=100, width=64, height=48)
@@ -49,10 +49,21 @@ class Region:
             raise ParameterError(f"region cannot be {text!r}; x and y must be at least 0, width and height at least 1")
         return cls(x, y, width, height)
 
-    def inside(self, height: int, width: int) -> "Region":
-        """Move and shrink the region as far as necessary to fit into an image of that size."""
-        across, down = min(self.width, width), min(self.height, height)
-        return Region(min(self.x, width - across), min(self.y, height - down), across, down)
+    def check_inside(self, pair: str, height: int, width: int) -> None:
+        """Refuse the region if it reaches beyond the images of a pair.
+
+        Args:
+            pair: the name of the pair, for the error.
+            height, width: the size of its images.
+
+        Raises:
+            ParameterError: the error names the region, the pair and its size.
+        """
+        if self.x + self.width > width or self.y + self.height > height:
+            raise ParameterError(
+                f"the region {self.x},{self.y},{self.width},{self.height} reaches beyond the pair {pair}, which is "
+                f"{width}x{height}; give another region, or name other pairs to show"
+            )
 
 
 def sheet(pictures: Sequence[tuple[str, Array]], region: Region) -> Figure:
@@ -60,10 +71,9 @@ def sheet(pictures: Sequence[tuple[str, Array]], region: Region) -> Figure:
 
     Args:
         pictures: (caption, image) with images as :func:`irfuse.io.images.read` returns them, all of one size.
-        region: the region to enlarge; it is moved into the images.
+        region: the region to enlarge, which lies inside the images.
     """
     height, width = pictures[0][1].shape[:2]
-    region = region.inside(height, width)
     # The enlargement must not cover the region itself.
     to_right = region.x + region.width / 2 < width / 2 and region.y + region.height / 2 > height / 2
     down = -(-len(pictures) // _TILES)

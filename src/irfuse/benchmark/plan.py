@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from irfuse import datasets, weights
+from irfuse import datasets, notices, weights
 from irfuse.benchmark.result import EVERY_METHOD, Failure
 from irfuse.errors import ImageError, PairError, ParameterError, reason
 from irfuse.evaluation.evaluator import Evaluator
@@ -169,7 +169,8 @@ def make(
     if not evaluators:
         raise ParameterError("protocols is empty; name at least one")
     pairs, remarks = _pairs(data)
-    scenes, failures = _scenes(pairs)
+    with notices.collected() as of_files:
+        scenes, failures = _scenes(pairs)
     remarks += registration.remarks([(scene.name, scene.registration) for scene in scenes if scene.registration])
     smallest = min(scenes, key=lambda scene: min(scene.size))
     for evaluator in evaluators.values():
@@ -179,10 +180,13 @@ def make(
             raise ImageError(f"{smallest.name}: {error}") from None
     external: list[Entry] = []
     for name, folder in fused.items():
-        found, remark, unreadable = _external(name, Path(folder), scenes)
+        with notices.collected() as of_fused:
+            found, remark, unreadable = _external(name, Path(folder), scenes)
+        of_files += of_fused
         external.append(found)
         remarks += remark
         failures += unreadable
+    remarks += notices.first_of_each(notices.about("", warning) for warning in of_files)
     entries: list[Entry] = [_method(spec, on_fetch) for spec in methods]
     for entry in entries:
         for verb, knows in (("trained", is_trained_on), ("validated", is_validated_on)):

@@ -14,18 +14,20 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from irfuse import notices
 from irfuse.benchmark import figures, grid, pictures, statistics
 from irfuse.benchmark.grid import Grid
 from irfuse.benchmark.pictures import Region
 from irfuse.benchmark.result import Result
 from irfuse.benchmark.statistics import Comparison
-from irfuse.errors import ParameterError
+from irfuse.errors import ImageError, ParameterError
 from irfuse.evaluation.evaluator import column, direction
 from irfuse.imaging import planes
 from irfuse.imaging.levels import Levels, Percentiles
 from irfuse.io import images
 from irfuse.io.files import make_folder, write_atomic
 from irfuse.io.images import Array
+from irfuse.io.pair import Pair
 from irfuse.io.tables import digits
 from irfuse.metrics.protocols import PROTOCOLS
 
@@ -66,7 +68,8 @@ def write(
         The path of the HTML file.
 
     Raises:
-        ParameterError: a name in `shown` is not that of a pair, or there is nothing to report.
+        ParameterError: a name in `shown` is not that of a pair, `region` reaches beyond a pair that is shown, or there
+            is nothing to report.
         OutputError: the folder cannot be written.
     """
     folder = Path(folder)
@@ -74,11 +77,15 @@ def write(
         reasons = dict.fromkeys(f"{failure.method}: {failure.pair}: {failure.reason}" for failure in result.failures)
         raise ParameterError(f"nothing was scored, so there is nothing to report ({next(iter(reasons), '')})")
     pairs = check_shown([pair.name for pair in result.pairs], shown)
+    if region is not None:
+        check_region([pair for pair in result.pairs if pair.name in pairs], region)
     make_folder(folder)
     make_folder(folder / "figures")
     _remove_earlier(folder)
     sections = {protocol: _section(result, protocol, folder) for protocol in result.protocols}
-    sheets = {name: _save(_sheet(result, name, region), folder / "figures" / _file_name(name)) for name in pairs}
+    # The run has said what reading remarks.
+    with notices.collected():
+        sheets = {name: _save(_sheet(result, name, region), folder / "figures" / _file_name(name)) for name in pairs}
     _write_tables(result, sections, folder)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -103,6 +110,23 @@ def check_shown(names: Sequence[str], shown: Sequence[str] | None) -> list[str]:
         if name not in names:
             raise ParameterError(f"there is no pair {name!r} to show (pairs: {', '.join(names)})")
     return list(dict.fromkeys(shown))
+
+
+def check_region(pairs: Sequence[Pair], region: Region) -> None:
+    """Refuse a region to enlarge that reaches beyond the visible image of a pair.
+
+    Images that cannot be read are left out, since the run reports them.
+
+    Raises:
+        ParameterError: the error names the region, the first such pair and its size.
+    """
+    for pair in pairs:
+        try:
+            with notices.collected():
+                height, width = images.read(pair.vis).shape[:2]
+        except (ImageError, MemoryError):
+            continue
+        region.check_inside(pair.name, height, width)
 
 
 def _file_name(pair: str) -> str:

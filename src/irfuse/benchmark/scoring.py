@@ -9,9 +9,7 @@ from irfuse import __version__
 from irfuse.benchmark.cache import Cache, Fused, Scored, key
 from irfuse.benchmark.plan import Plan
 from irfuse.benchmark.result import Failure, Remark
-from irfuse.errors import (
-    UndefinedScoreWarning,
-)
+from irfuse.errors import ImageFileWarning, UndefinedScoreWarning
 from irfuse.evaluation import batch
 from irfuse.evaluation.evaluator import Evaluator
 from irfuse.imaging.levels import Levels, Percentiles
@@ -93,7 +91,9 @@ class Scoring:
         if outcome.error is None:
             undefined = [warning for warning in outcome.warnings if isinstance(warning, UndefinedScoreWarning)]
             causes = {metric: warning.cause for warning in undefined for metric in warning.metrics}
-            remarks = tuple(str(warning) for warning in outcome.warnings if warning not in undefined)
+            # The plan has said what reading remarks.
+            said = (UndefinedScoreWarning, ImageFileWarning)
+            remarks = tuple(str(warning) for warning in outcome.warnings if not isinstance(warning, said))
             scored = Scored(outcome.scores, causes, remarks)
             self.found[outcome.name] = self._cache.keep_scores(outcome.name, scored)
             return

@@ -62,7 +62,9 @@ def benchmark(
     region: Annotated[
         str | None,
         typer.Option(
-            metavar="X,Y,W,H", help="The region to enlarge.", show_default="where the fused images differ most"
+            metavar="X,Y,W,H",
+            help="The region to enlarge, inside the pairs of --show, or else inside all.",
+            show_default="where the fused images differ most",
         ),
     ] = None,
     stretch: StretchOption = False,
@@ -77,7 +79,7 @@ def benchmark(
     After an interruption, the same command continues. The exit status is 0 on success, 1 if some pairs failed, 2 if
     nothing could be done, and 130 on Ctrl-C. The report lists the failures.
     """
-    from irfuse import datasets
+    from irfuse import datasets, notices
     from irfuse.benchmark import Region, plan, report, run
     from irfuse.device import cores
     from irfuse.io.files import check_folder
@@ -90,8 +92,14 @@ def benchmark(
         if twice:
             raise ParameterError(f"two methods are named {' and '.join(twice)}; give each its own name")
         folders |= found
-    if show:
-        report.check_shown([pair.name for pair in datasets.pairs(data).pairs], show)
+    if show or chosen:
+        # The run gives the warnings.
+        with notices.collected():
+            pairs = datasets.pairs(data).pairs
+        if show:
+            report.check_shown([pair.name for pair in pairs], show)
+        if chosen:
+            report.check_region([pair for pair in pairs if not show or pair.name in show], chosen)
     check_folder(out)
     with Stages() as stages:
         result = run(

@@ -79,7 +79,7 @@ def evaluate(
                 errors.print(f"failed: {outcome.name}: {outcome.error}", style="red", markup=False)
             else:
                 rows[outcome.name] = outcome.scores
-            warnings += [(outcome.name, str(warning)) for warning in outcome.warnings]
+            warnings += [notices.about(outcome.name, warning) for warning in outcome.warnings]
             on_step(done, len(triples), outcome.name)
     print_warnings(warnings)
     doubt = batch.unregistered([triple for triple in triples if triple.name in rows])

@@ -200,9 +200,10 @@ def _pixels(pairs: "Sequence[Pair]") -> int | None:
     if len(pairs) > _FEW_PAIRS:
         return None
     try:
-        shapes = [images.read(pair.vis).shape[:2] for pair in pairs]
+        # The run reports errors and warnings.
+        with notices.collected():
+            shapes = [images.read(pair.vis).shape[:2] for pair in pairs]
     except ImageError:
-        # The run reports it beside the name of the pair.
         return None
     return sum(map(prod, shapes))
 

@@ -17,6 +17,7 @@ import torch
 from irfuse.errors import (
     ImageError,
     IrfuseError,
+    PairError,
     ParameterError,
     StoppedError,
     reason,
@@ -40,6 +41,8 @@ class Triple:
 @dataclass(frozen=True)
 class Outcome:
     """The result for one triple.
+
+    Warnings of files and errors name the files that they are about.
 
     Attributes:
         name: the triple's name.
@@ -161,7 +164,9 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
     """Score triples of the same sources."""
     try:
         with collected() as of_sources:
-            sources = evaluator.sources(load(group[0].ir), load(group[0].vis))
+            ir, vis = load(group[0].ir), load(group[0].vis)
+            with _named((ImageError, PairError), group[0].ir, group[0].vis):
+                sources = evaluator.sources(ir, vis)
     except IrfuseError as error:
         yield from (Outcome(triple.name, {}, error) for triple in group)
         return
@@ -174,10 +179,22 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
         failure: IrfuseError | None = None
         with collected() as found:
             try:
-                scores = sources.score(load(triple.fused))
+                fused = load(triple.fused)
+                with _named((ImageError,), triple.fused), _named((PairError,), triple.fused, triple.ir):
+                    scores = sources.score(fused)
             except IrfuseError as error:
                 failure = error
             except Exception as error:
                 # A metric of pyiqa can fail in any way, and must not cost the other images.
                 failure = ImageError(reason(error))
         yield Outcome(triple.name, scores, failure, (*of_sources, *found))
+
+
+@contextmanager
+def _named(kinds: tuple[type[IrfuseError], ...], *sources: Source) -> Iterator[None]:
+    """Put the files among some sources before what errors of these kinds say about their images."""
+    try:
+        yield
+    except kinds as error:
+        files = " and ".join(str(source) for source in sources if _is_file(source))
+        raise type(error)(f"{files}: {error}" if files else str(error)) from None

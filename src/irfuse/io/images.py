@@ -31,9 +31,11 @@ Source: TypeAlias = "str | Path | Array | Tensor"
 _HOLDS = {
     "uint8": EXTENSIONS,
     "uint16": (".png", ".tiff", ".tif", ".pgm"),
+    "float16": (".tiff", ".tif"),
     "float32": (".tiff", ".tif"),
+    "float64": (".tiff", ".tif"),
 }
-"""The extensions of the files that can hold a dtype."""
+"""The extensions of the files that can hold a dtype; floating point is written as ``float32``."""
 
 _HOLDS_EXIF = (".png", ".jpg", ".jpeg", ".webp")
 """The extensions of the files into which OpenCV writes EXIF and XMP data and a color profile."""
@@ -131,10 +133,11 @@ def decode_with_metadata(data: bytes, name: str) -> tuple[Array, Metadata]:
 def encode(image: Array, extension: str, description: str = "", metadata: Metadata = NO_METADATA) -> bytes:
     """Encode an image for a file with the given extension. All formats but JPEG are lossless.
 
-    Gray with alpha becomes RGB with alpha, since OpenCV does not write it otherwise.
+    Floating point is written as ``float32``, in which fused images are computed. Gray with alpha becomes RGB with
+    alpha, since OpenCV does not write it otherwise.
 
     Args:
-        image: an array as :func:`read` returns it.
+        image: an array as :func:`read` returns it, but for ``int16`` and ``int32``; or ``float16``.
         extension: with its dot.
         description: the image description of EXIF and TIFF, in ASCII. BMP and PGM cannot hold it.
         metadata: the color profile, EXIF and XMP data. BMP and PGM cannot hold them. A profile for another number of
@@ -157,6 +160,8 @@ def encode(image: Array, extension: str, description: str = "", metadata: Metada
             f"{extension} cannot hold {image.dtype} images: "
             + (f"write {formats}" if formats else "no format can; convert the image to uint8, uint16 or float32")
         )
+    if image.dtype.kind == "f":
+        image = image.astype(np.float32, copy=False)
     if channels in (2, 4) and extension not in (".png", ".tif", ".tiff", ".webp"):
         raise ImageError(f"{extension} cannot hold an alpha channel: write .png or .tiff")
     if channels != 1 and extension == ".pgm":

@@ -26,7 +26,7 @@ from irfuse.io.files import make_folder, remove_unfinished
 from irfuse.io.images import Array
 from irfuse.io.metadata import Metadata
 from irfuse.io.pairs import Pair
-from irfuse.notices import collected
+from irfuse.notices import about, collected
 from irfuse.progress import Progress, silent
 
 FusePair = Callable[[Array, Array], Array]
@@ -71,7 +71,7 @@ class Report:
     Attributes:
         fused, skipped: the names of the pairs that were fused, and of those whose result existed already.
         failures: (name, reason) of each pair that could not be fused.
-        warnings: (name, warning) of pairs that were fused but look wrong.
+        warnings: (name, warning) of pairs that look wrong; the name is empty where a warning begins with a path.
     """
 
     fused: list[str] = field(default_factory=list)
@@ -174,7 +174,7 @@ def run(
 
     def settle(pair: Pair, written: Future[list[Warning]]) -> None:
         with _failures_reported(pair, report):
-            report.warnings += [(pair.name, str(warning)) for warning in written.result()]
+            report.warnings += [about(pair.name, warning) for warning in written.result()]
             report.fused.append(pair.name)
         on_step(report.settled, total, pair.name)
 
@@ -337,7 +337,7 @@ MISSING = Existing(kept=False)
 def _fuse(fuse: FusePair, pair: Pair, sources: _Sources, report: Report) -> Array:
     with collected() as found:
         result = fuse(sources.ir, sources.vis)
-    report.warnings += [(pair.name, str(warning)) for warning in (*sources.warnings, *found)]
+    report.warnings += [about(pair.name, warning) for warning in (*sources.warnings, *found)]
     return result
 
 

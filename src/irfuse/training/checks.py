@@ -28,7 +28,7 @@ def check_images(images: Sequence[Path], on_step: Progress) -> None:
     for number, path in enumerate(images, 1):
         with notices.collected() as found:
             read_gray_and_warn(path)
-        said += [("", str(warning)) for warning in found]
+        said += [notices.about(path.name, warning) for warning in found]
         on_step(number, len(images), f"checking {path.name}")
     for line in notices.first_of_each(said):
         notices.warn(ImageFileWarning(line))
@@ -52,7 +52,7 @@ def check_pairs(pairs: Sequence[Pair], on_step: Progress) -> None:
             ir, vis = read_planes(pair)
             planes.check_pair(ir, vis)
             prepared = prepare_planes(pair.name, ir, vis, 1)
-        said += [(pair.name, str(warning)) for warning in found]
+        said += [notices.about(pair.name, warning) for warning in found]
         measured.append((pair.name, registration.measure_prepared(prepared)))
         on_step(number, len(pairs), f"checking {pair.name}")
     for remark in (*notices.first_of_each(said), *registration.remarks(measured)):

@@ -62,6 +62,7 @@ class TrainingData:
         pairs: registered pairs to learn from.
         validation: pairs that the network is scored on after each epoch; the scores decide nothing.
         test: natural images that the result is tested on.
+        held_out: whether `validation` was taken out of the pairs of the sources, and not named.
         unpaired: images of the pairs' folders that have no partner and are left out.
         sources: where all of this comes from, for the model card and the configuration file.
     """
@@ -72,6 +73,7 @@ class TrainingData:
     pairs: tuple[Pair, ...] = ()
     validation: tuple[Pair, ...] = ()
     test: tuple[Path, ...] = ()
+    held_out: bool = False
     unpaired: tuple[Path, ...] = ()
     sources: DataSources = field(default_factory=DataSources)
 
@@ -100,6 +102,7 @@ def find(sources: DataSources) -> TrainingData:
         pairs,
         validation,
         tuple(datasets.images(sources.test)) if sources.test else (),
+        bool(pairs) and not sources.validation,
         unpaired,
         sources,
     )

@@ -1,6 +1,7 @@
 """What every training on pairs shares: the validation, the pictures, and the files that are written."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +24,19 @@ _LEAST_CONTRIBUTION = 0.1
 """A source that contributes less is practically ignored."""
 
 
+@dataclass(frozen=True)
+class Listed:
+    """The image files of a training on pairs, as :func:`irfuse.training.provenance.listed` gives them.
+
+    Attributes:
+        pairs: those of the pairs to train on.
+        validation: those of the pairs to validate on.
+    """
+
+    pairs: list[dict[str, str]]
+    validation: list[dict[str, str]]
+
+
 class FusionTask(loop.Task, Protocol):
     """A task whose network fuses pairs."""
 
@@ -41,7 +55,7 @@ class FusionTask(loop.Task, Protocol):
         ...
 
 
-def check(data: TrainingData, session: Session, *, resume: bool) -> None:
+def check(data: TrainingData, session: Session, *, resume: bool) -> Listed:
     """Find what is wrong with the output and the pairs before the training starts, the quick checks first.
 
     Args:
@@ -49,13 +63,18 @@ def check(data: TrainingData, session: Session, *, resume: bool) -> None:
         session: the session.
         resume: whether an interrupted training on pairs continues.
 
+    Returns:
+        The files of the pairs, for :func:`train`.
+
     Raises:
-        TrainingError: there are no pairs, one is in both sets, or a file or an unfinished training exists already.
+        TrainingError: there are no pairs, one is in both sets, an image to validate on is a copy of one to train on, or
+            a file or an unfinished training exists already.
         OutputError: the output is no weights file, or its folder cannot be written to.
         ImageError, PairError: a pair cannot be used.
 
     Warns:
-        SuspiciousPairWarning: see :func:`irfuse.training.checks.check_pairs`.
+        SuspiciousPairWarning: see :func:`irfuse.training.checks.check_pairs`; or an image of a pair that was held out,
+            since none to validate on are named, is such a copy.
     """
     if not data.pairs:
         raise TrainingError("there are no pairs to train on: give both --ir and --vis, or --pairs")
@@ -69,12 +88,16 @@ def check(data: TrainingData, session: Session, *, resume: bool) -> None:
         raise TrainingError(f"pairs to train on are also pairs to validate on: {len(both)}, such as {min(both)}")
     make_folder(output.parent)
     check_pairs([*data.pairs, *data.validation], session.on_check)
+    files = Listed(*(provenance.listed(_files(pairs), folders=1) for pairs in (data.pairs, data.validation)))
+    _check_apart(files, held_out=data.held_out)
+    return files
 
 
 def train(
     task: FusionTask,
     recipe: Recipe,
     data: TrainingData,
+    files: Listed,
     validation: Validation,
     session: Session,
     *,
@@ -94,6 +117,7 @@ def train(
         task: the task to train.
         recipe: its recipe.
         data: the data that the task is trained on.
+        files: what :func:`check` returned for it.
         validation: scores the network after each epoch.
         session: the session.
         epochs: the number of epochs.
@@ -108,18 +132,19 @@ def train(
         OutputError: the place cannot be written to.
 
     Warns:
-        SuspiciousPairWarning: the trained network ignores one of the sources.
+        SuspiciousPairWarning: the trained network ignores one of the sources, or the initial weights were trained on
+            images of `validation`.
     """
     output, checkpoint = session.output, provenance.checkpoint(session.output)
-    files = provenance.listed(_files(data.pairs), folders=1)
-    validated_on = provenance.listed(_files(data.validation), folders=1)
     initial = provenance.initial(recipe.method, data.init) if data.init else {}
+    seen = initial.get("images", [])
+    provenance.warn_of_seen(files.validation, "validate on", seen, "the initial weights were")
     identity = {
         "method": recipe.method,
         "recipe": recipe.as_dict(),
         "architecture": architecture,
-        "pairs": [file["sha256"] for file in files],
-        "validation": [file["sha256"] for file in validated_on],
+        "pairs": [file["sha256"] for file in files.pairs],
+        "validation": [file["sha256"] for file in files.validation],
         **({"init": initial["sha256"]} if initial else {}),
     }
 
@@ -138,9 +163,9 @@ def train(
         epochs=Epochs(epoch_steps, lambda: validation.scores(task.fuse), on_epoch),
     )
     header = {
-        **provenance.header(recipe, files, session, history.seconds),
+        **provenance.header(recipe, files.pairs, session, history.seconds),
         "pairs": len(data.pairs),
-        "validation": validated_on,
+        "validation": files.validation,
         **({"init": initial} if initial else {}),
         **architecture,
     }
@@ -171,6 +196,18 @@ def train(
                 )
             )
     return Trained(output, written)
+
+
+def _check_apart(files: Listed, *, held_out: bool) -> None:
+    """Refuse copies of images to train on among those to validate on; warn of them if the pairs were held out."""
+    shared = provenance.shared(files.validation, files.pairs)
+    if not shared:
+        return
+    copies = f"images to validate on are copies of images to train on: {shared}"
+    # A video may repeat frames, so that one of a copy's pairs is held out without the user's doing.
+    if not held_out:
+        raise TrainingError(f"{copies}: remove them from one of both")
+    notices.warn(SuspiciousPairWarning(f"{copies}: the scores look too good; name other pairs with --validation"))
 
 
 def _files(pairs: Sequence[Pair]) -> list[Path]:

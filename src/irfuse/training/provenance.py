@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 import irfuse
-from irfuse import weights
+from irfuse import notices, weights
 from irfuse.device import machine
-from irfuse.errors import OutputError, TrainingError
+from irfuse.errors import OutputError, SuspiciousPairWarning, TrainingError
 from irfuse.io.files import sha256
 from irfuse.training import loop
 from irfuse.training.data import DataSources
@@ -21,6 +21,39 @@ from irfuse.training.settings import settings
 def listed(files: Sequence[Path], *, folders: int = 0) -> list[dict[str, str]]:
     """List files as a header does: the name, after so many of its folders, and the SHA-256."""
     return [{"name": "/".join(path.parts[-1 - folders :]), "sha256": sha256(path)} for path in files]
+
+
+def shared(files: Sequence[dict[str, str]], others: Sequence[dict[str, str]]) -> str:
+    """Say how many files have the content of others, and the first; empty if none has.
+
+    >>> shared([{"name": "a.png", "sha256": "0f"}, {"name": "b.png", "sha256": "1e"}], [{"name": "c", "sha256": "1e"}])
+    '1 of 2, such as b.png'
+    """
+    known = {other["sha256"] for other in others}
+    names = [file["name"] for file in files if file["sha256"] in known]
+    return f"{len(names)} of {len(files)}, such as {names[0]}" if names else ""
+
+
+def warn_of_seen(files: Sequence[dict[str, str]], role: str, others: Sequence[dict[str, str]], what: str) -> None:
+    """Warn of images that a result is judged by, and that it has learned from.
+
+    Args:
+        files: the images that it is judged by, as :func:`listed` gives them.
+        role: what they are for, such as ``validate on``.
+        others: the images that it has learned from.
+        what: what is trained on these, such as ``the auto-encoder is``.
+
+    Warns:
+        SuspiciousPairWarning: there are such images.
+    """
+    seen = shared(files, others)
+    if seen:
+        notices.warn(
+            SuspiciousPairWarning(
+                f"images to {role} are also images that {what} trained on: {seen}: their scores say nothing about "
+                "new images"
+            )
+        )
 
 
 def header(recipe: Recipe, files: list[dict[str, str]], session: Session, seconds: float) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def train(
         OutputError: the place cannot be written to.
 
     Warns:
-        SuspiciousPairWarning: the pairs look unregistered, or the trained network ignores one of the sources.
+        SuspiciousPairWarning: the pairs look unregistered, images that the result is judged by were trained on, or the
+            trained network ignores one of the sources.
     """
     for name in ("images", "autoencoder", "init", "pairs", "test"):
         if getattr(data, name) and name not in recipe.uses:

@@ -1,3 +1,4 @@
+import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -146,6 +147,26 @@ def test_an_earlier_first_stage_serves_again(
     for file in (finished, bare):
         with pytest.raises(TrainingError, match="not the first stage of a training"):
             trained(tmp_path / "c.safetensors", data=replace(again, autoencoder=file))
+
+
+def test_images_to_validate_on_that_were_trained_on(trained: Train, small: TrainingData, tmp_path: Path) -> None:
+    """By the first stage of this or of an earlier training, or by the initial weights."""
+    copy = tmp_path / "copies" / "copy.png"
+    copy.parent.mkdir()
+    shutil.copy(small.validation[0].vis, copy)
+    recipe, out = replace(SHORT, autoencoder_steps=1, epochs=1, epoch_steps=1), tmp_path / "a.safetensors"
+    seen = r"images to validate on are also images that {} trained on: {} of 2, such as {}/{}: their scores say nothing"
+    name = small.validation[0].vis.name
+    first = seen.format("the auto-encoder is", 1, "vis", name)
+    with pytest.warns(SuspiciousPairWarning, match=first):
+        trained(out, recipe, replace(small, images=(*small.images, copy)))
+    with pytest.warns(SuspiciousPairWarning, match=first):
+        trained(tmp_path / "b.safetensors", recipe, replace(small, images=(), autoencoder=first_of(out)))
+    other = replace(small, images=(), init=str(out), pairs=small.validation, validation=small.pairs[:1])
+    with pytest.warns(
+        SuspiciousPairWarning, match=seen.format("the initial weights were", 2, "ir", small.pairs[0].ir.name)
+    ):
+        trained(tmp_path / "c.safetensors", recipe, other)
 
 
 def test_the_first_stage_says_what_it_was(trained: Train, small: TrainingData, tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -235,6 +237,22 @@ def test_pairs_that_cannot_be_used(trained: Train, small: TrainingData, tmp_path
     with pytest.raises(ImageError, match=r"bad\.png"):
         trained(out, data=replace(small, images=(), pairs=(*small.pairs, Pair("bad", bad, bad))))
     assert names(tmp_path) == {"bad.png"}
+
+
+@pytest.mark.parametrize("role", ["ir", "vis"])
+def test_copies_of_what_is_trained_on(role: str, trained: Train, small: TrainingData, tmp_path: Path) -> None:
+    """They are found by their content, whatever their names. Only those that the user names are refused."""
+    copy, fresh = tmp_path / "copies" / "copy.png", small.validation[0]
+    copy.parent.mkdir()
+    shutil.copy(getattr(small.pairs[1], role), copy)
+    data = replace(small, images=(), validation=(fresh, replace(fresh, **{"name": "copy", role: copy})))
+    copies = r"images to validate on are copies of images to train on: 1 of 4, such as copies/copy\.png: "
+    with pytest.raises(TrainingError, match=f"{copies}remove them from one of both"):
+        trained(tmp_path / "x.safetensors", data=data)
+    assert names(tmp_path) == {"copies"}
+    with pytest.warns(SuspiciousPairWarning) as found:
+        trained(tmp_path / "x.safetensors", data=replace(data, held_out=True))
+    assert any(re.match(f"{copies}the scores look too good; name other pairs", str(one.message)) for one in found)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

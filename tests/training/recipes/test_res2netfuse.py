@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from irfuse import samples, weights
-from irfuse.errors import ImageError, OutputError, StoppedError, TrainingError
+from irfuse.errors import ImageError, OutputError, StoppedError, SuspiciousPairWarning, TrainingError
 from irfuse.io import images
 from irfuse.training.data import DataSources, TrainingData, find
 from irfuse.training.reading import read_gray
@@ -70,6 +70,15 @@ def test_header_says_how_the_weights_were_made(small: TrainingData, tmp_path: Pa
     assert header["command"] == f"irfuse train res2netfuse {sources} {settings} -o x.safetensors"
     assert names(tmp_path) == {"x.safetensors", "x.md", "x.toml", "x.png", "x.csv"}
     assert f"Reconstruction of {test} (1 images)" in written.card.read_text()
+
+
+def test_images_to_test_on_that_are_trained_on(tmp_path: Path) -> None:
+    """Also as copies."""
+    (tmp_path / "copy.png").write_bytes(VISIBLE[1].read_bytes())
+    said = r"images to test on are also images that the auto-encoder is trained on: 1 of 2, such as copy\.png: "
+    data = replace(MANY, images=VISIBLE[1:3], test=(VISIBLE[0], tmp_path / "copy.png"))
+    with pytest.warns(SuspiciousPairWarning, match=said):
+        trained(data, tmp_path / "x.safetensors")
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

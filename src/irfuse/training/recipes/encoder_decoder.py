@@ -98,11 +98,12 @@ class EncoderDecoderRecipe(Recipe):
     def train(self, data: TrainingData, session: Session) -> Trained:
         if data.init:
             self._check_init(data.init)
-        on_pairs.check(data, session, resume=session.resume)
+        files = on_pairs.check(data, session, resume=session.resume)
         return on_pairs.train(
             Fusion(self, data.pairs, session.device, data.init),
             self,
             data,
+            files,
             Validation(data.validation, self.channels, EncoderDecoder.info, session.device),
             session,
             epochs=self.epochs,

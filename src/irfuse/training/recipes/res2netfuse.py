@@ -73,6 +73,7 @@ class Res2NetFuseRecipe(Recipe):
         make_folder(output.parent)
         task = Reconstruction(self, data.images, session.device)
         files = provenance.listed(data.images)
+        provenance.warn_of_seen(provenance.listed(data.test), "test on", files, "the auto-encoder is")
         identity = {
             "method": self.method,
             "recipe": self.as_dict(),

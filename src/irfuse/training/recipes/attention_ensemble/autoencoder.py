@@ -112,13 +112,20 @@ def file(output: Path) -> Path:
     return output.with_name(f"{output.stem}-autoencoder.safetensors")
 
 
-def train(recipe: "AttentionEnsembleRecipe", images: Sequence[Path], validation: Validation, session: Session) -> None:
+def train(
+    recipe: "AttentionEnsembleRecipe",
+    images: Sequence[Path],
+    validation: Validation,
+    validated_on: Sequence[dict[str, str]],
+    session: Session,
+) -> None:
     """Train the auto-encoder, unless that has been done, and write its weights, card, curves and log.
 
     Args:
         recipe: the settings.
         images: the natural images.
         validation: the pairs whose images the reconstruction is tested on.
+        validated_on: the files of these images, as :func:`irfuse.training.provenance.listed` gives them.
         session: the session of the whole training.
 
     Raises:
@@ -126,6 +133,9 @@ def train(recipe: "AttentionEnsembleRecipe", images: Sequence[Path], validation:
         DivergedError: the reconstruction became useless; no weights are saved.
         ImageError: an image cannot be used.
         OutputError: the place cannot be written to.
+
+    Warns:
+        SuspiciousPairWarning: images that the reconstruction is tested on are trained on.
     """
     output = file(session.output)
     checkpoint = provenance.checkpoint(output)
@@ -133,6 +143,7 @@ def train(recipe: "AttentionEnsembleRecipe", images: Sequence[Path], validation:
         return
     check_images(images, session.on_check)
     files = provenance.listed(images)
+    warn_of_seen(validated_on, files)
     task = Reconstruction(recipe, images, session.device)
     try:
         history = loop.run(
@@ -159,6 +170,11 @@ def train(recipe: "AttentionEnsembleRecipe", images: Sequence[Path], validation:
         {"waiting for data": f"{task.feed.waited / history.seconds:.1%} of the time"},
     )
     checkpoint.unlink()
+
+
+def warn_of_seen(validated_on: Sequence[dict[str, str]], images: Sequence[dict[str, str]]) -> None:
+    """Warn of images to validate on that are among the images of a first stage."""
+    provenance.warn_of_seen(validated_on, "validate on", images, "the auto-encoder is")
 
 
 def read(file: Path) -> tuple[Network, dict[str, Any]]:

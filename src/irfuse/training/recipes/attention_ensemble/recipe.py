@@ -1,5 +1,6 @@
 """The settings of both stages, and their order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -98,16 +99,17 @@ class AttentionEnsembleRecipe(Recipe):
         # A training that was stopped in the first stage starts the second one anew.
         resume = session.resume and (not data.images or provenance.checkpoint(session.output).exists())
         _check_first(data, session)
-        on_pairs.check(data, session, resume=resume)
+        files = on_pairs.check(data, session, resume=resume)
         validation = Validation(data.validation, 1, AttentionEnsemble.info, session.device)
         if data.images and not resume:
-            autoencoder.train(self, data.images, validation, session)
-        start = _read_init(data.init) if data.init else self._read_first(data, session)
+            autoencoder.train(self, data.images, validation, files.validation, session)
+        start = _read_init(data.init) if data.init else self._read_first(data, files.validation, session)
         recipe = autoencoder.with_settings_of(start.header, self)
         return on_pairs.train(
             Fusion(recipe, start.network, data.pairs, session.device, start.network.attention),
             recipe,
             data,
+            files,
             validation,
             session,
             epochs=recipe.epochs,
@@ -124,11 +126,13 @@ class AttentionEnsembleRecipe(Recipe):
             notes={"auto-encoder": f"`{start.autoencoder}`, {start.origin}"},
         )
 
-    def _read_first(self, data: TrainingData, session: Session) -> _Start:
+    def _read_first(self, data: TrainingData, validated_on: Sequence[dict[str, str]], session: Session) -> _Start:
         """Read the first stage that was trained, or that `data` names."""
         first = data.autoencoder or autoencoder.file(session.output)
         network, header = autoencoder.read(first)
-        if not data.autoencoder:
+        if data.autoencoder:
+            autoencoder.warn_of_seen(validated_on, header["images"])
+        else:
             autoencoder.check_same(header, self, data.images, first)
         origin = f"{header['seconds'] / 60:.1f} minutes on {len(header['images'])} images"
         return _Start(network, header, sha256(first), origin)
