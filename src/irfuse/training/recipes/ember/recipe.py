@@ -130,12 +130,13 @@ class EmberRecipe(Recipe):
             raise TrainingError("one of the weights of the loss must be more than 0")
 
     def train(self, data: TrainingData, session: Session) -> Trained:
-        on_pairs.check(data, session, resume=session.resume)
+        files = on_pairs.check(data, session, resume=session.resume)
         task = Fusion(self, data.pairs, session.device, data.init)
         return on_pairs.train(
             task,
             self,
             data,
+            files,
             Validation(data.validation, 1, Ember.info, session.device, _METRICS),
             session,
             epochs=self.epochs,
