@@ -39,7 +39,6 @@ TERMS = (
     "clipping",
     "halo",
     "sky",
-    "noise",
 )
 TABLE = [(metric, "cddfuse") for metric in ("en", "sd", "sf", "mi", "scd", "vif", "qabf", "ssim")]
 UNSEEN = [(metric, "canonical") for metric in ("qcb", "qcv", "nabf")]

@@ -25,7 +25,8 @@ class Damage:
     Attributes:
         tone: images with another gamma, contrast and brightness, infrared and visible each.
         faint: infrared images with little contrast.
-        noise: images with noise, infrared and visible each.
+        plain: pairs of which only the shading is left, both with noise.
+        noise: other images with noise, infrared and visible each.
         stripes: infrared images with a fixed pattern.
         veil: visible images with smoke, fog or glare.
         shift: infrared images that are moved by a few pixels.
@@ -34,6 +35,7 @@ class Damage:
 
     tone: float
     faint: float
+    plain: float
     noise: float
     stripes: float
     veil: float
@@ -76,7 +78,11 @@ class DamagedCrops(Dataset[tuple[Tensor, ...]]):
             ir = damage.faint(ir, random)
         if random.random() < shares.tone:
             vis = damage.tone(vis, random)
-        seen_ir, seen_vis, ir = self._damaged(ir, vis, random)
+        if random.random() < shares.plain:
+            ir, vis = damage.smooth(ir), damage.smooth(vis)
+            seen_ir, seen_vis = (damage.noisy(image, random, self._noise) for image in (ir, vis))
+        else:
+            seen_ir, seen_vis, ir = self._damaged(ir, vis, random)
         return tuple(torch.from_numpy(image.copy())[None] for image in (seen_ir, seen_vis, ir, vis))
 
     def _crop(self, random: Generator) -> tuple[Gray, Gray]:

@@ -24,6 +24,11 @@ def faint(image: Gray, random: Generator) -> Gray:
     return _clipped(image.mean() * random.uniform(0.3, 1) + (image - image.mean()) * random.uniform(0.1, 0.4))
 
 
+def smooth(image: Gray) -> Gray:
+    """Leave only the shading, as of a sky or a wall."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), min(image.shape) / 10), np.float32)
+
+
 def noisy(image: Gray, random: Generator, most: float) -> Gray:
     """Add noise, whose grain is one pixel or a little more."""
     noise = random.standard_normal(image.shape, np.float32)

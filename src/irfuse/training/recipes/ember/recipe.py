@@ -69,10 +69,10 @@ class EmberRecipe(Recipe):
         clipping_weight: weight of values beyond black and white.
         halo_weight: weight of regions that are darker or brighter than both sources.
         sky_weight: weight of bright regions, such as skies, that became darker.
-        noise_weight: weight of gradients of flat regions that became stronger.
         tone: share of the images whose gamma, contrast and brightness change.
         faint: share of the infrared images that keep little contrast.
-        noisy: share of the images that get noise.
+        plain: share of the pairs of which only the shading is left, both with noise.
+        noisy: share of the other images that get noise.
         striped: share of the infrared images that get a fixed pattern.
         veiled: share of the visible images that get smoke, fog or glare.
         shifted: share of the infrared images that are moved.
@@ -87,11 +87,11 @@ class EmberRecipe(Recipe):
     uses = ("pairs", "init")
 
     size_of_network: Literal["base", "nano"] = "base"
-    epochs: Annotated[int, Range(min=1)] = 20
+    epochs: Annotated[int, Range(min=1)] = 24
     epoch_steps: Annotated[int, Range(min=1)] = 1000
     batch: Annotated[int, Range(min=1)] = 6
     size: Annotated[int, Range(min=64, multiple=32)] = 160
-    large_epochs: Annotated[int, Range(min=0)] = 10
+    large_epochs: Annotated[int, Range(min=0)] = 12
     large_batch: Annotated[int, Range(min=1)] = 2
     large_size: Annotated[int, Range(min=64, multiple=32)] = 288
     learning_rate: Annotated[float, Range(above=0)] = 2e-3
@@ -99,21 +99,21 @@ class EmberRecipe(Recipe):
     ssim_weight: Weight = 3.2
     vif_weight: Weight = 1.5
     qabf_weight: Weight = 2.0
-    scd_weight: Weight = 2.2
+    scd_weight: Weight = 2.0
     mi_weight: Weight = 0.3
-    en_weight: Weight = 0.65
+    en_weight: Weight = 0.5
     contrast_weight: Weight = 0.5
     sharpness_weight: Weight = 0.6
     gradient_weight: Weight = 16.0
-    brightness_weight: Weight = 1.4
+    brightness_weight: Weight = 1.0
     fidelity_weight: Weight = 3.0
     clipping_weight: Weight = 5.0
     halo_weight: Weight = 2.0
     sky_weight: Weight = 22.0
-    noise_weight: Weight = 1.2
     tone: Share = 0.35
     faint: Share = 0.08
-    noisy: Share = 0.3
+    plain: Share = 0.05
+    noisy: Share = 0.2
     striped: Share = 0.15
     veiled: Share = 0.12
     shifted: Share = 0.15
@@ -212,7 +212,14 @@ class Fusion:
 def _stages(recipe: EmberRecipe, pairs: Sequence[Pair], device: torch.device) -> Stages:
     """Make the feeds of both stages. They see different crops, since their sizes and seeds differ."""
     shares = Damage(
-        recipe.tone, recipe.faint, recipe.noisy, recipe.striped, recipe.veiled, recipe.shifted, recipe.outside
+        recipe.tone,
+        recipe.faint,
+        recipe.plain,
+        recipe.noisy,
+        recipe.striped,
+        recipe.veiled,
+        recipe.shifted,
+        recipe.outside,
     )
     plans = (
         (recipe.epochs - recipe.large_epochs, recipe.batch, recipe.size),

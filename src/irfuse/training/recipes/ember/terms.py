@@ -28,8 +28,6 @@ _WIDEST = 1.4
 """The largest ratio of the fused image's contrast to the sources' that is rewarded."""
 _BRIGHT, _BRIGHT_WIDTH = 0.55, 0.08
 """The level from which a region counts as bright, and the width of the change."""
-_FLAT = 0.02
-"""The size of gradients up to which a region counts as flat. Noise with a standard deviation of 0.02 has about this."""
 _SCALE = 4.0
 """Sobel's gradient of a step from black to white."""
 
@@ -53,7 +51,6 @@ def terms(fused: Tensor, ir: Tensor, vis: Tensor) -> dict[str, Tensor]:
         - ``halo``: low frequencies beyond the range of both sources.
         - ``sky``: low frequencies that are darker than the brighter source where that one is bright. Where the darker
           source has more structure, as behind smoke and glare, this counts less.
-        - ``noise``: gradients of flat regions that are stronger than in both sources.
     """
     # A pixel that is clipped keeps a small gradient, so that it can come back.
     inside = fused.clamp(0, 1) + 0.05 * (fused - fused.clamp(0, 1))
@@ -77,7 +74,6 @@ def terms(fused: Tensor, ir: Tensor, vis: Tensor) -> dict[str, Tensor]:
         "clipping": ((fused - 1).relu() + (-fused).relu()).mean(),
         "halo": _halo(fused, ir, vis),
         "sky": _sky(fused, ir, vis),
-        "noise": _noise(found, *gradients),
     }
 
 
@@ -97,13 +93,6 @@ def _sky(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
     plain = (own + 0.05) / (own + (other - 0.03).relu() + 0.05)
     bright = torch.sigmoid((brighter - _BRIGHT) / _BRIGHT_WIDTH)
     return (bright * plain**2 * (brighter - 0.06 - found).relu()).mean()
-
-
-def _noise(found: Tensor, *sources: Tensor) -> Tensor:
-    energy, *energies = (_low(gradients.square().sum(1, keepdim=True)) for gradients in (found, *sources))
-    most = torch.maximum(*energies)
-    stronger = ((energy + 1e-6) / (most + 1e-6)).sqrt() - 1
-    return (torch.exp(-most / _FLAT**2) * stronger.relu()).mean()
 
 
 def _low(images: Tensor) -> Tensor:
