@@ -26,7 +26,7 @@ def test_it_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_names_of_weights_stay_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for init, written in (("luma", "luma"), ("luma-v1", "luma-v1"), ("full", str(tmp_path / "full"))):
+    for init, written in (("luma", "luma"), ("luma-v2", "luma-v2"), ("full", str(tmp_path / "full"))):
         file = config.write(EncoderDecoderRecipe(), DataSources(pairs="pairs-train", init=init), Path("x.safetensors"))
         assert config.read(file, EncoderDecoderRecipe)[1] == {"init": written, "pairs": "pairs-train"}
 

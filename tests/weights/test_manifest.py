@@ -8,6 +8,8 @@ from safetensors.torch import save_file
 
 from irfuse import weights
 from irfuse.errors import WeightsError
+from irfuse.io.files import sha256
+from irfuse.methods import build
 from irfuse.methods.res2netfuse import AutoEncoder
 
 SHIPPED = weights.find("res2netfuse", "single-v1")
@@ -20,6 +22,20 @@ def test_manifest_matches_the_files(shipped: weights.ShippedWeights) -> None:
     assert weights.find(shipped.method, shipped.versioned_name) == shipped.path
     assert weights.header(shipped.path)["method"] == shipped.method
     assert (Path(__file__).parents[2] / "docs" / "models" / f"{shipped.path.stem}.md").is_file()
+
+
+def test_superseded_weights_are_in_the_repository() -> None:
+    """Each can still be used as a file, and its name says where that is."""
+    folder = Path(__file__).parents[2] / "superseded"
+    assert {entry.file for entry in weights.superseded()} == {path.name for path in folder.glob("*.safetensors")}
+    for entry in weights.superseded():
+        path = folder / entry.file
+        assert sha256(path) == entry.sha256
+        build(f"{entry.method}:weights={path}")
+        with pytest.raises(WeightsError, match=f"{entry.versioned_name} ships no longer; .* superseded/{entry.file}"):
+            weights.find(entry.method, entry.versioned_name)
+        assert weights.find(entry.method, entry.name) != path
+        assert (folder.parent / "docs" / "models" / f"{path.stem}.md").is_file()
 
 
 def test_every_shipped_file_is_listed() -> None:

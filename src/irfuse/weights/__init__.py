@@ -1,8 +1,8 @@
 """Weights files: find, verify, load and save.
 
 A weights file is a ``.safetensors`` file. Its header holds a JSON object under ``irfuse``: the method that the weights
-are for, and how they were made. ``manifest.toml`` lists the files that ship, with their SHA-256 and license. The
-weights of backbones do not ship; see :mod:`irfuse.weights.fetch`.
+are for, and how they were made. ``manifest.toml`` lists the files that ship, and those that shipped earlier, with their
+SHA-256 and license. The weights of backbones do not ship; see :mod:`irfuse.weights.fetch`.
 """
 
 import json
@@ -58,8 +58,18 @@ class ShippedWeights:
 @cache
 def manifest() -> tuple[ShippedWeights, ...]:
     """List the weights that ship, in the order of the manifest."""
-    table = tomllib.loads((_FOLDER / "manifest.toml").read_text(encoding="utf-8"))
-    return tuple(ShippedWeights(**row) for row in table["weights"])
+    return _rows("weights")
+
+
+@cache
+def superseded() -> tuple[ShippedWeights, ...]:
+    """List the weights that shipped earlier. Their files are not in the package."""
+    return _rows("superseded")
+
+
+def _rows(table: str) -> tuple[ShippedWeights, ...]:
+    tables = tomllib.loads((_FOLDER / "manifest.toml").read_text(encoding="utf-8"))
+    return tuple(ShippedWeights(**row) for row in tables[table])
 
 
 def find(method: str, name: str) -> Path:
@@ -70,7 +80,8 @@ def find(method: str, name: str) -> Path:
         name: the path of a file, or a name of the manifest. A name without a version means the newest version.
 
     Raises:
-        WeightsError: there is no such name or file, or a file of the manifest is missing or damaged.
+        WeightsError: there is no such name or file, the weights ship no longer, or a file of the manifest is missing
+            or damaged.
 
     >>> find("res2netfuse", "single").name
     'res2netfuse-single-v1.safetensors'
@@ -81,6 +92,11 @@ def find(method: str, name: str) -> Path:
         newest = max(matching, key=lambda weights: weights.version)
         verify(newest)
         return newest.path
+    for earlier in superseded():
+        if (earlier.method, earlier.versioned_name) == (method, name):
+            raise WeightsError(
+                f"{name} ships no longer; name its file, superseded/{earlier.file} in irfuse's repository"
+            )
     path = Path(name)
     if not path.is_file():
         names = ", ".join(dict.fromkeys(weights.name for weights in shipped))
