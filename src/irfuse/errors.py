@@ -1,6 +1,8 @@
 """The errors and warnings of irfuse. Each has a message of one line that names the cause and the way out."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|not enough memory|insufficient memory|can.?t allocate memory|cannot allocate memory"
@@ -125,6 +127,21 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     # An image may be named "out of memory", so the errors of irfuse are not searched.
     return not isinstance(error, IrfuseError) and bool(_OUT_OF_MEMORY.search(str(error)))
+
+
+@contextmanager
+def naming(name: str, *kinds: type[IrfuseError]) -> Iterator[None]:
+    """Put a name, such as that of a file or a pair, before what errors of these kinds say; an empty one adds nothing.
+
+    >>> with naming("a.png", ImageError):
+    ...     raise ImageError("no pixels")
+    Traceback (most recent call last):
+    irfuse.errors.ImageError: a.png: no pixels
+    """
+    try:
+        yield
+    except kinds as error:
+        raise type(error)(f"{name}: {error}" if name else str(error)) from None
 
 
 def reason(error: BaseException) -> str:

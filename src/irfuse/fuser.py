@@ -24,6 +24,7 @@ from irfuse.errors import (
     ParameterError,
     SuspiciousPairWarning,
     is_out_of_memory,
+    naming,
 )
 from irfuse.imaging import planes, sizes, tiling
 from irfuse.imaging.arrays import join, not_finite
@@ -183,11 +184,8 @@ class Fuser:
 
     def _prepare(self, ir: Source, vis: Source) -> "_Pair":
         loaded = images.load(ir), images.load(vis)
-        try:
+        with naming(images.files(ir, vis), ImageError, PairError):
             return self._prepare_images(*loaded)
-        except (ImageError, PairError) as error:
-            files = " and ".join(str(source) for source in (ir, vis) if isinstance(source, str | Path))
-            raise type(error)(f"{files}: {error}" if files else str(error)) from None
 
     def _prepare_images(self, ir: Any, vis: Any) -> "_Pair":
         ir_native, vis_native = planes.read(ir, "infrared"), planes.read(vis, "visible")

@@ -14,7 +14,7 @@ from torch import nn
 
 from irfuse import datasets, notices, weights
 from irfuse.benchmark.result import EVERY_METHOD, Failure
-from irfuse.errors import ImageError, PairError, ParameterError, reason
+from irfuse.errors import ImageError, PairError, ParameterError, naming, reason
 from irfuse.evaluation.evaluator import Evaluator
 from irfuse.imaging import registration, sizes
 from irfuse.imaging.levels import Levels, Percentiles
@@ -174,10 +174,8 @@ def make(
     remarks += registration.remarks([(scene.name, scene.registration) for scene in scenes if scene.registration])
     smallest = min(scenes, key=lambda scene: min(scene.size))
     for evaluator in evaluators.values():
-        try:
+        with naming(smallest.name, ImageError):
             evaluator.check_side(min(smallest.size))
-        except ImageError as error:
-            raise ImageError(f"{smallest.name}: {error}") from None
     external: list[Entry] = []
     for name, folder in fused.items():
         with notices.collected() as of_fused:

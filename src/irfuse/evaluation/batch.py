@@ -20,11 +20,12 @@ from irfuse.errors import (
     PairError,
     ParameterError,
     StoppedError,
+    naming,
     reason,
 )
 from irfuse.evaluation.evaluator import Evaluator
 from irfuse.imaging import registration
-from irfuse.io.images import Source, load, read
+from irfuse.io.images import Source, files, load, read
 from irfuse.notices import collected
 
 
@@ -165,7 +166,7 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
     try:
         with collected() as of_sources:
             ir, vis = load(group[0].ir), load(group[0].vis)
-            with _named((ImageError, PairError), group[0].ir, group[0].vis):
+            with naming(files(group[0].ir, group[0].vis), ImageError, PairError):
                 sources = evaluator.sources(ir, vis)
     except IrfuseError as error:
         yield from (Outcome(triple.name, {}, error) for triple in group)
@@ -180,7 +181,7 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
         with collected() as found:
             try:
                 fused = load(triple.fused)
-                with _named((ImageError,), triple.fused), _named((PairError,), triple.fused, triple.ir):
+                with naming(files(triple.fused), ImageError), naming(files(triple.fused, triple.ir), PairError):
                     scores = sources.score(fused)
             except IrfuseError as error:
                 failure = error
@@ -188,13 +189,3 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
                 # A metric of pyiqa can fail in any way, and must not cost the other images.
                 failure = ImageError(reason(error))
         yield Outcome(triple.name, scores, failure, (*of_sources, *found))
-
-
-@contextmanager
-def _named(kinds: tuple[type[IrfuseError], ...], *sources: Source) -> Iterator[None]:
-    """Put the files among some sources before what errors of these kinds say about their images."""
-    try:
-        yield
-    except kinds as error:
-        files = " and ".join(str(source) for source in sources if _is_file(source))
-        raise type(error)(f"{files}: {error}" if files else str(error)) from None

@@ -94,6 +94,15 @@ def load(source: Source) -> Any:
     return read(source) if isinstance(source, str | Path) else source
 
 
+def files(*sources: Source) -> str:
+    """Name the files among some sources, for errors; empty if all are arrays or tensors.
+
+    >>> files("a.png", np.zeros((2, 2)), Path("b.png"))
+    'a.png and b.png'
+    """
+    return " and ".join(str(source) for source in sources if isinstance(source, str | Path))
+
+
 def decode(data: bytes, name: str) -> Array:
     """Decode the content of an image file.
 

@@ -19,6 +19,7 @@ from irfuse.errors import (
     OutputError,
     PairError,
     StoppedError,
+    naming,
     reason,
 )
 from irfuse.io import images, origin
@@ -268,10 +269,8 @@ def fuse_files(ir: str | Path, vis: str | Path, fuse: FusePair) -> tuple[Array, 
     """
     infrared = images.read(ir)
     visible, metadata = images.read_with_metadata(vis)
-    try:
+    with naming(images.files(ir, vis), ImageError, PairError):
         return fuse(infrared, visible), metadata
-    except (ImageError, PairError) as error:
-        raise type(error)(f"{ir} and {vis}: {error}") from None
 
 
 def _ahead(executor: Executor, function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, Future[R]]]:

@@ -3,15 +3,13 @@
 A training reads a file many times. What looks wrong in it is said once, by :mod:`irfuse.training.checks`.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from irfuse import notices
-from irfuse.errors import ImageError
+from irfuse.errors import ImageError, naming
 from irfuse.imaging import planes, sizes
 from irfuse.imaging.color import gray
 from irfuse.imaging.levels import DEFAULT_THERMAL
@@ -85,7 +83,7 @@ def read_planes(pair: Pair) -> tuple[Planes[Array], Planes[Array]]:
     _check_finite(ir, f"{pair.name}: the infrared image")
     _check_finite(vis, f"{pair.name}: the visible image")
     sizes.check_equal(ir.shape[:2], vis.shape[:2], name=pair.name)
-    with _naming(pair.name):
+    with naming(pair.name, ImageError):
         return planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
 
 
@@ -95,17 +93,8 @@ def prepare_planes(name: str, ir: Planes[Array], vis: Planes[Array], channels: C
     Raises:
         ImageError: the values of an image have no known range.
     """
-    with _naming(name):
+    with naming(name, ImageError):
         return planes.prepare(ir, vis, DEFAULT_THERMAL, channels)
-
-
-@contextmanager
-def _naming(pair: str) -> Iterator[None]:
-    """Put the name of a pair before what an error says about its images."""
-    try:
-        yield
-    except ImageError as error:
-        raise ImageError(f"{pair}: {error}") from None
 
 
 def _check_finite(image: Array, name: str) -> None:
