@@ -41,7 +41,7 @@ class EmberRecipe(Recipe):
     """Train ember on pairs, without labels, by the metrics of CDDFuse's tables and by how natural a picture looks.
 
     The first stage sees many small crops. The second one sees fewer and larger crops, whose contrast and histograms
-    are more like those of whole images. The defaults, with precision bf16, made the weights that ship.
+    are more like those of whole images. `scripts/train_ember.sh` has the commands that made the weights that ship.
 
     Attributes:
         size_of_network: ``base`` for 0.2 million parameters, ``nano`` for less than ten thousand.
@@ -97,10 +97,10 @@ class EmberRecipe(Recipe):
     learning_rate: Annotated[float, Range(above=0)] = 2e-3
     averaging: Annotated[float, Range(min=0, below=1)] = 0.998
     ssim_weight: Weight = 3.2
-    vif_weight: Weight = 1.5
-    qabf_weight: Weight = 2.0
-    scd_weight: Weight = 2.0
-    mi_weight: Weight = 0.3
+    vif_weight: Weight = 2.5
+    qabf_weight: Weight = 3.0
+    scd_weight: Weight = 4.0
+    mi_weight: Weight = 0.12
     en_weight: Weight = 0.5
     contrast_weight: Weight = 0.5
     sharpness_weight: Weight = 0.6
@@ -110,14 +110,14 @@ class EmberRecipe(Recipe):
     clipping_weight: Weight = 5.0
     halo_weight: Weight = 2.0
     sky_weight: Weight = 22.0
-    tone: Share = 0.35
+    tone: Share = 0.15
     faint: Share = 0.08
     plain: Share = 0.05
-    noisy: Share = 0.2
-    striped: Share = 0.15
-    veiled: Share = 0.12
-    shifted: Share = 0.15
-    outside: Share = 0.08
+    noisy: Share = 0.05
+    striped: Share = 0.04
+    veiled: Share = 0.06
+    shifted: Share = 0.02
+    outside: Share = 0.04
     noise: Annotated[float, Range(min=0)] = 0.04
     shift: Annotated[float, Range(min=0)] = 2.5
     precision: TrainingPrecision = "fp32"
