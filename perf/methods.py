@@ -57,7 +57,13 @@ OTHERS = (
     "maximum",
 )
 OTHERS_SIZE = "640x480"
-BYTES_PER_PIXEL = {"res2netfuse": 2600, "encoder-decoder": 600, "attention-ensemble": 2600}
+BYTES_PER_PIXEL = {
+    "ember": 200,
+    "ember:weights=nano": 50,
+    "res2netfuse": 2600,
+    "encoder-decoder": 600,
+    "attention-ensemble": 2600,
+}
 """The memory that a straightforward implementation needs at once, roughly. It does not cut images into tiles."""
 
 Pair = tuple[Tensor, Tensor]

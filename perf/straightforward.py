@@ -1,8 +1,9 @@
 """Each network method as one would write it down from its paper: the baseline that irfuse's speed is compared with.
 
 Eager float32 PyTorch in inference mode, contiguous tensors in and out, one pair, all threads. The networks are plain
-modules with the weights that irfuse ships, and do nothing for speed. They were committed before any optimization and
-have not changed since. `tests/perf/test_straightforward.py` checks that they give what irfuse gives.
+modules with the weights that irfuse ships, and do nothing for speed. Those of the papers were committed before any
+optimization and have not changed since. That of ember keeps the branches that it is trained with.
+`tests/perf/test_straightforward.py` checks that they give what irfuse gives.
 """
 
 from collections.abc import Callable
@@ -179,19 +180,66 @@ class AttentionEnsemble(nn.Module):
         return torch.clamp(self.decoder(fused, skips)[:, :, 12:-12, 12:-12], 0, 1)
 
 
+class EmberBranches(nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.wide = nn.Conv2d(inputs, outputs, 3, stride, padding=1)
+        self.narrow = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        self.has_identity = inputs == outputs and stride == 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.wide(x) + self.narrow(x)
+        return F.relu(y + x if self.has_identity else y)
+
+
+class Ember(nn.Module):
+    def __init__(self, widths: tuple[int, ...], block: int, down: tuple[int, ...], up: tuple[int, ...]) -> None:
+        super().__init__()
+        self.block = block
+        self.stem = nn.Conv2d(2, widths[0], 2 * block, block, padding=block // 2)
+        self.down = nn.ModuleList()
+        for level, width in enumerate(widths):
+            first = [EmberBranches(widths[level - 1], width, 2)] if level else []
+            self.down.append(nn.Sequential(*first, *(EmberBranches(width, width) for _ in range(down[level]))))
+        self.across = nn.ModuleList(nn.Conv2d(widths[i + 1], widths[i], 1) for i in range(3))
+        self.up = nn.ModuleList(
+            nn.Sequential(*(EmberBranches(widths[i], widths[i]) for _ in range(up[i]))) for i in range(3)
+        )
+        self.head = nn.Conv2d(widths[0], 3 * block**2, 3, padding=1)
+
+    def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
+        height, width = ir.shape[2:]
+        padding = (0, -width % 32, 0, -height % 32)
+        ir = F.pad(ir, padding, mode="replicate")
+        vis = F.pad(vis, padding, mode="replicate")
+        x = F.relu(self.stem(torch.cat([ir, vis], 1) - 0.4))
+        levels = []
+        for stage in self.down:
+            x = stage(x)
+            levels.append(x)
+        for i in (2, 1, 0):
+            x = F.interpolate(self.across[i](x), scale_factor=2, mode="bilinear")
+            x = self.up[i](F.relu(x + levels[i]))
+        a, b, c = torch.chunk(F.pixel_shuffle(self.head(x), self.block), 3, 1)
+        fused = torch.clamp(1.2 * torch.sigmoid(a) * ir + 1.2 * torch.sigmoid(b) * vis + c, 0, 1)
+        return fused[:, :, :height, :width].contiguous()
+
+
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], str]] = {
+    "ember": (lambda: Ember((16, 32, 48, 48), 2, (1, 2, 2, 2), (2, 1, 1)), "base"),
+    "ember:weights=nano": (lambda: Ember((8, 8, 8, 8), 4, (0, 1, 1, 1), (1, 1, 0)), "nano"),
     "res2netfuse": (Res2NetFuse, "single"),
     "encoder-decoder": (EncoderDecoder, "luma"),
     "attention-ensemble": (AttentionEnsemble, "full"),
 }
-"""Each method's network, and the name of its weights."""
+"""Each method's network, by its spec, and the name of its weights."""
 
 
 def load(name: str) -> nn.Module:
     """A method's network with the weights that irfuse ships."""
     make, weights_name = NETWORKS[name]
     network = make()
-    network.load_state_dict(load_file(weights.find(name, weights_name)))
+    network.load_state_dict(load_file(weights.find(name.partition(":")[0], weights_name)))
     return network.eval()
 
 

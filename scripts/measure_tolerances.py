@@ -26,7 +26,14 @@ from irfuse.io.pairs import Pair
 from irfuse.methods import build
 from irfuse.methods.base import Method
 
-SPECS = ("res2netfuse", "res2netfuse:weights=many", "encoder-decoder", "attention-ensemble")
+SPECS = (
+    "ember",
+    "ember:weights=nano",
+    "res2netfuse",
+    "res2netfuse:weights=many",
+    "encoder-decoder",
+    "attention-ensemble",
+)
 WAYS: tuple[tuple[EngineName, Precision], ...] = (
     ("torch", "fp16"),
     ("torch", "bf16"),

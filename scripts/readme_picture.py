@@ -1,4 +1,4 @@
-"""Make the README's picture: the sample pairs and their results by `res2netfuse`, side by side.
+"""Make the README's picture: the sample pairs and their results by `ember`, side by side.
 
 python scripts/readme_picture.py
 """
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    fuser = irfuse.Fuser("res2netfuse", device="cpu", engine="torch", precision="fp32")
+    fuser = irfuse.Fuser("ember", device="cpu", engine="torch", precision="fp32")
     rows = []
     for pair in samples.pairs():
         ir, vis = images.read(pair.ir), images.read(pair.vis)

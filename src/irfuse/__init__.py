@@ -1,7 +1,7 @@
 """irfuse fuses an infrared and a visible image of one scene into one image.
 
     import irfuse
-    fused = irfuse.fuse("ir.png", "vis.png", method="res2netfuse")
+    fused = irfuse.fuse("ir.png", "vis.png", method="ember")
     scores = irfuse.evaluate("fused.png", "ir.png", "vis.png", ["qabf", "scd"])
 
 Each name below is imported when it is first used, so ``import irfuse`` is fast and needs no PyTorch. ``Model``,

@@ -26,7 +26,7 @@ def fuse(
     ir: Source,
     vis: Source,
     *,
-    method: str | Method = "res2netfuse",
+    method: str | Method = "ember",
     device: str = "auto",
     engine: EngineChoice = "auto",
     precision: PrecisionChoice = "auto",

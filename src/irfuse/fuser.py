@@ -95,7 +95,7 @@ class Fuser:
 
     def __init__(
         self,
-        method: str | Method = "res2netfuse",
+        method: str | Method = "ember",
         *,
         device: str = "auto",
         engine: EngineChoice = "auto",

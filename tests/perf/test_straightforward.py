@@ -30,7 +30,9 @@ def straightforward() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["res2netfuse", "encoder-decoder", "attention-ensemble"])
+@pytest.mark.parametrize(
+    "name", ["ember", "ember:weights=nano", "res2netfuse", "encoder-decoder", "attention-ensemble"]
+)
 def test_equals_irfuse(straightforward: ModuleType, name: str, tno_01: Pair) -> None:
     ir, vis = (torch.from_numpy(images.read(path)[None, None] / 255).float() for path in (tno_01.ir, tno_01.vis))
     expected = Fuser(build(name), device="cpu")(ir, vis)
@@ -41,4 +43,10 @@ def test_equals_irfuse(straightforward: ModuleType, name: str, tno_01: Pair) -> 
 
 
 def test_every_network_is_checked(straightforward: ModuleType) -> None:
-    assert list(straightforward.NETWORKS) == ["res2netfuse", "encoder-decoder", "attention-ensemble"]
+    assert list(straightforward.NETWORKS) == [
+        "ember",
+        "ember:weights=nano",
+        "res2netfuse",
+        "encoder-decoder",
+        "attention-ensemble",
+    ]

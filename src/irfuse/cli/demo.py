@@ -11,7 +11,7 @@ from irfuse.cli.options import DeviceOption, EngineOption, MethodOption, Precisi
 
 def demo(
     out: Annotated[Path, typer.Option("--output", "-o", help="The folder for the results.")] = Path("irfuse-demo"),
-    method: MethodOption = "res2netfuse",
+    method: MethodOption = "ember",
     device: DeviceOption = "auto",
     engine: EngineOption = "auto",
     precision: PrecisionOption = "auto",

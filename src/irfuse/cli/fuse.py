@@ -48,7 +48,7 @@ def fuse(
     vis: Annotated[Path | None, typer.Argument(help="The visible image or folder.", show_default=False)] = None,
     *,
     out: Annotated[Path, typer.Option("--output", "-o", help="The fused image, or the folder of fused images.")],
-    method: MethodOption = "res2netfuse",
+    method: MethodOption = "ember",
     model: Annotated[
         Path | None,
         typer.Option(help="A file that `irfuse export` wrote, instead of a method. It needs only ONNX Runtime."),

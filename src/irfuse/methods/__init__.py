@@ -12,6 +12,7 @@ from irfuse.io.files import sha256
 from irfuse.methods.attention_ensemble import AttentionEnsemble
 from irfuse.methods.average import Average
 from irfuse.methods.base import File, Method
+from irfuse.methods.ember import Ember
 from irfuse.methods.encoder_decoder import EncoderDecoder
 from irfuse.methods.laplacian_pyramid import LaplacianPyramid
 from irfuse.methods.maximum import Maximum
@@ -27,6 +28,7 @@ from irfuse.progress import Progress, silent
 from irfuse.weights import fetch
 
 METHODS: tuple[type[Method], ...] = (
+    Ember,
     Res2NetFuse,
     EncoderDecoder,
     AttentionEnsemble,

@@ -12,6 +12,9 @@ from irfuse import weights
 from irfuse.io.files import sha256, write_atomic
 from irfuse.training.loop import History
 
+_COLUMNS = 5
+_SMOOTHED = 200
+"""The steps that the thick line of a loss averages."""
 _LISTED = 40
 
 
@@ -80,24 +83,36 @@ def _log(unit: str, values: Mapping[str, Sequence[float]]) -> bytes:
 
 
 def _curves(history: History) -> bytes:
-    """One row of panels for the losses, one for the scores."""
-    rows = [row for row in (history.losses, history.scores) if row]
-    columns = max(len(row) for row in rows)
-    figure = Figure(figsize=(4 * columns, 3 * len(rows)), layout="constrained")
-    panels = figure.subplots(len(rows), columns, squeeze=False)
-    for axes in panels.flat:
+    """A panel for each loss, then one for each score."""
+    count = len(history.losses) + len(history.scores)
+    columns = min(count, _COLUMNS)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(4 * columns, 3 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for axes in panels[count:]:
         axes.set_visible(False)
-    for axes, (name, values) in zip(panels[0], history.losses.items(), strict=False):
-        axes.semilogy(range(1, len(values) + 1), values, linewidth=0.7)
-        axes.set(title=f"{name} loss", xlabel="step", visible=True)
+    for axes, (name, values) in zip(panels, history.losses.items(), strict=False):
+        steps = range(1, len(values) + 1)
+        axes.plot(steps, values, linewidth=0.5, alpha=0.3)
+        axes.plot(steps, _smooth(values), color="C0")
+        axes.set(title=f"{name} loss", xlabel="step", yscale="log" if min(values) > 0 else "linear")
         axes.grid(alpha=0.3, which="both")
-    for axes, (name, values) in zip(panels[-1], history.scores.items(), strict=False):
-        axes.plot(range(1, len(values) + 1), values, marker=".")
-        axes.set(title=name, xlabel="epoch", visible=True)
+    for axes, (name, values) in zip(panels[len(history.losses) :], history.scores.items(), strict=False):
+        axes.plot(range(1, len(values) + 1), values, marker=".", color="C1")
+        axes.set(title=name, xlabel="epoch")
         axes.grid(alpha=0.3)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=100, metadata={"Software": None})
     return data.getvalue()
+
+
+def _smooth(values: Sequence[float]) -> list[float]:
+    """Compute the moving average, over fewer values at the start."""
+    smooth, average = [], values[0]
+    for number, value in enumerate(values, start=1):
+        average += (value - average) / min(number, _SMOOTHED)
+        smooth.append(average)
+    return smooth
 
 
 def _card(

@@ -34,7 +34,7 @@ def tensors(ir: Gray, vis: Gray) -> PairTensors:
 
 def square(image: Gray, size: int) -> Gray:
     """Scale an image until its shorter side is `size`, and cut out its center, (size, size)."""
-    image = _scale(image, size / min(image.shape))
+    image = scale(image, size / min(image.shape))
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top : top + size, left : left + size]
 
@@ -124,7 +124,7 @@ class ImageCrops(Dataset[tuple[Tensor, ...]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         random = np.random.default_rng((self._seed, index))
-        crop = self._crop(_drawn_by(random))
+        crop = self._crop(drawn_by(random))
         return (torch.from_numpy((crop[:, ::-1] if random.random() < 0.5 else crop).copy())[None],)
 
     def batch(self, count: int, generator: Generator) -> Tensor:
@@ -133,7 +133,7 @@ class ImageCrops(Dataset[tuple[Tensor, ...]]):
         return torch.stack([torch.from_numpy(crop.copy())[None] for crop in crops])
 
     def _crop(self, draw: Draw) -> Gray:
-        (crop,) = _window(self._images[draw(self._count)], self._size, draw)
+        (crop,) = window(self._images[draw(self._count)], self._size, draw)
         return crop
 
 
@@ -153,14 +153,14 @@ class PairCrops(Dataset[tuple[Tensor, ...]]):
     def __init__(
         self, pairs: Sequence[Pair], size: int, channels: Channels, augmentation: Augmentation, seed: int
     ) -> None:
-        self._pairs = ImageCache(partial(_read_pair, pairs, channels))
+        self._pairs = ImageCache(partial(read, pairs, channels))
         self._count, self._size = len(pairs), size
         self._augmentation, self._seed = augmentation, seed
 
     def __getitem__(self, index: int) -> PairTensors:
         random = np.random.default_rng((self._seed, index))
-        draw = _drawn_by(random)
-        crops = _window(self._pairs[draw(self._count)], self._size, draw)
+        draw = drawn_by(random)
+        crops = window(self._pairs[draw(self._count)], self._size, draw)
         ir, vis = (self._augment(crop, random) for crop in crops)
         if random.random() < 0.5:
             ir, vis = ir[:, ::-1], vis[:, ::-1]
@@ -183,11 +183,13 @@ def _read_image(paths: Sequence[Path], number: int) -> tuple[Gray]:
     return (read_gray(paths[number]),)
 
 
-def _read_pair(pairs: Sequence[Pair], channels: Channels, number: int) -> tuple[Gray, Gray]:
+def read(pairs: Sequence[Pair], channels: Channels, number: int) -> tuple[Gray, Gray]:
+    """Read a pair by its number, see :func:`irfuse.training.reading.read_pair`."""
     return read_pair(pairs[number], channels)
 
 
-def _drawn_by(random: np.random.Generator) -> Draw:
+def drawn_by(random: np.random.Generator) -> Draw:
+    """Draw from a generator of NumPy."""
     return lambda end: int(random.integers(end))
 
 
@@ -195,10 +197,10 @@ def _drawn_from(generator: Generator) -> Draw:
     return lambda end: int(torch.randint(end, (), generator=generator))
 
 
-def _window(images: Sequence[Gray], size: int, draw: Draw) -> list[Gray]:
+def window(images: Sequence[Gray], size: int, draw: Draw) -> list[Gray]:
     """Cut the same random window, (size, size), out of images of one size; enlarge them first if they are too small."""
     factor = max(1.0, size / min(images[0].shape[:2]))
-    images = [_scale(image, factor) for image in images]
+    images = [scale(image, factor) for image in images]
     top, left = (draw(side - size + 1) for side in images[0].shape[:2])
     return [image[top : top + size, left : left + size] for image in images]
 
@@ -210,7 +212,8 @@ def _alike(ir: Gray, vis: Gray, random: np.random.Generator) -> tuple[Gray, Gray
     return gray(np.moveaxis(vis, 2, 0)[None])[0, 0], vis
 
 
-def _scale(image: Gray, factor: float) -> Gray:
+def scale(image: Gray, factor: float) -> Gray:
+    """Scale an image, by area to a smaller one."""
     if factor == 1:
         return image
     height, width = (max(1, round(side * factor)) for side in image.shape[:2])

@@ -1,5 +1,6 @@
 """The feed: crops, in batches, in their order, to the device."""
 
+import itertools
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -61,6 +62,38 @@ class Feed:
             worker_init_fn=_leave_signals,
         )
         return iter(loader)
+
+
+class Stages:
+    """The feeds of several stages, one after the other.
+
+    Args:
+        feeds: the feed of each stage, and its number of batches.
+    """
+
+    def __init__(self, feeds: Sequence[tuple[Feed, int]]) -> None:
+        self._feeds = feeds
+        self._step = 0
+
+    @property
+    def waited(self) -> float:
+        """The seconds that steps have waited for their batches."""
+        return sum(feed.waited for feed, _ in self._feeds)
+
+    def batch(self) -> tuple[Tensor, ...]:
+        """Take the next batch of the present stage."""
+        ends = itertools.accumulate(steps for _, steps in self._feeds)
+        feed = next(feed for (feed, _), end in zip(self._feeds, ends, strict=True) if self._step < end)
+        self._step += 1
+        return feed.batch()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self._step, "feeds": [feed.state_dict() for feed, _ in self._feeds]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._step = state["step"]
+        for (feed, _), part in zip(self._feeds, state["feeds"], strict=True):
+            feed.load_state_dict(part)
 
 
 def _leave_signals(worker: int) -> None:

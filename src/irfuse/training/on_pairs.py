@@ -15,7 +15,7 @@ from irfuse.io.pairs import Pair
 from irfuse.training import card, config, loop, provenance
 from irfuse.training.checks import check_pairs
 from irfuse.training.data import TrainingData
-from irfuse.training.feed import Feed
+from irfuse.training.feed import Feed, Stages
 from irfuse.training.loop import Epochs, History
 from irfuse.training.recipes.base import Recipe, Session, Trained
 from irfuse.training.validation import Validation
@@ -41,7 +41,7 @@ class FusionTask(loop.Task, Protocol):
     """A task whose network fuses pairs."""
 
     @property
-    def feed(self) -> Feed:
+    def feed(self) -> Feed | Stages:
         """Where the batches come from."""
         ...
 

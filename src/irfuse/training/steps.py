@@ -1,6 +1,7 @@
 """Steps: what the steps of several recipes share."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeVar
 
@@ -8,11 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 TrainingPrecision = Literal["fp32", "bf16"]
 """The precision in which a network computes while it is trained. Weights and losses are always float32."""
 
 Network = TypeVar("Network", bound=nn.Module)
+Parameters = tuple[Tensor, ...] | list[Tensor]
 
 
 @contextmanager
@@ -35,10 +38,37 @@ def computing_in(precision: TrainingPrecision, device: torch.device) -> torch.au
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def descend(loss: Tensor, optimizer: Optimizer, schedule: LRScheduler | None = None) -> None:
-    """Take one step down the gradient of a loss, and one step of the schedule of the learning rate, if there is one."""
+def descend(
+    loss: Tensor, optimizer: Optimizer, schedule: LRScheduler | None = None, *, steepest: float = math.inf
+) -> None:
+    """Take one step down the gradient of a loss, and one step of the schedule of the learning rate, if there is one.
+
+    Args:
+        loss: the loss.
+        optimizer: the optimizer.
+        schedule: the schedule.
+        steepest: the largest norm of the gradient. A larger gradient is scaled down to it.
+    """
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
+    if steepest < math.inf:
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        nn.utils.clip_grad_norm_(parameters, steepest)
     optimizer.step()
     if schedule:
         schedule.step()
+
+
+def averaging(most: float, *, warm_up: bool) -> Callable[[Parameters, Parameters, Tensor | int], None]:
+    """Make the update of the moving average.
+
+    Args:
+        most: the share of the average that a step keeps.
+        warm_up: whether the first steps keep less, so that the initial weights do not stay in the average.
+    """
+
+    def update(average: Parameters, current: Parameters, step: Tensor | int) -> None:
+        kept = min(most, (1 + int(step)) / (10 + int(step))) if warm_up else most
+        get_ema_multi_avg_fn(kept)(average, current, step)  # type: ignore[no-untyped-call]
+
+    return update

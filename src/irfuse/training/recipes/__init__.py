@@ -33,6 +33,11 @@ class Listed:
 
 RECIPES = (
     Listed(
+        "ember",
+        "irfuse.training.recipes.ember:EmberRecipe",
+        "Train ember on pairs, by many metrics and by how natural a picture looks.",
+    ),
+    Listed(
         "res2netfuse",
         "irfuse.training.recipes.res2netfuse:Res2NetFuseRecipe",
         "Train the auto-encoder of Res2NetFuse to reconstruct one natural image, or many.",

@@ -3,7 +3,7 @@
 F. C. Ataman, G. Bozdagi Akar: "Visible and infrared image fusion using encoder-decoder network", ICIP 2021.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.optim.lr_scheduler import MultiStepLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from irfuse import weights
 from irfuse.errors import TrainingError
@@ -28,10 +28,8 @@ from irfuse.training.data import TrainingData
 from irfuse.training.feed import Feed
 from irfuse.training.recipes.base import Recipe, Session, Trained
 from irfuse.training.settings import Range
-from irfuse.training.steps import TrainingPrecision, computing_in, descend, place, seeded
+from irfuse.training.steps import TrainingPrecision, averaging, computing_in, descend, place, seeded
 from irfuse.training.validation import Validation
-
-Parameters = tuple[Tensor, ...] | list[Tensor]
 
 _COARSER = (4, 8, 16)
 _WINDOW = 8
@@ -153,8 +151,8 @@ class Fusion:
         if init:
             weights.load(trained, recipe.method, str(init))
         self._trained = place(trained, device)
-        averaging = _averaging(recipe.averaging, warm_up=recipe.averaging_warm_up)
-        self._average = AveragedModel(self._trained, multi_avg_fn=averaging)
+        update = averaging(recipe.averaging, warm_up=recipe.averaging_warm_up)
+        self._average = AveragedModel(self._trained, multi_avg_fn=update)
         self._optimizer = torch.optim.Adam(
             self._trained.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), eps=1e-8
         )
@@ -205,21 +203,6 @@ class Fusion:
             + recipe.mse_weight * pixels
         )
         return {"total": total, "qw": structure, "qe": edges, "coarse": coarse, "mse": pixels}
-
-
-def _averaging(most: float, *, warm_up: bool) -> Callable[[Parameters, Parameters, Tensor | int], None]:
-    """Make the update of the moving average.
-
-    Args:
-        most: the share of the average that a step keeps.
-        warm_up: whether the first steps keep less, so that the initial weights do not stay in the average.
-    """
-
-    def update(average: Parameters, current: Parameters, step: Tensor | int) -> None:
-        kept = min(most, (1 + int(step)) / (10 + int(step))) if warm_up else most
-        get_ema_multi_avg_fn(kept)(average, current, step)  # type: ignore[no-untyped-call]
-
-    return update
 
 
 def _coarse_qw(fused: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
