@@ -42,6 +42,7 @@ def test_types_tell_which_parameters_name_files() -> None:
         if parameter.file is not None
     }
     assert files == {
+        ("ember", "weights"): File.WEIGHTS,
         ("res2netfuse", "weights"): File.WEIGHTS,
         ("encoder-decoder", "weights"): File.WEIGHTS,
         ("attention-ensemble", "weights"): File.WEIGHTS,
