@@ -33,7 +33,7 @@ TABLE = [(metric, "cddfuse") for metric in ("en", "sd", "sf", "mi", "scd", "vif"
 UNSEEN = [(metric, "canonical") for metric in ("qcb", "qcv", "qp", "fmi_wavelet", "nabf", "viff")]
 """Metrics that no term of the loss knows."""
 SHOWN = {"tno21": ("12", "17"), "roadscene50": ("FLIR_05005", "FLIR_08592"), "vifb": ("carWhite", "elecbike", "labMan")}
-WIDTH = 320
+WIDTH = 240
 
 
 def sources(name: str) -> Sources:

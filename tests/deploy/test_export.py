@@ -24,7 +24,7 @@ from irfuse.weights import manifest, save
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-SPECS = ["res2netfuse", "encoder-decoder", "attention-ensemble"]
+SPECS = ["ember", "res2netfuse", "encoder-decoder", "attention-ensemble"]
 SIZES = ((1, 1), (1, 7), (7, 1), (12, 13), (33, 97))
 FLOAT32 = 1e-5
 

@@ -20,6 +20,10 @@ from irfuse.methods.base import Method, MethodInfo, Weights
 _LEVELS = 4
 _MOST_WEIGHT = 1.2
 """The largest weight of a source. More than 1 can raise the contrast of what only one source shows."""
+_ENOUGH = 0.01
+"""The mean difference of both images from which a region is fused. Where they are equal, there is nothing to fuse."""
+_AROUND = 8
+"""The side of the squares in which that is looked at, in pixels; three by three of them count."""
 _MIDDLE = 0.4
 """The gray level that the network sees as zero, about the mean of many images."""
 
@@ -125,7 +129,8 @@ class Network(nn.Module):
             features = stage((wider + levels.pop()).relu())
         maps = F.pixel_shuffle(self.head(features).to(ir.dtype), self.block)
         ir_weight, vis_weight, correction = maps.tensor_split(3, dim=1)
-        return _MOST_WEIGHT * (ir_weight.sigmoid() * ir + vis_weight.sigmoid() * vis) + correction
+        fused = _MOST_WEIGHT * (ir_weight.sigmoid() * ir + vis_weight.sigmoid() * vis) + correction
+        return vis + _difference(ir, vis) * (fused - vis)
 
     @classmethod
     def nano(cls) -> "Network":
@@ -151,6 +156,14 @@ class Network(nn.Module):
             "down": list(self.down_counts),
             "up": list(self.up_counts),
         }
+
+
+def _difference(ir: Tensor, vis: Tensor) -> Tensor:
+    """Say how much two images differ around each pixel: 0 where they are equal, and 1 from `_ENOUGH` on."""
+    mean = F.avg_pool2d((ir - vis).abs(), _AROUND)
+    wide = F.avg_pool2d(mean, 3, 1, 1, count_include_pad=False)
+    share = (wide / _ENOUGH).clamp(max=1)
+    return F.interpolate(share, scale_factor=float(_AROUND), mode="bilinear", align_corners=False)
 
 
 class Ember(Method):
