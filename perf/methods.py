@@ -110,7 +110,7 @@ class Setup:
 
     Attributes:
         device: that the methods run on.
-        tile: the Fuser's, in pixels; it also bounds how much is fused at once.
+        tile: the Fuser's, in pixels, which also bounds how much is fused at once; None leaves it to the method.
         ways: the engines and precisions to time.
         peak: of the device.
         effort: how thoroughly to measure.
@@ -118,7 +118,7 @@ class Setup:
     """
 
     device: torch.device
-    tile: int
+    tile: int | None
     ways: list[Way]
     peak: Peaks
     effort: Effort
@@ -199,7 +199,7 @@ def pair_of(size: str, batch: int, device: torch.device) -> Pair:
     return lumas[0], lumas[1]
 
 
-def work(spec: str, pair: Pair, tile: int = 1024) -> tuple[float, float]:
+def work(spec: str, pair: Pair, tile: int | None = None) -> tuple[float, float]:
     """The operations of a method's convolutions for a batch, and the bytes that they move, halos included."""
     fuser = Fuser(spec, device=str(pair[0].device), engine="torch", precision="fp32", tile=tile)
     with FlopCounterMode(display=False) as operations:
@@ -298,7 +298,7 @@ def section(names: list[str], sizes: list[str], batch: int, setup: Setup, *, oth
     """The README's section about a device and a batch, line by line."""
     rates = ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {precision}" for precision, rate in setup.peak.operations.items())
     side, megabytes = setup.effort.side, setup.effort.copied >> 18
-    yield f"## {setup.device.type}, batches of {batch}, tiles of {setup.tile}"
+    yield f"## {setup.device.type}, batches of {batch}, tiles of {setup.tile or 'the default size'}"
     yield ""
     yield f"{date.today()}, commit {commit()}: {machine(setup.device)}, {platform.machine()}, Python"
     yield f"{platform.python_version()}, PyTorch {torch.__version__}. Measured here: {rates} in a product of two"
@@ -331,7 +331,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time the methods, and write the tables of perf/README.md.")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--tile", type=int, default=1024, help="the Fuser's; it also bounds how much is fused at once")
+    parser.add_argument("--tile", type=int, help="the Fuser's; it also bounds how much is fused at once")
     parser.add_argument("--size", action="append", help=f"one of {', '.join(SIZES)}, or another; repeat for several")
     parser.add_argument("--method", action="append", choices=NETWORKS, help="repeat for several")
     parser.add_argument("--engine", action="append", choices=get_args(EngineName), help="repeat for several")

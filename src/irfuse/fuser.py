@@ -37,6 +37,9 @@ from irfuse.methods import METHODS, build
 from irfuse.methods.base import IterativeMethod, Method, check_info
 from irfuse.progress import Progress, silent
 
+_AT_ONCE = 1024
+"""The square root of the pixels of a batch that are fused at once, unless `tile` says otherwise."""
+
 Image = TypeVar("Image", NDArray[Any], Tensor)
 
 
@@ -67,6 +70,7 @@ class Fuser:
         thermal: how infrared values become [0, 1]. `Levels` apply to every dtype. `Percentiles` do not apply to
             ``uint8`` and to floating-point images in [0, 1], which are then used as they are.
         tile: images of more than tile x tile pixels are fused in tiles of at most that size, if the method allows it.
+            By default the method says how large.
         pixels: the number of pixels that will be fused in all, if it is known. For one or two small images, ``auto``
             chooses an engine that is ready at once.
         on_iteration: called after each step of a method that optimizes each pair.
@@ -103,13 +107,14 @@ class Fuser:
         color: Color = "auto",
         stretch: bool = False,
         thermal: Levels | Percentiles = DEFAULT_THERMAL,
-        tile: int = 1024,
+        tile: int | None = None,
         pixels: int | None = None,
         on_iteration: Progress = silent,
         on_fetch: Progress = silent,
     ) -> None:
         check_choice("color", color, Color)
-        sizes.check_tile(tile)
+        if tile is not None:
+            sizes.check_tile(tile)
         if not isinstance(method, str | Method):
             raise ParameterError(f"method cannot be {method!r}; give a spec or a method")
         if isinstance(method, Method):
@@ -130,7 +135,8 @@ class Fuser:
         self.color = color
         self.stretch = stretch
         self.thermal = thermal
-        self.tile = tile
+        self.tile = self.method.info.tile if tile is None else tile
+        self._at_once = (_AT_ONCE if tile is None else tile) ** 2
         self.on_iteration = on_iteration
 
     @overload
@@ -247,7 +253,7 @@ class Fuser:
         ir, vis = tiling.pad(ir, below, right), tiling.pad(vis, below, right)
         pixels = ir.shape[2] * ir.shape[3]
         fuse = self._fuse_tiles if info.tiling == "halo" and pixels > self.tile**2 else self._fuse_whole
-        at_once = max(1, self.tile**2 // pixels)
+        at_once = max(1, self._at_once // pixels)
         parts = [fuse(ir[i : i + at_once], vis[i : i + at_once]) for i in range(0, len(ir), at_once)]
         return join(parts)[..., :height, :width]
 

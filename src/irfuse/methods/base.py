@@ -44,6 +44,8 @@ class MethodInfo:
         tiling: ``halo`` if an output pixel depends only on input pixels at most `halo` pixels away and on the
             statistics that the method measures; ``whole`` if it may depend on all pixels.
         halo: the radius of the receptive field in pixels.
+        tile: images of more than tile x tile pixels are fused in tiles, unless the user chooses another size. A method
+            that needs little memory may have a large one, since the halos of small tiles cost time.
     """
 
     name: str
@@ -56,6 +58,7 @@ class MethodInfo:
     minimum: int = 1
     tiling: Literal["halo", "whole"] = "whole"
     halo: int = 0
+    tile: int = 1024
 
 
 class Method(nn.Module):

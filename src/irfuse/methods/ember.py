@@ -127,10 +127,13 @@ class Network(nn.Module):
         for across, stage in zip(reversed(self.across), reversed(self.up), strict=True):
             wider = F.interpolate(across(features), scale_factor=2, mode="bilinear", align_corners=False)
             features = stage((wider + levels.pop()).relu())
-        maps = F.pixel_shuffle(self.head(features).to(ir.dtype), self.block)
-        ir_weight, vis_weight, correction = maps.tensor_split(3, dim=1)
-        fused = _MOST_WEIGHT * (ir_weight.sigmoid() * ir + vis_weight.sigmoid() * vis) + correction
-        return vis + _difference(ir, vis) * (fused - vis)
+        ir_weight, vis_weight, correction = self.head(features).to(ir.dtype).tensor_split(3, dim=1)
+        share = _difference(ir, vis, self.block)
+        # Blocks as channels: engines handle a few of them faster than single maps of the whole resolution.
+        ir, vis = (F.pixel_unshuffle(source, self.block) for source in (ir, vis))
+        from_ir = _MOST_WEIGHT * share * ir_weight.sigmoid() * ir
+        from_vis = (1 - share + _MOST_WEIGHT * share * vis_weight.sigmoid()) * vis
+        return F.pixel_shuffle(from_ir + from_vis + share * correction, self.block)
 
     @classmethod
     def nano(cls) -> "Network":
@@ -158,12 +161,12 @@ class Network(nn.Module):
         }
 
 
-def _difference(ir: Tensor, vis: Tensor) -> Tensor:
-    """Say how much two images differ around each pixel: 0 where they are equal, and 1 from `_ENOUGH` on."""
+def _difference(ir: Tensor, vis: Tensor, block: int) -> Tensor:
+    """Say how much two images differ around each block: 0 where they are equal, and 1 from `_ENOUGH` on."""
     mean = F.avg_pool2d((ir - vis).abs(), _AROUND)
     wide = F.avg_pool2d(mean, 3, 1, 1, count_include_pad=False)
     share = (wide / _ENOUGH).clamp(max=1)
-    return F.interpolate(share, scale_factor=float(_AROUND), mode="bilinear", align_corners=False)
+    return F.interpolate(share, scale_factor=_AROUND / block, mode="bilinear", align_corners=False)
 
 
 class Ember(Method):
@@ -190,6 +193,7 @@ class Ember(Method):
         minimum=32,
         tiling="halo",
         halo=240,
+        tile=4096,
     )
     has_graph = True
 
