@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 import torch
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ from irfuse.io.images import Source
 from irfuse.methods import METHODS, build
 from irfuse.methods.base import IterativeMethod, Method, check_info
 from irfuse.progress import Progress, silent
+from irfuse.registration.alignment import Aligner, Alignment
+from irfuse.registration.calibration import Calibration
+from irfuse.registration.each import EachPair
 
 Image = TypeVar("Image", NDArray[Any], Tensor)
 
@@ -67,6 +70,10 @@ class Fuser:
         thermal: how infrared values become [0, 1]. `Levels` apply to every dtype. `Percentiles` do not apply to
             ``uint8`` and to floating-point images in [0, 1], which are then used as they are.
         tile: images of more than tile x tile pixels are fused in tiles of at most that size, if the method allows it.
+        registration: for cameras that see the scene differently. A calibration, see :func:`irfuse.register`, warps
+            infrared images to the visible ones. ``auto`` registers each pair. For more choices, give an
+            :class:`irfuse.registration.alignment.Alignment` or :class:`irfuse.registration.each.EachPair`. By default
+            the images of a pair must have one size and show the same scene pixel by pixel.
         pixels: the number of pixels that will be fused in all, if it is known. For one or two small images, ``auto``
             chooses an engine that is ready at once.
         on_iteration: called after each step of a method that optimizes each pair.
@@ -104,6 +111,7 @@ class Fuser:
         stretch: bool = False,
         thermal: Levels | Percentiles = DEFAULT_THERMAL,
         tile: int = 1024,
+        registration: Aligner | Calibration | Literal["auto"] | None = None,
         pixels: int | None = None,
         on_iteration: Progress = silent,
         on_fetch: Progress = silent,
@@ -131,6 +139,7 @@ class Fuser:
         self.stretch = stretch
         self.thermal = thermal
         self.tile = tile
+        self.registration = _aligner(registration)
         self.on_iteration = on_iteration
 
     @overload
@@ -145,7 +154,8 @@ class Fuser:
         Raises:
             ImageError: an image is empty or has a wrong shape or dtype, a visible image holds NaN, infinite or
                 out-of-range values, or an infrared image holds nothing else.
-            PairError: the sizes differ.
+            PairError: the sizes differ, or are not those of the calibration.
+            RegistrationError: a pair cannot be registered with confidence.
             MethodError: the method failed, or did not return an image.
             MissingDependencyError, ExportError: the engine cannot be made, or cannot compute.
 
@@ -190,7 +200,11 @@ class Fuser:
     def _prepare_images(self, ir: Any, vis: Any) -> "_Pair":
         ir_native, vis_native = planes.read(ir, "infrared"), planes.read(vis, "visible")
         # Before the images go to a GPU, since this looks at them on the CPU.
-        planes.check_pair(ir_native, vis_native)
+        if self.registration is None:
+            planes.check_pair(ir_native, vis_native)
+        else:
+            planes.check_unregistered(ir_native, vis_native)
+            ir_native, vis_native = self.registration(ir_native, vis_native)
         ir_planes, vis_planes = self._place(ir_native), self._place(vis_native)
         if vis_planes.dtype == "uint16" and self._loses_bits:
             notices.warn(
@@ -207,8 +221,8 @@ class Fuser:
         """Turn an image into what the engine takes: tensors on the device, or arrays."""
         if self.choice.engine not in TENSOR_ENGINES:
             return native.arrays()
-        invalid = None if native.invalid is None else self._tensor(native.invalid)
-        return replace(native, values=self._tensor(native.values), invalid=invalid)
+        invalid, weight = (None if part is None else self._tensor(part) for part in (native.invalid, native.weight))
+        return replace(native, values=self._tensor(native.values), invalid=invalid, weight=weight)
 
     def _tensor(self, values: NDArray[Any] | Tensor) -> Tensor:
         return (values if isinstance(values, Tensor) else torch.from_numpy(values)).to(self.device)
@@ -291,6 +305,16 @@ class _Pair:
     def is_like(self, other: "_Pair") -> bool:
         """Whether both can be fused in one batch."""
         return bool(self.prepared.vis.shape[1:] == other.prepared.vis.shape[1:])
+
+
+def _aligner(registration: Aligner | Calibration | Literal["auto"] | None) -> Aligner | None:
+    if isinstance(registration, Calibration):
+        return Alignment(registration)
+    if isinstance(registration, str):
+        if registration != "auto":
+            raise ParameterError(f"registration cannot be {registration!r}; give auto, a calibration or an aligner")
+        return EachPair()
+    return registration
 
 
 def _runs(pairs: Iterable[_Pair], most: int) -> Iterator[list[_Pair]]:

@@ -39,12 +39,15 @@ class Planes(Generic[T]):
         dimensions: how many the image had as it was given: 2, 3 or 4.
         invalid: (B, 1, H, W), true where an infrared image holds no measurement; None if it is valid everywhere.
             Levels leave these pixels out, and the fused image shows only the visible image there.
+        weight: (1, 1, H, W) in [0, 1], how much an image counts that another camera's field of view cuts off; None if
+            it counts fully. Where it does not, the other image of the pair takes its place.
     """
 
     values: T
     role: Role
     dimensions: int
     invalid: T | None = None
+    weight: T | None = None
 
     @property
     def dtype(self) -> str:
@@ -58,6 +61,10 @@ class Planes(Generic[T]):
             ImageError: floating-point values lie outside [0, 1].
         """
         return _unit(to_float32(self.values), self.dtype, self.role)
+
+    def luma(self) -> T:
+        """Scale the values to [0, 1] as :meth:`unit` does, and compute their luma, (B, 1, H, W) in float32."""
+        return gray(self.unit())
 
     def thermal_luma(self, thermal: Levels | Percentiles) -> T:
         """Scale infrared values to [0, 1] and compute their luma, (B, 1, H, W) in float32.
@@ -91,8 +98,8 @@ class Planes(Generic[T]):
 
     def arrays(self) -> "Planes[Array]":
         """The same image in NumPy arrays, in the same memory where that is the CPU's."""
-        invalid = None if self.invalid is None else to_array(self.invalid)
-        return Planes(to_array(self.values), self.role, self.dimensions, invalid)
+        invalid, weight = (None if part is None else to_array(part) for part in (self.invalid, self.weight))
+        return Planes(to_array(self.values), self.role, self.dimensions, invalid, weight)
 
     def restore(self, fused: Array) -> Array:
         """Give fused arrays the form of this image as it was given.
@@ -124,7 +131,7 @@ class Prepared(Generic[T]):
         vis: (B, C, H, W) likewise: the luma, or RGB for a method that fuses in color.
         unit: the whole visible image in [0, 1], with its color and alpha.
         dtype: the name of the visible image's native dtype.
-        invalid: as :class:`Planes` has it, of the infrared image.
+        invalid, weight: as :class:`Planes` has them, of the infrared image.
     """
 
     ir: T
@@ -132,6 +139,7 @@ class Prepared(Generic[T]):
     unit: T
     dtype: str
     invalid: T | None
+    weight: T | None = None
 
     def finish(self, fused: T, color: Color, *, stretch: bool) -> T:
         """Turn what a method made into native values.
@@ -147,6 +155,8 @@ class Prepared(Generic[T]):
         channels = self.unit.shape[1]
         if self.invalid is not None:
             fused = where(self.invalid, self.vis, fused)
+        if self.weight is not None:
+            fused = self.vis + self.weight * (fused - self.vis)
         # The image whose chroma the result keeps: the visible one, or what a method fused in color.
         rgb = self.unit[:, : 3 if channels >= 3 else 1] if self.vis.shape[1] == 1 else fused
         luma = self.vis if self.vis.shape[1] == 1 else gray(fused)
@@ -202,6 +212,22 @@ def from_tensor(image: "Tensor", role: Role) -> Planes["Tensor"]:
     return Planes(values, role, image.ndim, on_device)
 
 
+def check_unregistered(ir: Planes[T], vis: Planes[T]) -> None:
+    """Refuse two images that cannot be a pair after their registration.
+
+    Raises:
+        PairError: the sizes of their batches differ.
+
+    Warns:
+        SuspiciousPairWarning: something looks wrong, see :mod:`irfuse.imaging.inspection`.
+    """
+    if len(ir.values) != len(vis.values):
+        raise PairError(f"the batches differ: {len(ir.values)} infrared and {len(vis.values)} visible images")
+    infrared = ir.arrays()
+    for doubt in inspection.doubts(infrared.values, infrared.invalid, vis.arrays().values):
+        notices.warn(SuspiciousPairWarning(doubt))
+
+
 def check_pair(ir: Planes[T], vis: Planes[T]) -> None:
     """Refuse two images that cannot be a pair.
 
@@ -212,11 +238,7 @@ def check_pair(ir: Planes[T], vis: Planes[T]) -> None:
         SuspiciousPairWarning: something looks wrong, see :mod:`irfuse.imaging.inspection`.
     """
     sizes.check_equal(ir.values.shape[2:], vis.values.shape[2:])
-    if len(ir.values) != len(vis.values):
-        raise PairError(f"the batches differ: {len(ir.values)} infrared and {len(vis.values)} visible images")
-    infrared = ir.arrays()
-    for doubt in inspection.doubts(infrared.values, infrared.invalid, vis.arrays().values):
-        notices.warn(SuspiciousPairWarning(doubt))
+    check_unregistered(ir, vis)
 
 
 def prepare(ir: Planes[T], vis: Planes[T], thermal: Levels | Percentiles, channels: Literal[1, 3] = 1) -> Prepared[T]:
@@ -231,12 +253,16 @@ def prepare(ir: Planes[T], vis: Planes[T], thermal: Levels | Percentiles, channe
         ImageError: as :meth:`Planes.unit` raises it.
     """
     unit = vis.unit()
-    rgb = unit[:, :3] if unit.shape[1] >= 3 else join([unit[:, :1]] * 3, axis=1)
     infrared = ir.thermal_luma(thermal)
+    if vis.weight is not None:
+        unit = _completed(unit, infrared, vis.weight)
+    rgb = unit[:, :3] if unit.shape[1] >= 3 else join([unit[:, :1]] * 3, axis=1)
+    # Most methods leave two equal images as they are, so that the result has no seam.
     if ir.invalid is not None:
-        # Most methods leave two equal images as they are, so that the result has no seam.
         infrared = where(ir.invalid, gray(unit), infrared)
-    return Prepared(infrared, gray(unit) if channels == 1 else rgb, unit, vis.dtype, ir.invalid)
+    if ir.weight is not None:
+        infrared = gray(unit) + ir.weight * (infrared - gray(unit))
+    return Prepared(infrared, gray(unit) if channels == 1 else rgb, unit, vis.dtype, ir.invalid, ir.weight)
 
 
 def eight_bits(planes: Planes[Array], thermal: Levels | Percentiles | None = None) -> NDArray[np.float64]:
@@ -304,6 +330,13 @@ def _unit(values: T, dtype: str, role: Role) -> T:
         return values
     check_range(float(values.min()), float(values.max()), role)
     return values.clip(0, 1)
+
+
+def _completed(unit: T, infrared: T, weight: T) -> T:
+    """Let the infrared luma take the place of a visible image's gray or color where that one does not count."""
+    colors = 3 if unit.shape[1] >= 3 else 1
+    completed = infrared + weight * (unit[:, :colors] - infrared)
+    return completed if unit.shape[1] == colors else join([completed, unit[:, colors:]], axis=1)
 
 
 def _stretched(image: T) -> T:

@@ -1,0 +1,91 @@
+"""Automatic registration: from two images of one scene to a matrix, and how far it can be trusted."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from irfuse.registration import geometry, search
+from irfuse.registration.channels import View
+from irfuse.registration.geometry import Matrix, Model, grid, map_points
+from irfuse.registration.refinement import refined
+from irfuse.registration.search import Field
+from irfuse.registration.support import Blocks, blocks
+
+_PLACES, _CONTENDERS = 12, 2
+_SIDES = (128, 256, 512)
+_DIFFERENT = 0.05
+_FEW_BLOCKS = 20
+"""Below so many blocks, the support counts less."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A matrix, and what the images say about it.
+
+    Attributes:
+        matrix: of the infrared image to the visible one.
+        blocks: the blocks that were compared.
+        overlap: the share of the visible image that the infrared image covers.
+    """
+
+    matrix: Matrix
+    blocks: Blocks
+    overlap: float
+
+    @property
+    def rank(self) -> float:
+        """What places are compared by: more support by more blocks is better."""
+        return self.blocks.support * min(1.0, len(self.blocks.weights) / _FEW_BLOCKS) * self.overlap**0.5
+
+
+def find(ir: View, vis: View, model: Model, field: Field) -> Found:
+    """Register two images.
+
+    Args:
+        ir, vis: the images.
+        model: what the matrix may be.
+        field: where to search.
+    """
+    contenders = [judged(ir, vis, _step(ir, vis, place.matrix)) for place in search.places(ir, vis, field, _PLACES)]
+    best = [_grown(ir, vis, found.matrix) for found in _different(ir, vis, contenders)]
+    return polished(ir, vis, max(best, key=lambda found: found.rank).matrix, model)
+
+
+def polished(ir: View, vis: View, matrix: Matrix, model: Model) -> Found:
+    """Refine a matrix that is about right, with the images at growing sizes."""
+    for side in _SIDES[1:]:
+        matrix = first(refined(ir, vis, matrix, side, "affine" if model == "similarity" else model), matrix)
+    if model == "similarity":
+        points = grid(ir.size)
+        matrix = first(geometry.fit(points, map_points(matrix, points), model), matrix)
+    return judged(ir, vis, matrix)
+
+
+def judged(ir: View, vis: View, matrix: Matrix) -> Found:
+    """Ask the images about a matrix."""
+    return Found(matrix, blocks(ir, vis, matrix), geometry.overlap(matrix, ir.size, vis.size))
+
+
+def first(matrix: Matrix | None, otherwise: Matrix) -> Matrix:
+    """Take a matrix, or another one if there is none."""
+    return otherwise if matrix is None else matrix
+
+
+def _step(ir: View, vis: View, matrix: Matrix) -> Matrix:
+    return first(refined(ir, vis, matrix, _SIDES[0], "affine", 12), matrix)
+
+
+def _grown(ir: View, vis: View, matrix: Matrix) -> Found:
+    return judged(ir, vis, first(refined(ir, vis, matrix, _SIDES[1], "affine"), matrix))
+
+
+def _different(ir: View, vis: View, contenders: list[Found]) -> list[Found]:
+    """Take the best ones that differ."""
+    found: list[Found] = []
+    points = grid(ir.size, 3)
+    for one in sorted(contenders, key=lambda one: -one.rank):
+        mapped = map_points(one.matrix, points)
+        distances = (np.abs(map_points(other.matrix, points) - mapped).mean() for other in found)
+        if all(distance > _DIFFERENT * max(vis.size) for distance in distances):
+            found.append(one)
+    return found[:_CONTENDERS]

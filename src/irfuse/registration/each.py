@@ -1,0 +1,81 @@
+"""Each pair on its own: automatic registration of every pair, remembered by the content of its images."""
+
+import hashlib
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from irfuse import notices
+from irfuse.errors import IrfuseError, OutputError, SuspiciousPairWarning
+from irfuse.imaging.arrays import Array
+from irfuse.imaging.planes import Planes
+from irfuse.registration import calibration
+from irfuse.registration.alignment import Alignment, Onto
+from irfuse.registration.calibration import Calibration
+from irfuse.registration.geometry import Model
+from irfuse.registration.registering import LEAST_SUPPORT, register_planes
+
+_VERSION = 1
+"""Of the algorithm: another one does not read what this one wrote."""
+
+
+@dataclass(frozen=True)
+class EachPair:
+    """Registers and aligns each pair.
+
+    Results are kept in the folder ``irfuse/registrations`` of the user's cache, by the content of the images.
+
+    Attributes:
+        onto, crop: see :class:`irfuse.registration.alignment.Alignment`.
+        model: see :func:`irfuse.registration.registering.register_planes`.
+        force: also align pairs whose registration cannot be trusted, with a warning.
+    """
+
+    onto: Onto = "vis"
+    crop: bool = False
+    model: Model = "homography"
+    force: bool = False
+
+    def __call__(self, ir: Planes[Any], vis: Planes[Any]) -> tuple[Planes[Array], Planes[Array]]:
+        """Register and align a pair.
+
+        Raises:
+            RegistrationError: the registration cannot be trusted.
+
+        Warns:
+            SuspiciousPairWarning: it cannot be trusted, and `force` is set.
+        """
+        infrared, visible = ir.arrays(), vis.arrays()
+        found = self._found(infrared, visible)
+        if found.support < LEAST_SUPPORT:
+            notices.warn(
+                SuspiciousPairWarning(
+                    f"the registration is not to be trusted: only {found.support:.0%} of the image parts agree"
+                )
+            )
+        return Alignment(found, self.onto, self.crop)(infrared, visible)
+
+    def _found(self, ir: Planes[Array], vis: Planes[Array]) -> Calibration:
+        path = _folder() / f"{self._key(ir, vis)}.json"
+        with suppress(IrfuseError):
+            return calibration.read(path)
+        found = register_planes([(ir, vis)], model=self.model, force=self.force)
+        # A cache that cannot be written costs time only.
+        with suppress(OSError, OutputError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            found.write(path)
+        return found
+
+    def _key(self, ir: Planes[Array], vis: Planes[Array]) -> str:
+        digest = hashlib.sha256(f"{_VERSION} {self.model} {self.force}".encode())
+        for planes in (ir, vis):
+            digest.update(f"{planes.values.shape} {planes.values.dtype}".encode())
+            digest.update(planes.values.tobytes())
+        return digest.hexdigest()[:32]
+
+
+def _folder() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "irfuse" / "registrations"

@@ -1,0 +1,147 @@
+"""Search: where an infrared image may lie in a visible one, over many scales and rotations and all shifts."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.fft import irfft2, rfft2
+from numpy.typing import NDArray
+
+from irfuse.registration.channels import Channels, View, channels
+from irfuse.registration.geometry import Matrix, grid, map_points
+
+SIDE = 128
+"""The longer side of the reduced visible image, in pixels."""
+_SCALE_STEP = 0.06
+_ROTATIONS = (-6.0, -3.0, 0.0, 3.0, 6.0)
+"""In degrees."""
+_LEAST_OVERLAP = 0.35
+"""Of the smaller image."""
+_DIFFERENT = 0.04
+"""How far two places are apart at least, relative to the longer side of the visible image."""
+_BLUR, _POOL = 1.0, 1.2
+
+
+@dataclass(frozen=True)
+class Field:
+    """How wide the field of view of an infrared image may be, relative to that of the visible image.
+
+    Attributes:
+        least, most: the limits.
+    """
+
+    least: float = 0.5
+    most: float = 2.0
+
+    def scales(self) -> list[float]:
+        """List the widths that are tried."""
+        count = 1 + math.ceil(math.log(self.most / self.least) / _SCALE_STEP)
+        return [float(scale) for scale in np.geomspace(self.least, self.most, count)]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the infrared image may lie.
+
+    Attributes:
+        matrix: of the infrared image to the visible one.
+        score: the correlation above that of an average shift, times the square root of the overlap.
+    """
+
+    matrix: Matrix
+    score: float
+
+
+def places(ir: View, vis: View, field: Field, count: int) -> list[Place]:
+    """Find the best places, the best first.
+
+    Args:
+        ir, vis: the images.
+        field: how wide the infrared image may be.
+        count: how many.
+    """
+    found: list[Place] = []
+    corners = grid(ir.size, 3)
+    for place in sorted(_tried(ir, vis, field), key=lambda place: -place.score):
+        mapped = map_points(place.matrix, corners)
+        distances = (np.abs(map_points(other.matrix, corners) - mapped).mean() for other in found)
+        if all(distance > _DIFFERENT * max(vis.size) for distance in distances):
+            found.append(place)
+            if len(found) == count:
+                break
+    return found
+
+
+def _tried(ir: View, vis: View, field: Field) -> Iterator[Place]:
+    """Find the best shift for each scale and rotation."""
+    small, to_small = vis.resized(SIDE / max(vis.size))
+    fixed = _Spectra(channels(small, blur=_BLUR, pool=_POOL))
+    for scale in field.scales():
+        resized, to_resized = ir.resized(scale * small.size[1] / ir.size[1])
+        for angle in _ROTATIONS:
+            turned, to_turned = _turned(resized, angle)
+            shift, score = fixed.best_shift(channels(turned, blur=_BLUR, pool=_POOL))
+            yield Place(np.linalg.inv(to_small) @ shift @ to_turned @ to_resized, score)
+
+
+def _turned(view: View, angle: float) -> tuple[View, Matrix]:
+    """Turn a view about its middle, and enlarge it to hold all of itself."""
+    if not angle:
+        return view, np.eye(3)
+    height, width = view.size
+    rows = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+    cos, sin = abs(rows[0, 0]), abs(rows[0, 1])
+    size = (int(np.ceil(width * sin + height * cos)), int(np.ceil(width * cos + height * sin)))
+    rows[:, 2] += (size[1] - width) / 2, (size[0] - height) / 2
+    matrix = np.vstack([rows, [0.0, 0.0, 1.0]])
+    return view.warped(matrix, size), matrix
+
+
+class _Spectra:
+    """The Fourier transforms of a visible image's channels, padded for infrared images of several sizes."""
+
+    def __init__(self, fixed: Channels) -> None:
+        self._fixed = fixed
+        self._by_size: dict[tuple[int, int], tuple[NDArray[np.complex64], ...]] = {}
+
+    def best_shift(self, moving: Channels) -> tuple[Matrix, float]:
+        """Find the shift at which the normalized correlation is best, as a matrix, and its score."""
+        height, width = self._fixed.valid.shape
+        padded = tuple(
+            cv2.getOptimalDFTSize(side + other)
+            for side, other in zip((height, width), moving.valid.shape, strict=True)
+        )
+        values, energy, valid = self._transformed(padded)
+        other_values, other_energy, other_valid = (np.conj(part) for part in _transform(moving, padded))
+        product = irfft2((values * other_values).sum(axis=0), padded)
+        energies = irfft2(energy * other_valid, padded) * irfft2(valid * other_energy, padded)
+        overlap = irfft2(valid * other_valid, padded)
+        counted, other_counted = (float(one.valid.sum()) for one in (self._fixed, moving))
+        enough = overlap > max(1.0, _LEAST_OVERLAP * min(counted, other_counted))
+        if not enough.any():
+            return np.eye(3), 0.0
+        correlation = np.where(enough, product / np.sqrt(np.maximum(energies, 1e-6)), 0)
+        usual = float(np.median(correlation[enough]))
+        score = np.where(enough, (correlation - usual) * np.sqrt(np.maximum(overlap, 0) / max(counted, 1.0)), -1)
+        best = np.unravel_index(int(score.argmax()), score.shape)
+        y, x = (
+            int(at) if at < size - other else int(at) - size
+            for at, size, other in zip(best, padded, moving.valid.shape, strict=True)
+        )
+        return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]]), float(score[best])
+
+    def _transformed(self, padded: tuple[int, int]) -> tuple[NDArray[np.complex64], ...]:
+        if padded not in self._by_size:
+            self._by_size[padded] = _transform(self._fixed, padded)
+        return self._by_size[padded]
+
+
+def _transform(edges: Channels, padded: tuple[int, int]) -> tuple[NDArray[np.complex64], ...]:
+    """Transform the channels, (3, H, W'), their energy and the mask, (H, W')."""
+    return (
+        rfft2(np.moveaxis(edges.values, 2, 0), padded),
+        rfft2(edges.energy, padded),
+        rfft2(edges.valid.astype(np.float32), padded),
+    )
