@@ -10,6 +10,7 @@ import typer
 from irfuse import notices
 from irfuse.cli.console import errors, output, print_engine, print_report, print_unpaired, progress
 from irfuse.cli.options import (
+    AsPictureOption,
     ColorOption,
     DeviceOption,
     EngineOption,
@@ -57,6 +58,7 @@ def fuse(
     stretch: StretchOption = False,
     thermal_range: RangeOption = None,
     thermal_percentiles: PercentilesOption = (0.1, 99.9),
+    as_picture: AsPictureOption = False,
     device: DeviceOption = "auto",
     engine: EngineOption = "auto",
     precision: PrecisionOption = "auto",
@@ -93,7 +95,7 @@ def fuse(
         _check_model_options(context)
     scale = thermal(thermal_range, thermal_percentiles)
     maker = f"model: {model.name}" if model is not None else f"method: {method}"
-    maker = ", ".join([maker, *_settings(color, stretch, context, thermal_range, thermal_percentiles)])
+    maker = ", ".join([maker, *_settings(color, stretch, context, thermal_range, thermal_percentiles, as_picture)])
 
     def make(on_fetch: Progress, on_iteration: Progress, pixels: int | None) -> "tuple[FusePair, str]":
         if model is not None:
@@ -120,7 +122,7 @@ def fuse(
 
     if pairing is not None:
         with progress("fetching", "MB", at_once=False) as on_fetch:
-            fuse_pair, engine_used = make(on_fetch, silent, _pixels(pairing.pairs))
+            fuse_pair, engine_used = make(on_fetch, silent, _pixels(pairing.pairs, as_picture))
         print_unpaired(pairing.unpaired)
         with progress("fusing", "pairs") as on_step:
 
@@ -137,12 +139,13 @@ def fuse(
                 extension=ending,
                 description=origin.describe(__version__, maker, engine_used),
                 resume=resume,
+                as_picture=as_picture,
                 on_step=tell,
             )
         watch.warn()
         print_report(report, out)
     elif vis is not None:
-        _fuse_pair(ir, vis, out, make, maker, resume)
+        _fuse_pair(ir, vis, out, make, maker, resume, as_picture)
 
 
 def _settings(
@@ -151,9 +154,10 @@ def _settings(
     context: typer.Context,
     thermal_range: tuple[float, float] | None,
     thermal_percentiles: tuple[float, float],
+    as_picture: bool,
 ) -> list[str]:
     """List the settings that change results and differ from their defaults."""
-    found = [f"color: {color}"] * (color != "auto") + ["stretched"] * stretch
+    found = [f"color: {color}"] * (color != "auto") + ["stretched"] * stretch + ["as picture"] * as_picture
     if thermal_range is not None:
         found.append(f"thermal range: {thermal_range[0]:g} {thermal_range[1]:g}")
     elif _is_given(context, "thermal_percentiles"):
@@ -193,7 +197,7 @@ class _Watch:
             notices.warn(SuspiciousPairWarning(doubt))
 
 
-def _pixels(pairs: "Sequence[Pair]") -> int | None:
+def _pixels(pairs: "Sequence[Pair]", as_picture: bool) -> int | None:
     """Count the pixels of one or two pairs; None for more, or if an image cannot be read."""
     from irfuse.io import images
 
@@ -202,7 +206,7 @@ def _pixels(pairs: "Sequence[Pair]") -> int | None:
     try:
         # The run reports errors and warnings.
         with notices.collected():
-            shapes = [images.read(pair.vis).shape[:2] for pair in pairs]
+            shapes = [images.read(pair.vis, images.contents(as_picture)[1]).shape[:2] for pair in pairs]
     except ImageError:
         return None
     return sum(map(prod, shapes))
@@ -241,7 +245,7 @@ def _check_files(ir: Path, vis: Path, out: Path) -> None:
         raise OutputError(f"{out}: the name of the fused image must end in one of {' '.join(EXTENSIONS)}")
 
 
-def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: bool) -> None:
+def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: bool, as_picture: bool) -> None:
     from irfuse import __version__
     from irfuse.io import images, origin
     from irfuse.io.files import make_folder
@@ -263,7 +267,7 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: b
         return fuse_pair(ir_image, vis_image)
 
     with progress("optimizing", "steps", at_once=False) as on_iteration:
-        fused, metadata = folder.fuse_files(ir, vis, fuse_images)
+        fused, metadata = folder.fuse_files(ir, vis, fuse_images, as_picture=as_picture)
     make_folder(out.parent)
     images.write(out, fused, origin.describe(__version__, maker, engine_used), metadata)
     print_engine(engine_used)

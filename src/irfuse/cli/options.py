@@ -25,6 +25,10 @@ PrecisionOption = Annotated[
     Literal["auto", "fp32", "fp16", "bf16"],
     typer.Option(help="The precision of the computation; auto takes the fastest that keeps 50 dB."),
 ]
+AsPictureOption = Annotated[
+    bool,
+    typer.Option("--as-picture", help="Read the pictures of radiometric JPEG files, not temperatures and photographs."),
+]
 RangeOption = Annotated[
     tuple[float, float] | None,
     typer.Option(metavar="LOW HIGH", help="The infrared values that become black and white, for all images."),

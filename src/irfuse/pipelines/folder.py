@@ -94,6 +94,7 @@ def run(
     extension: str = ".png",
     description: str = "",
     resume: bool = False,
+    as_picture: bool = False,
     on_step: Progress = silent,
 ) -> Report:
     """Fuse pairs of files into ``output/NAME.png``.
@@ -115,6 +116,7 @@ def run(
         description: stored in each result if its format allows it; see :func:`irfuse.io.images.encode`.
         resume: keep results that exist, can be read and do not say that another method or other settings made them.
             Those that say so are made again with a warning. Without `resume`, all results are replaced.
+        as_picture: read the pictures of radiometric JPEG files, see :func:`irfuse.io.images.contents`.
         on_step: called at the start, and once for each pair when its result is written or when it is skipped or has
             failed. The total is None unless `pairs` is a sequence.
 
@@ -140,9 +142,10 @@ def run(
             report.warnings.append((pair.name, existing.remark))
         if existing.kept:
             return None
+        of_ir, of_vis = images.contents(as_picture)
         with collected() as found:
-            ir = images.read(pair.ir)
-            vis, metadata = images.read_with_metadata(pair.vis)
+            ir = images.read(pair.ir, of_ir)
+            vis, metadata = images.read_with_metadata(pair.vis, of_vis)
         return _Sources(ir, vis, metadata, found)
 
     def accepted() -> Iterator[Pair]:
@@ -258,8 +261,8 @@ class _Checks:
         return None
 
 
-def fuse_files(ir: str | Path, vis: str | Path, fuse: FusePair) -> tuple[Array, Metadata]:
-    """Fuse the images of two files.
+def fuse_files(ir: str | Path, vis: str | Path, fuse: FusePair, *, as_picture: bool = False) -> tuple[Array, Metadata]:
+    """Fuse the images of two files; see :func:`run`.
 
     Returns:
         The fused image, and what it keeps of the visible image's file.
@@ -267,8 +270,9 @@ def fuse_files(ir: str | Path, vis: str | Path, fuse: FusePair) -> tuple[Array, 
     Raises:
         ImageError, PairError: a file cannot be read, or the images cannot be fused. The message names both files.
     """
-    infrared = images.read(ir)
-    visible, metadata = images.read_with_metadata(vis)
+    of_ir, of_vis = images.contents(as_picture)
+    infrared = images.read(ir, of_ir)
+    visible, metadata = images.read_with_metadata(vis, of_vis)
     with naming(images.files(ir, vis), ImageError, PairError):
         return fuse(infrared, visible), metadata
 
@@ -313,7 +317,7 @@ class Existing:
         """
         try:
             with collected() as found:
-                metadata = images.read_with_metadata(path)[1]
+                metadata = images.read_with_metadata(path, "picture")[1]
         except ImageError:
             return MISSING
         if found:
