@@ -73,9 +73,40 @@ def check_range(low: float, high: float, name: str) -> None:
         )
 
 
+def is_celsius(dtype: str, low: float, high: float) -> bool:
+    """Say whether infrared values from `low` to `high` are in °C: floating point beyond [0, 1] is temperature.
+
+    >>> is_celsius("float32", 10.0, 45.0), is_celsius("uint16", 7000.0, 7500.0)
+    (True, False)
+    """
+    return dtype.startswith("float") and not is_unit(low, high)
+
+
+def check_celsius(wanted: str, dtype: str, low: float, high: float) -> None:
+    """Refuse infrared values that are not in °C.
+
+    Args:
+        wanted: what needs them, for the error.
+        dtype, low, high: as :func:`is_celsius` takes them.
+
+    Raises:
+        ImageError: the values are counts, or those of a picture.
+    """
+    if not is_celsius(dtype, low, high):
+        kind = "counts" if dtype in ("uint16", *THERMAL_ONLY) else "the values of a picture"
+        raise ImageError(
+            f"infrared: {wanted} is in °C, and the image holds {kind} ({dtype}): give plain numbers in its own values, "
+            "or an image in °C"
+        )
+
+
 @dataclass(frozen=True)
 class Levels:
     """Thermal values, in the image's own units, that become 0 and 1; values outside are clipped.
+
+    Attributes:
+        low, high: the values.
+        celsius: whether they are in °C, so that images of counts and pictures are refused.
 
     >>> Levels(20000, 24000).apply(np.array([19000.0, 21000.0, 25000.0]))
     array([0.  , 0.25, 1.  ])
@@ -83,6 +114,7 @@ class Levels:
 
     low: float
     high: float
+    celsius: bool = False
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
