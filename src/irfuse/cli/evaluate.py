@@ -9,7 +9,7 @@ import typer
 
 from irfuse import notices
 from irfuse.cli.console import errors, output, print_table, print_unpaired, print_warnings, progress, table
-from irfuse.cli.options import AsPictureOption, DeviceOption, RangeOption, names
+from irfuse.cli.options import AsPictureOption, DeviceOption, RangeOption, names, thermal
 from irfuse.errors import ImageError, OutputError, PairError, SuspiciousPairWarning
 from irfuse.io import tables
 
@@ -59,12 +59,9 @@ def evaluate(
     from irfuse.device import cores
     from irfuse.evaluation import batch
     from irfuse.evaluation.evaluator import Evaluator, column
-    from irfuse.imaging.levels import Levels, Percentiles
 
     triples, missing = _triples(fused, ir, vis, as_picture)
-    levels = (
-        Levels(*thermal_range) if thermal_range else Percentiles(*thermal_percentiles) if thermal_percentiles else None
-    )
+    levels = thermal(thermal_range, thermal_percentiles) if thermal_range or thermal_percentiles else None
     evaluator = Evaluator(names(metrics), protocol, device=device, thermal=levels)
     rows: dict[str, dict[str, float]] = {}
     warnings: list[tuple[str, str]] = []

@@ -7,6 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from irfuse import notices
+from irfuse.errors import SuspiciousPairWarning
+
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _NORMAL = 480
 """The height of a picture for which the sizes in pixels are meant; larger ones get larger legends."""
@@ -40,6 +43,9 @@ class Legend:
 
         Returns:
             A copy. A picture that is too small for a legend stays as it is.
+
+        Warns:
+            SuspiciousPairWarning: the picture is too small.
         """
         height, width = picture.shape[:2]
         size = min(height, width) / _NORMAL
@@ -51,6 +57,7 @@ class Legend:
         panel, length = 3 * margin + bar + text_width, height - 6 * margin
         drawn = picture.copy()
         if panel > width / 2 or length < 3 * text_height:
+            notices.warn(SuspiciousPairWarning(f"a picture of {width}x{height} is too small for a legend"))
             return drawn
         if length < 2 * len(texts) * text_height:
             texts = [texts[0], texts[-1]]

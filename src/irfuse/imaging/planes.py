@@ -69,8 +69,9 @@ class Planes(Generic[T]):
 
     def measured_range(self) -> tuple[float, float]:
         """Return the smallest and the largest valid value of the first channel."""
-        first = self.values[:, :1]
-        valid = first if self.invalid is None else first[~self.invalid]
+        # PyTorch lacks the minimum of some dtypes.
+        first = to_array(self.values[:, :1])
+        valid = first if self.invalid is None else first[~to_array(self.invalid)]
         return float(valid.min()), float(valid.max())
 
     def thermal_luma(self, thermal: Levels | Percentiles) -> T:

@@ -162,7 +162,7 @@ def decode_with_metadata(data: bytes, name: str, content: Content = "thermal") -
         raise ImageError(f"{name}: the file is empty")
     decoded = _decoded(data, name, content)
     metadata, orientation = of_file(decoded.exif, decoded.profile, decoded.xmp)
-    image = _upright(decoded.image, orientation)
+    image = upright(decoded.image, orientation)
     if image.ndim == 3 and image.shape[2] in (2, 4) and looks_like_an_image(image[..., -1]):
         notices.warn(
             ImageFileWarning(
@@ -235,6 +235,29 @@ def encode(image: Array, extension: str, description: str = "", metadata: Metada
     if packet and extension == ".png":
         return png.with_xmp(encoded, packet)
     return _described(encoded, metadata, description, channels) if extension in _TIFF else encoded
+
+
+def exact(values: Array) -> Array:
+    """Give numbers a dtype that TIFF files can hold, without a change of any number.
+
+    Args:
+        values: an array of any dtype that infrared images have.
+
+    Returns:
+        The same numbers, those of ``int16`` and ``int32`` as ``float32``.
+
+    Raises:
+        ImageError: numbers are beyond 16,777,216, which ``float32`` cannot tell apart.
+
+    >>> exact(np.int16([[-5]])).dtype
+    dtype('float32')
+    """
+    if values.dtype.name in _HOLDS:
+        return values
+    as_float = values.astype(np.float32)
+    if (as_float != values).any():
+        raise ImageError(f"numbers up to {np.abs(values).max()} cannot be written: TIFF files hold float32 here")
+    return as_float
 
 
 def write(path: str | Path, image: Array, description: str = "", metadata: Metadata = NO_METADATA) -> None:
@@ -322,8 +345,8 @@ def _described(data: bytes, metadata: Metadata, description: str, channels: int)
     return ifd.append(data, {**added, **ifd.parse(data)}) if added else data
 
 
-def _upright(image: Array, orientation: int) -> Array:
-    """Undo an EXIF orientation, 1 to 8."""
+def upright(image: Array, orientation: int) -> Array:
+    """Undo an EXIF orientation, 1 to 8, of an image of any number of channels."""
     if orientation in (5, 6, 7, 8):
         image = image.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -154,6 +154,14 @@ def _header(found: tuple[Segment, ...]) -> Header:
     return Header(width, height, components, sof in _SEQUENTIAL_SOF, exif, icc, packet, found)
 
 
+def with_exif(data: bytes, exif: bytes) -> bytes:
+    """Add EXIF data to a file that has none."""
+    if not exif:
+        return data
+    content = b"Exif\0\0" + exif
+    return data[:2] + bytes([0xFF, APP1]) + struct.pack(">H", len(content) + 2) + content + data[2:]
+
+
 def decode(data: bytes, name: str) -> Decoded:
     """Decode a JPEG file.
 
