@@ -181,7 +181,7 @@ def _pixels(image: Source) -> int:
     """Count the pixels of an image or a batch."""
     # The Fuser reads it again, and gives the warnings.
     with notices.collected():
-        batch, _, height, width = planes.read(images.load(image), "visible").values.shape
+        batch, _, height, width = planes.read(images.load(image, "visible"), "visible").values.shape
     return int(batch * height * width)
 
 

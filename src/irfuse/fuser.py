@@ -46,8 +46,11 @@ Image = TypeVar("Image", NDArray[Any], Tensor)
 class Fuser:
     """Fuses pairs of images with one method.
 
-    Images are paths of files, arrays or tensors. Arrays are (H, W), (H, W, C) or, as a batch, (B, H, W, C). Tensors are
-    (H, W), (C, H, W) or (B, C, H, W). C is 1 for gray, 2 for gray with alpha, 3 for RGB and 4 for RGB with alpha.
+    Images are paths of files, arrays or tensors. Of a radiometric JPEG, the infrared image is its temperatures or
+    counts, and the visible image its photograph; :func:`irfuse.io.images.read` also reads its picture.
+
+    Arrays are (H, W), (H, W, C) or, as a batch, (B, H, W, C). Tensors are (H, W), (C, H, W) or (B, C, H, W). C is 1 for
+    gray, 2 for gray with alpha, 3 for RGB and 4 for RGB with alpha.
     Values are ``uint8``, ``uint16`` or floats in [0, 1]. Infrared values may also be ``int16``, ``int32`` or floats of
     any range, such as temperatures. Infrared pixels without a measurement, such as NaN and fill values, are left out of
     the levels, and the result shows only the visible image there; see :mod:`irfuse.imaging.inspection`.
@@ -162,6 +165,7 @@ class Fuser:
         Warns:
             SuspiciousPairWarning: something looks wrong: the images seem to be swapped, the infrared image is constant
                 or in false colors, outliers hold the levels, and so on.
+            ImageFileWarning: see :func:`irfuse.io.images.read`.
         """
         return next(self.stream([(ir, vis)]))
 
@@ -193,7 +197,7 @@ class Fuser:
             yield from results
 
     def _prepare(self, ir: Source, vis: Source) -> "_Pair":
-        loaded = images.load(ir), images.load(vis)
+        loaded = images.load(ir), images.load(vis, "visible")
         with naming(images.files(ir, vis), ImageError, PairError):
             return self._prepare_images(*loaded)
 

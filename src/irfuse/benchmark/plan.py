@@ -288,7 +288,7 @@ def _scenes(pairs: Sequence[Pair]) -> tuple[tuple[Scene, ...], list[Failure]]:
 
 
 def _scene(pair: Pair) -> Scene:
-    ir, vis = images.read(pair.ir), images.read(pair.vis)
+    ir, vis = images.read(pair.ir), images.read(pair.vis, "visible")
     sizes.check_equal(ir.shape[:2], vis.shape[:2])
     size = (ir.shape[0], ir.shape[1])
     return Scene(pair, sha256(pair.ir), sha256(pair.vis), size, registration.measure_images(ir, vis))
@@ -304,7 +304,7 @@ def _external(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[Externa
             continue
         path = matched.fused[scene.name]
         try:
-            height, width = images.read(path).shape[:2]
+            height, width = images.read(path, "picture").shape[:2]
         except (ImageError, MemoryError) as error:
             failures.append(Failure(name, scene.name, reason(error)))
             del fused[scene.name]

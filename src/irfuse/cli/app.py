@@ -19,6 +19,7 @@ from irfuse.cli.methods import methods
 from irfuse.cli.metrics import metrics, protocols
 from irfuse.cli.once import OnceCommand
 from irfuse.cli.reproduce import reproduce
+from irfuse.cli.thermal import thermal
 from irfuse.cli.train import train
 from irfuse.cli.weights import weights
 from irfuse.errors import IrfuseError, StoppedError, is_out_of_memory, reason
@@ -46,6 +47,7 @@ app.command(cls=OnceCommand, short_help="List the fusion methods with their para
 app.command(cls=OnceCommand, short_help="List the metrics and the protocols that define them.")(metrics)
 app.command(cls=OnceCommand, short_help="List the protocols, or show one.")(protocols)
 app.command(cls=OnceCommand, short_help="List the named sets, and what of them is here.")(datasets)
+app.add_typer(thermal, name="thermal")
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
 

@@ -3,28 +3,39 @@
 from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from irfuse import notices
 from irfuse.cli.console import errors, output, print_engine, print_report, print_unpaired, progress
 from irfuse.cli.options import (
+    AsPictureOption,
+    BlendOption,
     ColorOption,
     DeviceOption,
     EngineOption,
+    FormatOption,
+    HighlightOption,
+    LegendOption,
     MethodOption,
+    ModelOption,
+    PaletteOption,
     PercentilesOption,
     PrecisionOption,
     RangeOption,
+    ResumeOption,
     StretchOption,
+    TemperatureOption,
     thermal,
 )
+from irfuse.cli.overlay import UNUSED_BY_BLEND, Overlay, unused
 from irfuse.errors import ImageError, OutputError, PairError, ParameterError, SuspiciousPairWarning
 from irfuse.io.formats import EXTENSIONS, check_not_video, is_image
 from irfuse.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from irfuse.imaging.levels import Levels, Percentiles
     from irfuse.imaging.registration import Registration
     from irfuse.io.images import Array
     from irfuse.io.pairs import Pair, Pairing
@@ -38,6 +49,7 @@ pixels to fuse if it is known.
 """
 
 _FEW_PAIRS = 2
+_TIFF = (".tif", ".tiff")
 _FIXED_BY_MODEL = ("method", "device", "engine", "precision")
 """The options that an exported model leaves no choice in."""
 
@@ -49,23 +61,22 @@ def fuse(
     *,
     out: Annotated[Path, typer.Option("--output", "-o", help="The fused image, or the folder of fused images.")],
     method: MethodOption = "ember",
-    model: Annotated[
-        Path | None,
-        typer.Option(help="A file that `irfuse export` wrote, instead of a method. It needs only ONNX Runtime."),
-    ] = None,
+    model: ModelOption = None,
     color: ColorOption = "auto",
     stretch: StretchOption = False,
     thermal_range: RangeOption = None,
     thermal_percentiles: PercentilesOption = (0.1, 99.9),
+    highlight: HighlightOption = None,
+    blend: BlendOption = False,
+    palette: PaletteOption = None,
+    legend: LegendOption = False,
+    temperature: TemperatureOption = None,
+    as_picture: AsPictureOption = False,
     device: DeviceOption = "auto",
     engine: EngineOption = "auto",
     precision: PrecisionOption = "auto",
-    extension: Annotated[
-        str, typer.Option("--format", help="The format of a folder's results: png, tiff, jpg, ...")
-    ] = "png",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Skip pairs whose result exists, unless another method or setting made it.")
-    ] = False,
+    extension: FormatOption = "png",
+    resume: ResumeOption = False,
 ) -> None:
     """Fuse a pair of images, or all pairs of two folders, of a data set, or of a CSV manifest.
 
@@ -83,25 +94,33 @@ def fuse(
     ending = f".{extension.lower().removeprefix('.')}"
     if ending not in EXTENSIONS:
         raise ImageError(f"format cannot be {extension!r}; choose one of {' '.join(EXTENSIONS)}")
+    scale = thermal(thermal_range, thermal_percentiles)
+    overlay = Overlay.of(highlight, blend, palette, legend, scale)
     pairing = None
     if vis is not None and not ir.is_dir() and not vis.is_dir():
-        _check_files(ir, vis, out)
+        _check_files(ir, vis, out, temperature)
     else:
         pairing = _pairing(ir, vis)
+        _check_folder_of_temperatures(temperature)
 
+    given = [name for name in UNUSED_BY_BLEND if _is_given(context, name)]
+    if blend and given:
+        _warn(unused(given))
     if model is not None:
         _check_model_options(context)
-    scale = thermal(thermal_range, thermal_percentiles)
-    maker = f"model: {model.name}" if model is not None else f"method: {method}"
-    maker = ", ".join([maker, *_settings(color, stretch, context, thermal_range, thermal_percentiles)])
+    maker = "blend" if blend else f"model: {model.name}" if model is not None else f"method: {method}"
+    of_method = [] if blend else [f"color: {color}"] * (color != "auto") + ["stretched"] * stretch
+    maker = ", ".join([maker, *of_method, *_settings(context, scale, as_picture), *overlay.settings()])
 
     def make(on_fetch: Progress, on_iteration: Progress, pixels: int | None) -> "tuple[FusePair, str]":
+        if blend:
+            return overlay.blended, "none, since a blend needs no method"
         if model is not None:
             from irfuse.deploy.runtime import Model
 
             running = Model(model, color=color, stretch=stretch, thermal=scale)
             facts = running.metadata
-            return running, f"onnx, {facts['precision']}: {facts['spec']} in {model.name}"
+            return overlay.laid_over(running), f"onnx, {facts['precision']}: {facts['spec']} in {model.name}"
         from irfuse.fuser import Fuser
 
         fuser = Fuser(
@@ -116,11 +135,11 @@ def fuse(
             on_fetch=on_fetch,
             on_iteration=on_iteration,
         )
-        return fuser, str(fuser.choice)
+        return overlay.laid_over(fuser), str(fuser.choice)
 
     if pairing is not None:
         with progress("fetching", "MB", at_once=False) as on_fetch:
-            fuse_pair, engine_used = make(on_fetch, silent, _pixels(pairing.pairs))
+            fuse_pair, engine_used = make(on_fetch, silent, _pixels(pairing.pairs, as_picture))
         print_unpaired(pairing.unpaired)
         with progress("fusing", "pairs") as on_step:
 
@@ -137,27 +156,25 @@ def fuse(
                 extension=ending,
                 description=origin.describe(__version__, maker, engine_used),
                 resume=resume,
+                as_picture=as_picture,
+                temperatures=temperature,
                 on_step=tell,
             )
         watch.warn()
         print_report(report, out)
     elif vis is not None:
-        _fuse_pair(ir, vis, out, make, maker, resume)
+        _fuse_pair(ir, vis, out, temperature, make, maker, resume=resume, as_picture=as_picture)
 
 
-def _settings(
-    color: str,
-    stretch: bool,
-    context: typer.Context,
-    thermal_range: tuple[float, float] | None,
-    thermal_percentiles: tuple[float, float],
-) -> list[str]:
-    """List the settings that change results and differ from their defaults."""
-    found = [f"color: {color}"] * (color != "auto") + ["stretched"] * stretch
-    if thermal_range is not None:
-        found.append(f"thermal range: {thermal_range[0]:g} {thermal_range[1]:g}")
+def _settings(context: typer.Context, scale: "Levels | Percentiles", as_picture: bool) -> list[str]:
+    """List the settings of the infrared image that change results and differ from their defaults."""
+    from irfuse.imaging.levels import Levels
+
+    found = ["as picture"] * as_picture
+    if isinstance(scale, Levels):
+        found.append(f"thermal range: {scale}")
     elif _is_given(context, "thermal_percentiles"):
-        found.append(f"thermal percentiles: {thermal_percentiles[0]:g} {thermal_percentiles[1]:g}")
+        found.append(f"thermal percentiles: {scale.low:g} {scale.high:g}")
     return found
 
 
@@ -193,7 +210,7 @@ class _Watch:
             notices.warn(SuspiciousPairWarning(doubt))
 
 
-def _pixels(pairs: "Sequence[Pair]") -> int | None:
+def _pixels(pairs: "Sequence[Pair]", as_picture: bool) -> int | None:
     """Count the pixels of one or two pairs; None for more, or if an image cannot be read."""
     from irfuse.io import images
 
@@ -202,7 +219,7 @@ def _pixels(pairs: "Sequence[Pair]") -> int | None:
     try:
         # The run reports errors and warnings.
         with notices.collected():
-            shapes = [images.read(pair.vis).shape[:2] for pair in pairs]
+            shapes = [images.read(pair.vis, images.contents(as_picture)[1]).shape[:2] for pair in pairs]
     except ImageError:
         return None
     return sum(map(prod, shapes))
@@ -220,7 +237,7 @@ def _pairing(ir: Path, vis: Path | None) -> "Pairing":
 
     if vis is None:
         if ir.is_file() and is_image(ir):
-            raise PairError(f"{ir}: the visible image is missing: irfuse fuse IR VIS -o OUT")
+            _fuse_own_pair(ir)
         return pairs.find(ir)
     for path in (ir, vis):
         if not path.is_dir():
@@ -229,19 +246,57 @@ def _pairing(ir: Path, vis: Path | None) -> "Pairing":
     return pairs.match(ir, vis)
 
 
-def _check_files(ir: Path, vis: Path, out: Path) -> None:
-    """Check a single pair before its images are decoded and a method is loaded."""
+def _fuse_own_pair(path: Path) -> NoReturn:
+    """Refuse to fuse a radiometric file with its own photograph, since the two must be registered first."""
+    from irfuse.io import images, thermal
+    from irfuse.io.thermal import reading
 
+    file = thermal.find(images.read_bytes(path), str(path))
+    if file is None or not file.visible:
+        why = "" if file is None else f", since {file.no_visible}"
+        raise PairError(f"{path}: the visible image is missing{why}: irfuse fuse IR VIS -o OUT")
+    ir, vis, _ = reading.own_pair(path)
+    sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (ir, vis)]
+    raise PairError(
+        f"{path}: its infrared image ({sizes[0]}) and its photograph ({sizes[1]}) do not match pixel by pixel: "
+        f"write them by `irfuse thermal export {path.name} -o ir.tiff` and `-o vis.jpg --visible`, register them, and "
+        "fuse the results"
+    )
+
+
+def _check_files(ir: Path, vis: Path, out: Path, temperature: Path | None) -> None:
+    """Check a single pair before its images are decoded and a method is loaded."""
     for path in (ir, vis):
         if not path.exists():
             raise ImageError(f"{path}: no such file or folder")
-    if out.exists() and any(out.samefile(path) for path in (ir, vis)):
-        raise OutputError(f"{out} would replace an input; choose another name")
+    for target in filter(None, (out, temperature)):
+        if target.exists() and any(target.samefile(path) for path in (ir, vis)):
+            raise OutputError(f"{target} would replace an input; choose another name")
     if not is_image(out):
         raise OutputError(f"{out}: the name of the fused image must end in one of {' '.join(EXTENSIONS)}")
+    if temperature is not None and temperature.suffix.lower() not in _TIFF:
+        raise OutputError(f"{temperature}: the name of the file of temperatures must end in {' or '.join(_TIFF)}")
+    if temperature is not None and temperature.absolute() == out.absolute():
+        raise OutputError(f"{out} would be both the fused image and the temperatures; choose another name")
 
 
-def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: bool) -> None:
+def _check_folder_of_temperatures(temperature: Path | None) -> None:
+    """Refuse the name of a file, if many pairs are fused."""
+    if temperature is not None and (is_image(temperature) or temperature.is_file()):
+        raise OutputError(f"{temperature}: many pairs are fused, so --temperature needs the name of a folder")
+
+
+def _fuse_pair(
+    ir: Path,
+    vis: Path,
+    out: Path,
+    temperature: Path | None,
+    make: Make,
+    maker: str,
+    *,
+    resume: bool,
+    as_picture: bool,
+) -> None:
     from irfuse import __version__
     from irfuse.io import images, origin
     from irfuse.io.files import make_folder
@@ -250,8 +305,8 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: b
     if resume:
         existing = folder.Existing.at(out, origin.describe(__version__, maker, ""))
         if existing.remark:
-            errors.print(f"warning: {out}: {existing.remark}", style="yellow", markup=False)
-        if existing.kept:
+            _warn(f"{out}: {existing.remark}")
+        if existing.kept and (temperature is None or temperature.exists()):
             output.print(f"skipped, since it exists: {out}", markup=False)
             return
     engine_used = ""
@@ -260,11 +315,19 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: b
         nonlocal engine_used
         with progress("fetching", "MB", at_once=False) as on_fetch:
             fuse_pair, engine_used = make(on_fetch, on_iteration, vis_image.shape[0] * vis_image.shape[1])
-        return fuse_pair(ir_image, vis_image)
+        fused = fuse_pair(ir_image, vis_image)
+        if temperature is not None:
+            make_folder(temperature.parent)
+            folder.write_temperatures(temperature, ir_image)
+        return fused
 
     with progress("optimizing", "steps", at_once=False) as on_iteration:
-        fused, metadata = folder.fuse_files(ir, vis, fuse_images)
+        fused, metadata = folder.fuse_files(ir, vis, fuse_images, as_picture=as_picture)
     make_folder(out.parent)
     images.write(out, fused, origin.describe(__version__, maker, engine_used), metadata)
     print_engine(engine_used)
     output.print(str(out), markup=False)
+
+
+def _warn(line: str) -> None:
+    errors.print(f"warning: {line}", style="yellow", markup=False)

@@ -19,7 +19,15 @@ from irfuse.imaging import inspection, sizes
 from irfuse.imaging.arrays import Array as Array
 from irfuse.imaging.arrays import T, dtype_name, join, not_finite, to_array, to_float32, where
 from irfuse.imaging.color import Color, gray, recolor
-from irfuse.imaging.levels import THERMAL_ONLY, Levels, Percentiles, check_range, full_scale, is_unit
+from irfuse.imaging.levels import (
+    THERMAL_ONLY,
+    Levels,
+    Percentiles,
+    check_celsius,
+    check_range,
+    full_scale,
+    is_unit,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,6 +74,13 @@ class Planes(Generic[T]):
         """Scale the values to [0, 1] as :meth:`unit` does, and compute their luma, (B, 1, H, W) in float32."""
         return gray(self.unit())
 
+    def measured_range(self) -> tuple[float, float]:
+        """Return the smallest and the largest valid value of the first channel."""
+        # PyTorch lacks the minimum of some dtypes.
+        first = to_array(self.values[:, :1])
+        valid = first if self.invalid is None else first[~to_array(self.invalid)]
+        return float(valid.min()), float(valid.max())
+
     def thermal_luma(self, thermal: Levels | Percentiles) -> T:
         """Scale infrared values to [0, 1] and compute their luma, (B, 1, H, W) in float32.
 
@@ -76,9 +91,14 @@ class Planes(Generic[T]):
         Returns:
             The luma. It means nothing at invalid pixels, but is finite.
 
+        Raises:
+            ImageError: `Levels` are in °C, and the image is not.
+
         Warns:
             SuspiciousPairWarning: no value lies within the levels, or outliers hold them.
         """
+        if isinstance(thermal, Levels) and thermal.celsius:
+            check_celsius("the thermal range", self.dtype, *self.measured_range())
         if isinstance(thermal, Percentiles) and self.dtype == "uint8":
             return gray(self.unit())
         return join([self._thermal_luma(thermal, slice(i, i + 1)) for i in range(len(self.values))])
@@ -277,9 +297,12 @@ def eight_bits(planes: Planes[Array], thermal: Levels | Percentiles | None = Non
         (C, H, W) in float64, C is 1 or 3: without alpha.
 
     Raises:
-        ImageError: as :meth:`Planes.unit` raises it, or values are NaN or infinite, which no metric takes.
+        ImageError: as :meth:`Planes.unit` raises it, levels are in °C and the image is not, or values are NaN or
+            infinite, which no metric takes.
     """
     _check_finite(planes.values, planes.role)
+    if isinstance(thermal, Levels) and thermal.celsius:
+        check_celsius("the thermal range", planes.dtype, *planes.measured_range())
     values = planes.values[0, : 3 if planes.values.shape[1] >= 3 else 1].astype(np.float64)
     if isinstance(thermal, Percentiles):
         measured = values if planes.invalid is None else values[:, ~planes.invalid[0, 0]]
