@@ -18,6 +18,7 @@ from irfuse.cli.info import info
 from irfuse.cli.methods import methods
 from irfuse.cli.metrics import metrics, protocols
 from irfuse.cli.once import OnceCommand
+from irfuse.cli.register import register
 from irfuse.cli.reproduce import reproduce
 from irfuse.cli.thermal import thermal
 from irfuse.cli.train import train
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(cls=OnceCommand, short_help="Fuse a pair of images, or all pairs of folders.")(fuse)
+app.command(cls=OnceCommand, short_help="Find how two cameras see one scene.")(register)
 app.command(cls=OnceCommand, short_help="Score fused images against their sources.")(evaluate)
 app.command(cls=OnceCommand, short_help="Compare methods on many pairs, and write a report.")(benchmark)
 app.command(cls=OnceCommand, short_help="Run the tables of a method's paper again.")(reproduce)

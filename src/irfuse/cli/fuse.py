@@ -1,29 +1,36 @@
 """`irfuse fuse`."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from irfuse import notices
+from irfuse.cli import aligning
 from irfuse.cli.console import errors, output, print_engine, print_report, print_unpaired, progress
 from irfuse.cli.options import (
     AsPictureOption,
     BlendOption,
+    CalibrationOption,
     ColorOption,
+    CropOption,
     DeviceOption,
     EngineOption,
+    ForceOption,
     FormatOption,
     HighlightOption,
     LegendOption,
     MethodOption,
     ModelOption,
+    OntoOption,
     PaletteOption,
     PercentilesOption,
     PrecisionOption,
     RangeOption,
+    RegisterOption,
     ResumeOption,
     StretchOption,
     TemperatureOption,
@@ -72,6 +79,11 @@ def fuse(
     legend: LegendOption = False,
     temperature: TemperatureOption = None,
     as_picture: AsPictureOption = False,
+    calibration: CalibrationOption = None,
+    register: RegisterOption = None,
+    onto: OntoOption = "vis",
+    crop: CropOption = False,
+    force: ForceOption = False,
     device: DeviceOption = "auto",
     engine: EngineOption = "auto",
     precision: PrecisionOption = "auto",
@@ -95,7 +107,11 @@ def fuse(
     if ending not in EXTENSIONS:
         raise ImageError(f"format cannot be {extension!r}; choose one of {' '.join(EXTENSIONS)}")
     scale = thermal(thermal_range, thermal_percentiles)
-    overlay = Overlay.of(highlight, blend, palette, legend, scale)
+    if vis is None and ir.is_file() and is_image(ir):
+        vis = _of_one_file(ir, as_picture)
+        register = register or ("auto" if calibration is None else None)
+    align = aligning.aligner(calibration, register, onto, crop, force)
+    overlay = Overlay.of(highlight, blend, palette, legend, scale, aligning.arrays(align))
     pairing = None
     if vis is not None and not ir.is_dir() and not vis.is_dir():
         _check_files(ir, vis, out, temperature)
@@ -111,6 +127,7 @@ def fuse(
     maker = "blend" if blend else f"model: {model.name}" if model is not None else f"method: {method}"
     of_method = [] if blend else [f"color: {color}"] * (color != "auto") + ["stretched"] * stretch
     maker = ", ".join([maker, *of_method, *_settings(context, scale, as_picture), *overlay.settings()])
+    maker = ", ".join([maker, *aligning.settings(calibration, register, onto, crop)])
 
     def make(on_fetch: Progress, on_iteration: Progress, pixels: int | None) -> "tuple[FusePair, str]":
         if blend:
@@ -118,7 +135,7 @@ def fuse(
         if model is not None:
             from irfuse.deploy.runtime import Model
 
-            running = Model(model, color=color, stretch=stretch, thermal=scale)
+            running = Model(model, color=color, stretch=stretch, thermal=scale, registration=align)
             facts = running.metadata
             return overlay.laid_over(running), f"onnx, {facts['precision']}: {facts['spec']} in {model.name}"
         from irfuse.fuser import Fuser
@@ -131,6 +148,7 @@ def fuse(
             color=color,
             stretch=stretch,
             thermal=scale,
+            registration=align,
             pixels=pixels,
             on_fetch=on_fetch,
             on_iteration=on_iteration,
@@ -148,7 +166,7 @@ def fuse(
                     print_engine(engine_used)
                 on_step(done, total, note)
 
-            watch = _Watch(fuse_pair)
+            watch = _Watch(fuse_pair, is_looking=align is None)
             report = folder.run(
                 pairing.pairs,
                 out,
@@ -158,12 +176,34 @@ def fuse(
                 resume=resume,
                 as_picture=as_picture,
                 temperatures=temperature,
+                align=aligning.arrays(align),
                 on_step=tell,
             )
         watch.warn()
         print_report(report, out)
     elif vis is not None:
-        _fuse_pair(ir, vis, out, temperature, make, maker, resume=resume, as_picture=as_picture)
+        measured = None if temperature is None else Measured(temperature, aligning.arrays(align))
+        _fuse_pair(ir, vis, out, measured, make, maker, resume=resume, as_picture=as_picture)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The file of temperatures or counts beside a fused image.
+
+    Attributes:
+        path: the file.
+        align: brings the images of a pair to one field of view.
+    """
+
+    path: Path
+    align: aligning.Arrays
+
+    def write(self, ir: "Array", vis: "Array") -> None:
+        from irfuse.io.files import make_folder
+        from irfuse.pipelines import folder
+
+        make_folder(self.path.parent)
+        folder.write_temperatures(self.path, self.align(ir, vis)[0])
 
 
 def _settings(context: typer.Context, scale: "Levels | Percentiles", as_picture: bool) -> list[str]:
@@ -188,15 +228,15 @@ def _is_given(context: typer.Context, name: str) -> bool:
 class _Watch:
     """A function that fuses a pair, and looks at the registration of the first pairs of a folder."""
 
-    def __init__(self, fuse: "FusePair") -> None:
-        self._fuse = fuse
+    def __init__(self, fuse: "FusePair", is_looking: bool) -> None:
+        self._fuse, self._is_looking = fuse, is_looking
         self._measured: list[Registration] = []
 
     def __call__(self, ir: "Array", vis: "Array") -> "Array":
         from irfuse.imaging import registration
 
         fused = self._fuse(ir, vis)
-        if len(self._measured) < registration.WATCHED:
+        if self._is_looking and len(self._measured) < registration.WATCHED:
             found = registration.measure_images(ir, vis)
             self._measured += [] if found is None else [found]
         return fused
@@ -236,8 +276,6 @@ def _pairing(ir: Path, vis: Path | None) -> "Pairing":
     from irfuse.io import pairs
 
     if vis is None:
-        if ir.is_file() and is_image(ir):
-            _fuse_own_pair(ir)
         return pairs.find(ir)
     for path in (ir, vis):
         if not path.is_dir():
@@ -246,22 +284,15 @@ def _pairing(ir: Path, vis: Path | None) -> "Pairing":
     return pairs.match(ir, vis)
 
 
-def _fuse_own_pair(path: Path) -> NoReturn:
-    """Refuse to fuse a radiometric file with its own photograph, since the two must be registered first."""
+def _of_one_file(path: Path, as_picture: bool) -> Path:
+    """Return a radiometric file again, whose photograph is the visible image, or say that it has none."""
     from irfuse.io import images, thermal
-    from irfuse.io.thermal import reading
 
-    file = thermal.find(images.read_bytes(path), str(path))
+    file = None if as_picture else thermal.find(images.read_bytes(path), str(path))
     if file is None or not file.visible:
         why = "" if file is None else f", since {file.no_visible}"
         raise PairError(f"{path}: the visible image is missing{why}: irfuse fuse IR VIS -o OUT")
-    ir, vis, _ = reading.own_pair(path)
-    sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (ir, vis)]
-    raise PairError(
-        f"{path}: its infrared image ({sizes[0]}) and its photograph ({sizes[1]}) do not match pixel by pixel: "
-        f"write them by `irfuse thermal export {path.name} -o ir.tiff` and `-o vis.jpg --visible`, register them, and "
-        "fuse the results"
-    )
+    return path
 
 
 def _check_files(ir: Path, vis: Path, out: Path, temperature: Path | None) -> None:
@@ -290,7 +321,7 @@ def _fuse_pair(
     ir: Path,
     vis: Path,
     out: Path,
-    temperature: Path | None,
+    measured: "Measured | None",
     make: Make,
     maker: str,
     *,
@@ -306,7 +337,7 @@ def _fuse_pair(
         existing = folder.Existing.at(out, origin.describe(__version__, maker, ""))
         if existing.remark:
             _warn(f"{out}: {existing.remark}")
-        if existing.kept and (temperature is None or temperature.exists()):
+        if existing.kept and (measured is None or measured.path.exists()):
             output.print(f"skipped, since it exists: {out}", markup=False)
             return
     engine_used = ""
@@ -316,9 +347,8 @@ def _fuse_pair(
         with progress("fetching", "MB", at_once=False) as on_fetch:
             fuse_pair, engine_used = make(on_fetch, on_iteration, vis_image.shape[0] * vis_image.shape[1])
         fused = fuse_pair(ir_image, vis_image)
-        if temperature is not None:
-            make_folder(temperature.parent)
-            folder.write_temperatures(temperature, ir_image)
+        if measured is not None:
+            measured.write(ir_image, vis_image)
         return fused
 
     with progress("optimizing", "steps", at_once=False) as on_iteration:

@@ -64,6 +64,20 @@ PaletteOption = Annotated[
 ]
 LegendOption = Annotated[bool, typer.Option("--legend", help="Draw the colors with their values.")]
 
+CalibrationOption = Annotated[
+    Path | None, typer.Option(help="A calibration of the two cameras, which `irfuse register` writes.")
+]
+RegisterOption = Annotated[
+    Literal["auto"] | None, typer.Option(help="auto registers each pair, for images that do not match pixel by pixel.")
+]
+TransformOption = Annotated[
+    Literal["similarity", "affine", "homography"],
+    typer.Option("--model", help="What the transform may do: move, turn and scale; shear too; or tilt too."),
+]
+OntoOption = Annotated[Literal["vis", "ir"], typer.Option(help="The image whose pixels the registered images have.")]
+CropOption = Annotated[bool, typer.Option("--crop", help="Cut registered images to what both cameras see.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Accept a registration that cannot be trusted.")]
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 JobsOption = Annotated[
     int | None,

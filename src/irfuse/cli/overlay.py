@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from irfuse.cli.aligning import Arrays
 from irfuse.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Overlay:
         palette: the colors; None for the usual ones.
         legend: whether to draw the colors with their values.
         thermal: what becomes the last color, and in a blend the first one.
+        align: brings the images of a pair to one field of view.
     """
 
     threshold: "Threshold | None"
@@ -35,6 +37,7 @@ class Overlay:
     palette: "Palette | None"
     legend: bool
     thermal: "Levels | Percentiles"
+    align: Arrays
 
     @classmethod
     def of(
@@ -44,6 +47,7 @@ class Overlay:
         palette: "Palette | None",
         legend: bool,
         thermal: "Levels | Percentiles",
+        align: Arrays,
     ) -> "Overlay":
         """Read the options.
 
@@ -58,7 +62,7 @@ class Overlay:
         if without and highlight is None and not blend:
             raise ParameterError(f"{without} needs --highlight or --blend")
         threshold = None if highlight is None else Threshold.parse(highlight)
-        return cls(threshold, blend, palette, legend, thermal)
+        return cls(threshold, blend, palette, legend, thermal, align)
 
     def settings(self) -> list[str]:
         """List what changes results."""
@@ -74,6 +78,7 @@ class Overlay:
         from irfuse.imaging import overlay
 
         palette = self.palette or "iron"
+        ir, vis = self.align(ir, vis)
         return overlay.blend(ir, vis, palette=palette, thermal=self.thermal, legend=self.legend)
 
     def _highlighted(self, fuse: "FusePair", ir: "Array", vis: "Array") -> "Array":
@@ -82,6 +87,7 @@ class Overlay:
         assert self.threshold is not None
         palette = self.palette or "inferno"
         fused = fuse(ir, vis)
+        ir, _ = self.align(ir, vis)
         return overlay.highlight(fused, ir, self.threshold, palette=palette, thermal=self.thermal, legend=self.legend)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from irfuse.cli.console import errors, output, print_unpaired, progress
-from irfuse.cli.options import CropOption, ForceOption, ModelOfTransformOption, OntoOption
+from irfuse.cli.options import CropOption, ForceOption, OntoOption, TransformOption
 from irfuse.errors import OutputError, PairError, ParameterError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def register(
         tuple[float, float] | None,
         typer.Option(metavar="IR VIS", help="The horizontal fields of view of both cameras, in degrees."),
     ] = None,
-    model: ModelOfTransformOption = "homography",
+    model: TransformOption = "homography",
     force: ForceOption = False,
     images: Annotated[
         Path | None, typer.Option(help="A new folder for the registered images, for training and benchmarks.")
@@ -107,7 +107,7 @@ def _read(pair: "Pair") -> "tuple[Planes[Array], Planes[Array]]":
     from irfuse.imaging import planes
     from irfuse.io import images
 
-    loaded = images.read(pair.ir), images.read(pair.vis)
+    loaded = images.read(pair.ir), images.read(pair.vis, "visible")
     with naming(images.files(pair.ir, pair.vis), ImageError):
         return planes.from_array(loaded[0], "infrared"), planes.from_array(loaded[1], "visible")
 

@@ -18,6 +18,7 @@ from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.imaging.planes import Array
 from irfuse.installation import install
+from irfuse.registration.alignment import Aligner
 
 METADATA_KEY = "irfuse"
 """The key of the metadata in a file, which are JSON."""
@@ -70,6 +71,8 @@ class Model:
     Args:
         path: the file.
         color, stretch, thermal, tile: as :class:`irfuse.Fuser` takes them.
+        registration: brings the images of two cameras together, such as an
+            :class:`irfuse.registration.alignment.Alignment`. By default both show the same scene pixel by pixel.
 
     Attributes:
         metadata: the file's description of itself.
@@ -91,12 +94,14 @@ class Model:
         stretch: bool = False,
         thermal: Levels | Percentiles = DEFAULT_THERMAL,
         tile: int = 1024,
+        registration: Aligner | None = None,
     ) -> None:
         check_choice("color", color, Color)
         sizes.check_tile(tile)
         self._graph = Graph(Path(path))
         self.metadata = self._graph.metadata
         self._color, self._stretch, self._thermal, self._tile = color, stretch, thermal, tile
+        self._registration = registration
 
     def __call__(self, ir: Array, vis: Array) -> Array:
         """Fuse one pair, or a batch of pairs of one size.
@@ -110,11 +115,15 @@ class Model:
         Raises:
             ImageError: an image is empty or has a wrong shape or dtype, a visible image holds NaN, infinite or
                 out-of-range values, or an infrared image holds nothing else.
-            PairError: the sizes differ.
+            PairError: the sizes differ, or the pair cannot be registered.
             ExportError: ONNX Runtime cannot compute it, for example for lack of memory.
         """
         ir_planes, vis_planes = planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
-        planes.check_pair(ir_planes, vis_planes)
+        if self._registration is None:
+            planes.check_pair(ir_planes, vis_planes)
+        else:
+            planes.check_unregistered(ir_planes, vis_planes)
+            ir_planes, vis_planes = self._registration(ir_planes, vis_planes)
         prepared = planes.prepare(ir_planes, vis_planes, self._thermal, self.metadata["vis_channels"])
         fused = self._fuse(prepared.ir, prepared.vis)
         return vis_planes.restore(prepared.finish(fused, self._color, stretch=self._stretch))

@@ -31,6 +31,12 @@ from irfuse.pipelines.checks import Checks
 from irfuse.progress import Progress, silent
 
 FusePair = Callable[[Array, Array], Array]
+Align = Callable[[Array, Array], tuple[Array, Array]]
+
+
+def as_they_are(ir: Array, vis: Array) -> tuple[Array, Array]:
+    """Return both images of a pair that needs no alignment."""
+    return ir, vis
 
 
 class _Sources(NamedTuple):
@@ -101,6 +107,7 @@ def run(
     resume: bool = False,
     as_picture: bool = False,
     temperatures: Path | None = None,
+    align: Align = as_they_are,
     on_step: Progress = silent,
 ) -> Report:
     """Fuse pairs of files into ``output/NAME.png``.
@@ -124,6 +131,7 @@ def run(
             Those that say so are made again with a warning. Without `resume`, all results are replaced.
         as_picture: read the pictures of radiometric JPEG files, see :func:`irfuse.io.images.contents`.
         temperatures: a folder for the temperatures or counts of each pair, as ``NAME.tiff``. A pair without them fails.
+        align: brings the images of a pair to the field of view of the fused image, for its temperatures.
         on_step: called at the start, and once for each pair when its result is written or when it is skipped or has
             failed. The total is None unless `pairs` is a sequence.
 
@@ -177,7 +185,9 @@ def run(
                     report.skipped.append(pair.name)
                 else:
                     image = _fuse(fuse, pair, sources, report)
-                    result = _Result(image, sources.metadata, None if temperatures is None else sources.ir)
+                    result = _Result(
+                        image, sources.metadata, None if temperatures is None else align(sources.ir, sources.vis)[0]
+                    )
             if result is None:
                 on_step(report.settled, total, pair.name)
             else:

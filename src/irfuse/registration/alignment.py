@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irfuse.choices import check_choice
+from irfuse.imaging import planes
 from irfuse.imaging.arrays import Array
 from irfuse.imaging.planes import Planes
 from irfuse.registration import geometry
@@ -25,9 +26,32 @@ _LARGE = 1.0
 
 
 class Aligner(Protocol):
-    """Brings the images of a pair to one field of view and one size. Its results count by their weights."""
+    """Brings the images of a pair to one field of view and one size.
+
+    The image that is warped has no pixels outside of its own field of view. There, its planes are invalid and have a
+    weight of 0, which rises to 1 along a soft seam.
+    """
 
     def __call__(self, ir: Planes[Any], vis: Planes[Any]) -> tuple[Planes[Array], Planes[Array]]: ...
+
+
+def aligned_arrays(align: Aligner, ir: Array, vis: Array) -> tuple[Array, Array]:
+    """Align a pair that is not fused, such as one whose temperatures are drawn over the visible image.
+
+    Args:
+        align: brings both images to one size.
+        ir, vis: (H, W) or (H, W, C).
+
+    Returns:
+        Both images. Where the infrared image sees nothing, it is NaN, and therefore floating point: in [0, 1] if it
+        had 8 bits, and otherwise in its own units.
+    """
+    infrared, visible = align(planes.from_array(ir, "infrared"), planes.from_array(vis, "visible"))
+    image = infrared.restore(infrared.values)
+    if infrared.invalid is not None:
+        image = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
+        image[infrared.invalid[0, 0]] = np.nan
+    return image, visible.restore(visible.values)
 
 
 @dataclass(frozen=True)
@@ -53,9 +77,6 @@ class Alignment:
     def __call__(self, ir: Planes[Any], vis: Planes[Any]) -> tuple[Planes[Array], Planes[Array]]:
         """Align a pair, or a batch of pairs.
 
-        The image that is warped has no pixels outside of its own field of view. There, its planes are invalid and have
-        a weight of 0, which rises to 1 along a soft seam.
-
         Raises:
             PairError: the sizes are not those of the calibration.
         """
@@ -69,20 +90,6 @@ class Alignment:
         if not self.crop:
             return infrared, visible
         return _cut(infrared, self.window), _cut(visible, self.window)
-
-    def array(self, image: Array) -> Array:
-        """Warp an image that is fused with nothing, such as temperatures: (H, W) or (H, W, C), NaN where it is unseen.
-
-        Only the infrared image onto the visible one; with `onto` ``ir``, it stays as it is.
-        """
-        values = image.astype(np.float32)
-        if self.onto == "vis":
-            planes = np.moveaxis(values[..., None] if values.ndim == 2 else values, 2, 0)
-            values = np.moveaxis(_warp(planes, self._matrix, self._size, cv2.INTER_LINEAR), 0, 2).reshape(
-                *self._size, *image.shape[2:]
-            )
-            values[self._weight == 0] = np.nan
-        return values[self.window] if self.crop else values
 
     @cached_property
     def window(self) -> tuple[slice, slice]:
@@ -104,7 +111,7 @@ class Alignment:
     def _matrix(self) -> Matrix:
         """The matrix of the image that is warped to the one that stays."""
         matrix = self.calibration.array
-        return matrix if self.onto == "vis" else np.asarray(np.linalg.inv(matrix))
+        return matrix if self.onto == "vis" else geometry.inverse(matrix)
 
     @property
     def _size(self) -> Size:
@@ -124,53 +131,53 @@ class Alignment:
         share = np.minimum(distance / max(1.0, _SEAM * float(np.hypot(*self._size))), 1)
         return np.asarray(share * share * (3 - 2 * share), np.float32)
 
-    def _warped(self, planes: Planes[Array]) -> Planes[Array]:
-        dtype = planes.values.dtype
+    def _warped(self, image: Planes[Array]) -> Planes[Array]:
+        dtype = image.values.dtype
         exact = np.float64 if dtype in (np.int32, np.float64) else np.float32
-        values = planes.values.astype(exact)
-        hidden = np.zeros(values.shape[:1] + values.shape[2:], bool) if planes.invalid is None else planes.invalid[:, 0]
+        values = image.values.astype(exact)
+        hidden = np.zeros(values.shape[:1] + values.shape[2:], bool) if image.invalid is None else image.invalid[:, 0]
         outside = np.broadcast_to(self._weight == 0, (len(values), *self._size))
         warped, invalid = [], []
-        for image, mask in zip(values, hidden, strict=True):
+        for one, mask in zip(values, hidden, strict=True):
             if mask.any():
                 # NaN would spread, and fill values would show beside the holes.
-                image = np.where(mask, np.median(image[:, ~mask]), image)
-            result = _warp(image, self._matrix, self._size, cv2.INTER_CUBIC)
-            warped.append(result.clip(image.min(), image.max()))
+                one = np.where(mask, np.median(one[:, ~mask]), one)
+            result = _warp(one, self._matrix, self._size, cv2.INTER_CUBIC)
+            warped.append(result.clip(one.min(), one.max()))
             invalid.append(_warp(mask[None].astype(np.float32), self._matrix, self._size, cv2.INTER_LINEAR)[0] > 0.01)
         found = np.stack(warped)
         unseen = (np.stack(invalid) | outside)[:, None]
         return replace(
-            planes,
+            image,
             values=(np.rint(found) if dtype.kind in "iu" else found).astype(dtype),
             invalid=unseen if unseen.any() else None,
             weight=None if (self._weight == 1).all() else self._weight[None, None],
         )
 
 
-def _warp(planes: Array, matrix: Matrix, size: Size, kernel: int) -> Array:
-    """Warp planes, (C, H, W), each to a size; beyond their edges, the edges go on."""
-    shape: Size = planes.shape[1:]  # type: ignore[assignment]
+def _warp(channels: Array, matrix: Matrix, size: Size, kernel: int) -> Array:
+    """Warp channels, (C, H, W), each to a size; beyond their edges, the edges go on."""
+    shape: Size = channels.shape[1:]
     scale = geometry.mean_scale(matrix, shape)
     if scale < _LARGE:
         height, width = (max(1, round(side * scale)) for side in shape)
-        planes = np.stack([cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in planes])
-        matrix = matrix @ np.linalg.inv(geometry.resizing(shape, (height, width)))
+        channels = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in channels])
+        matrix = matrix @ geometry.inverse(geometry.resizing(shape, (height, width)))
     return np.stack(
         [
-            cv2.warpPerspective(plane, matrix, size[::-1], flags=kernel, borderMode=cv2.BORDER_REPLICATE)
-            for plane in planes
+            cv2.warpPerspective(one, matrix, size[::-1], flags=kernel, borderMode=cv2.BORDER_REPLICATE)
+            for one in channels
         ]
     )
 
 
-def _cut(planes: Planes[Array], window: tuple[slice, slice]) -> Planes[Array]:
+def _cut(image: Planes[Array], window: tuple[slice, slice]) -> Planes[Array]:
     """Cut the same part out of all that belongs to an image; inside, it counts fully."""
     part = (..., *window)
-    invalid = None if planes.invalid is None else planes.invalid[part]
+    invalid = None if image.invalid is None else image.invalid[part]
     return replace(
-        planes,
-        values=np.ascontiguousarray(planes.values[part]),
+        image,
+        values=np.ascontiguousarray(image.values[part]),
         invalid=None if invalid is None or not invalid.any() else np.ascontiguousarray(invalid),
         weight=None,
     )

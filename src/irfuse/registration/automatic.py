@@ -1,5 +1,6 @@
 """Automatic registration: from two images of one scene to a matrix, and how far it can be trusted."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from irfuse.registration.support import Blocks, blocks
 
 _PLACES, _CONTENDERS = 12, 2
 _SIDES = (128, 256, 512)
+_ROUNDS = 2
+_NEAR = 6.0
+"""The distance, in pixels of the reduced image, up to which a block takes part in a fit."""
 _DIFFERENT = 0.05
 _FEW_BLOCKS = 20
 """Below so many blocks, the support counts less."""
@@ -35,7 +39,7 @@ class Found:
     @property
     def rank(self) -> float:
         """What places are compared by: more support by more blocks is better."""
-        return self.blocks.support * min(1.0, len(self.blocks.weights) / _FEW_BLOCKS) * self.overlap**0.5
+        return self.blocks.support * min(1.0, len(self.blocks.weights) / _FEW_BLOCKS) * math.sqrt(self.overlap)
 
 
 def find(ir: View, vis: View, model: Model, field: Field) -> Found:
@@ -52,13 +56,30 @@ def find(ir: View, vis: View, model: Model, field: Field) -> Found:
 
 
 def polished(ir: View, vis: View, matrix: Matrix, model: Model) -> Found:
-    """Refine a matrix that is about right, with the images at growing sizes."""
-    for side in _SIDES[1:]:
-        matrix = first(refined(ir, vis, matrix, side, "affine" if model == "similarity" else model), matrix)
-    if model == "similarity":
-        points = grid(ir.size)
-        matrix = first(geometry.fit(points, map_points(matrix, points), model), matrix)
-    return judged(ir, vis, matrix)
+    """Refine a matrix that is about right.
+
+    Two sizes of the images and the blocks give three estimates, whose errors differ. The result is their mean.
+    """
+    refining: Model = "affine" if model == "similarity" else model
+    medium = first(refined(ir, vis, matrix, _SIDES[1], refining), matrix)
+    large = first(refined(ir, vis, medium, _SIDES[2], refining), medium)
+    points = grid(ir.size)
+    mean = np.mean([map_points(one, points) for one in (medium, large, _by_blocks(ir, vis, medium, model))], axis=0)
+    return judged(ir, vis, first(geometry.fit(points, mean, model), large))
+
+
+def _by_blocks(ir: View, vis: View, matrix: Matrix, model: Model) -> Matrix:
+    """Move a matrix to where the blocks are found."""
+    for _ in range(_ROUNDS):
+        matrix = first(moved(blocks(ir, vis, matrix, _SIDES[2]), model, ir), matrix)
+    return matrix
+
+
+def moved(found: Blocks, model: Model, ir: View) -> Matrix | None:
+    """Fit a matrix to where blocks are found; None if they do not give a plausible one."""
+    near = found.distances < _NEAR
+    fitted = geometry.fit(found.found[near], found.places[near], model)
+    return fitted if fitted is not None and geometry.is_plausible(fitted, ir.size) else None
 
 
 def judged(ir: View, vis: View, matrix: Matrix) -> Found:

@@ -96,9 +96,9 @@ def channels(view: View, *, blur: float, pool: float) -> Channels:
     relative = squares / (_blurred(squares, _SURROUNDINGS) / share + floor + 1e-12)
     # The square root of the length, over the squared length: what turns a squared gradient into the vector.
     scale = relative**0.25 / (squares + 1e-12)
-    values = np.stack([(x * x - y * y) * scale, 2 * x * y * scale, _PART * relative**0.25], axis=2)
+    values = np.stack([(x * x - y * y) * scale, 2 * x * y * scale, _PART * relative**0.25], axis=2).astype(np.float32)
     values[~valid] = 0
-    return Channels(np.asarray(_blurred(values, pool), np.float32), valid)
+    return Channels(_blurred(values, pool), valid)
 
 
 def _blurred(values: NDArray[np.float32], by: float) -> NDArray[np.float32]:

@@ -30,6 +30,11 @@ def map_points(matrix: Matrix, points: Points) -> Points:
     return np.asarray(mapped[:, :2] / mapped[:, 2:])
 
 
+def inverse(matrix: Matrix) -> Matrix:
+    """Invert a matrix."""
+    return np.asarray(np.linalg.inv(matrix), np.float64)
+
+
 def resizing(size: Size, resized: Size) -> Matrix:
     """Make the matrix that maps the pixels of an image to those of the resized image."""
     y, x = resized[0] / size[0], resized[1] / size[1]
@@ -88,8 +93,7 @@ def overlap(matrix: Matrix, size: Size, other: Size) -> float:
         matrix: of the image to the other one.
         size, other: the sizes of both.
     """
-    inside = np.linalg.inv(matrix)
-    points = map_points(inside, grid(other, 65))
+    points = map_points(inverse(matrix), grid(other, 65))
     x, y = points[:, 0], points[:, 1]
     return float(((x >= -0.5) & (x <= size[1] - 0.5) & (y >= -0.5) & (y <= size[0] - 0.5)).mean())
 

@@ -4,15 +4,15 @@ import cv2
 import numpy as np
 
 from irfuse.registration.channels import View, channels
-from irfuse.registration.geometry import Matrix, Model, is_plausible
+from irfuse.registration.geometry import Matrix, Model, inverse, is_plausible
 from irfuse.registration.support import shrunken
 
 _BLUR, _POOL = 1.2, 1.5
-_ENOUGH = 1e-4
+_ENOUGH = 1e-5
 """The change of the correlation at which the iterations end."""
 
 
-def refined(ir: View, vis: View, matrix: Matrix, side: int, model: Model, iterations: int = 20) -> Matrix | None:
+def refined(ir: View, vis: View, matrix: Matrix, side: int, model: Model, iterations: int = 50) -> Matrix | None:
     """Refine a matrix at one size of the images, by the enhanced correlation coefficient of their channels.
 
     G. D. Evangelidis and E. Z. Psarakis: "Parametric image alignment using enhanced correlation coefficient
@@ -31,19 +31,19 @@ def refined(ir: View, vis: View, matrix: Matrix, side: int, model: Model, iterat
     small, to_small = vis.resized(min(1.0, side / max(vis.size)))
     shrunk, to_shrunk = shrunken(ir, to_small @ matrix)
     fixed, moving = (channels(view, blur=_BLUR, pool=_POOL) for view in (small, shrunk))
-    start = to_shrunk @ np.linalg.inv(matrix) @ np.linalg.inv(to_small)
+    start = to_shrunk @ inverse(matrix) @ inverse(to_small)
     rows = start / start[2, 2] if model == "homography" else start[:2]
     motion = cv2.MOTION_HOMOGRAPHY if model == "homography" else cv2.MOTION_AFFINE
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, iterations, _ENOUGH)
-    masks = [np.ascontiguousarray(edges.valid, np.uint8) * 255 for edges in (fixed, moving)]
+    fixed_mask, moving_mask = (edges.valid.astype(np.uint8) * 255 for edges in (fixed, moving))
     try:
         _, warp = cv2.findTransformECCWithMask(
-            fixed.values, moving.values, *masks, rows.astype(np.float32), motion, criteria, 1
+            fixed.values, moving.values, fixed_mask, moving_mask, rows.astype(np.float32), motion, criteria, 1
         )
     except cv2.error:
         # It does not converge, or the images no longer overlap.
         return None
     full = warp if model == "homography" else np.vstack([warp, [0.0, 0.0, 1.0]])
-    found = np.linalg.inv(np.linalg.inv(to_shrunk) @ np.asarray(full, np.float64) @ to_small)
+    found = inverse(inverse(to_shrunk) @ np.asarray(full, np.float64) @ to_small)
     found /= found[2, 2]
     return found if is_plausible(found, ir.size) else None

@@ -6,15 +6,13 @@ import numpy as np
 
 from irfuse.progress import Progress, silent
 from irfuse.registration import geometry
-from irfuse.registration.automatic import Found, find, first, judged
+from irfuse.registration.automatic import Found, find, first, moved
 from irfuse.registration.channels import View
 from irfuse.registration.geometry import Matrix, Model
 from irfuse.registration.search import Field
 from irfuse.registration.support import Blocks, blocks
 
 _ROUNDS = 3
-_NEAR = 6.0
-"""The distance, in pixels of the reduced image, up to which a block takes part in the refinement."""
 
 
 def find_all(pairs: Sequence[tuple[View, View]], model: Model, field: Field, on_step: Progress = silent) -> Found:
@@ -52,11 +50,7 @@ def _refined(pairs: Sequence[tuple[View, View]], matrix: Matrix, model: Model) -
     """Move the matrix to where the blocks of all pairs are found."""
     for _ in range(_ROUNDS):
         found = _joined([blocks(ir, vis, matrix) for ir, vis in pairs])
-        near = found.distances < _NEAR
-        fitted = geometry.fit(found.found[near], found.places[near], model)
-        if fitted is None or not geometry.is_plausible(fitted, pairs[0][0].size):
-            break
-        matrix = first(fitted, matrix)
+        matrix = first(moved(found, model, pairs[0][0]), matrix)
     return matrix
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.fft import irfft2, rfft2
 from numpy.typing import NDArray
 
 from irfuse.registration.channels import Channels, View, channels
-from irfuse.registration.geometry import Matrix, grid, map_points
+from irfuse.registration.geometry import Matrix, Size, grid, inverse, map_points
 
 SIDE = 128
 """The longer side of the reduced visible image, in pixels."""
@@ -83,7 +84,7 @@ def _tried(ir: View, vis: View, field: Field) -> Iterator[Place]:
         for angle in _ROTATIONS:
             turned, to_turned = _turned(resized, angle)
             shift, score = fixed.best_shift(channels(turned, blur=_BLUR, pool=_POOL))
-            yield Place(np.linalg.inv(to_small) @ shift @ to_turned @ to_resized, score)
+            yield Place(inverse(to_small) @ shift @ to_turned @ to_resized, score)
 
 
 def _turned(view: View, angle: float) -> tuple[View, Matrix]:
@@ -94,8 +95,8 @@ def _turned(view: View, angle: float) -> tuple[View, Matrix]:
     rows = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
     cos, sin = abs(rows[0, 0]), abs(rows[0, 1])
     size = (int(np.ceil(width * sin + height * cos)), int(np.ceil(width * cos + height * sin)))
-    rows[:, 2] += (size[1] - width) / 2, (size[0] - height) / 2
     matrix = np.vstack([rows, [0.0, 0.0, 1.0]])
+    matrix[:2, 2] += np.array([size[1] - width, size[0] - height]) / 2
     return view.warped(matrix, size), matrix
 
 
@@ -104,15 +105,13 @@ class _Spectra:
 
     def __init__(self, fixed: Channels) -> None:
         self._fixed = fixed
-        self._by_size: dict[tuple[int, int], tuple[NDArray[np.complex64], ...]] = {}
+        self._by_size: dict[Size, tuple[NDArray[Any], ...]] = {}
 
     def best_shift(self, moving: Channels) -> tuple[Matrix, float]:
         """Find the shift at which the normalized correlation is best, as a matrix, and its score."""
         height, width = self._fixed.valid.shape
-        padded = tuple(
-            cv2.getOptimalDFTSize(side + other)
-            for side, other in zip((height, width), moving.valid.shape, strict=True)
-        )
+        rows, columns = moving.valid.shape
+        padded = (cv2.getOptimalDFTSize(height + rows), cv2.getOptimalDFTSize(width + columns))
         values, energy, valid = self._transformed(padded)
         other_values, other_energy, other_valid = (np.conj(part) for part in _transform(moving, padded))
         product = irfft2((values * other_values).sum(axis=0), padded)
@@ -126,19 +125,18 @@ class _Spectra:
         usual = float(np.median(correlation[enough]))
         score = np.where(enough, (correlation - usual) * np.sqrt(np.maximum(overlap, 0) / max(counted, 1.0)), -1)
         best = np.unravel_index(int(score.argmax()), score.shape)
-        y, x = (
-            int(at) if at < size - other else int(at) - size
-            for at, size, other in zip(best, padded, moving.valid.shape, strict=True)
-        )
+        # Shifts to the left and upward are at the ends of the padded rows and columns.
+        y = int(best[0]) if best[0] < padded[0] - rows else int(best[0]) - padded[0]
+        x = int(best[1]) if best[1] < padded[1] - columns else int(best[1]) - padded[1]
         return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]]), float(score[best])
 
-    def _transformed(self, padded: tuple[int, int]) -> tuple[NDArray[np.complex64], ...]:
+    def _transformed(self, padded: Size) -> tuple[NDArray[Any], ...]:
         if padded not in self._by_size:
             self._by_size[padded] = _transform(self._fixed, padded)
         return self._by_size[padded]
 
 
-def _transform(edges: Channels, padded: tuple[int, int]) -> tuple[NDArray[np.complex64], ...]:
+def _transform(edges: Channels, padded: Size) -> tuple[NDArray[Any], ...]:
     """Transform the channels, (3, H, W'), their energy and the mask, (H, W')."""
     return (
         rfft2(np.moveaxis(edges.values, 2, 0), padded),

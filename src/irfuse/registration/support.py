@@ -1,7 +1,7 @@
 """Support: how many parts of two images agree that a matrix aligns them.
 
-A correlation of whole images says little: a wrong place can have a high one. So the images are cut into blocks, and each
-block is looked for in the surroundings of its place. Where the matrix is right, most blocks find themselves in place.
+A correlation of whole images says little: a wrong place can have a high one. So the images are cut into blocks, and
+each block is looked for in the surroundings of its place. Where the matrix is right, most blocks are in place.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irfuse.registration.channels import Channels, View, channels
-from irfuse.registration.geometry import Matrix, Points, map_points, mean_scale
+from irfuse.registration.geometry import Matrix, Points, inverse, map_points, mean_scale
 
 SIDE = 256
 """The longer side of the reduced visible image, in pixels."""
@@ -51,7 +51,7 @@ class Blocks:
 
     @property
     def residual(self) -> float:
-        """The median distance of the blocks that are in place, in pixels of the visible image; NaN if there are none."""
+        """The median distance of the blocks that are in place, in pixels of the visible image; NaN without any."""
         inside = self.distances[self.distances < _IN_PLACE]
         return float(np.median(inside)) * self.scale if inside.size else float("nan")
 
@@ -67,13 +67,12 @@ def blocks(ir: View, vis: View, matrix: Matrix, side: int = SIDE) -> Blocks:
     factor = min(1.0, side / max(vis.size))
     small, to_small = vis.resized(factor)
     shrunk, to_shrunk = shrunken(ir, to_small @ matrix)
-    to_aligned = to_small @ matrix @ np.linalg.inv(to_shrunk)
+    to_aligned = to_small @ matrix @ inverse(to_shrunk)
     aligned = shrunk.warped(to_aligned, small.size)
     places, shifts, weights = _matches(*(channels(view, blur=_BLUR, pool=_POOL) for view in (small, aligned)))
-    back = np.linalg.inv(to_small)
     return Blocks(
-        map_points(back, places),
-        map_points(np.linalg.inv(to_small @ matrix), places + shifts),
+        map_points(inverse(to_small), places),
+        map_points(inverse(to_small @ matrix), places + shifts),
         np.hypot(shifts[:, 0], shifts[:, 1]),
         weights,
         1 / factor,
@@ -94,8 +93,7 @@ def _matches(fixed: Channels, aligned: Channels) -> tuple[Points, Points, NDArra
     height, width = fixed.valid.shape
     energy = fixed.energy
     usual = float(np.median(energy[fixed.valid])) if fixed.valid.any() else 0.0
-    padding = [_REACH] * 4
-    around = cv2.copyMakeBorder(aligned.values, *padding, cv2.BORDER_CONSTANT)
+    around = np.pad(aligned.values, ((_REACH, _REACH), (_REACH, _REACH), (0, 0)))
     found = []
     for top in range(0, height - _BLOCK + 1, _STEP):
         for left in range(0, width - _BLOCK + 1, _STEP):

@@ -1,0 +1,63 @@
+"""How `irfuse fuse` brings the images of two cameras together."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from irfuse.errors import ParameterError
+
+if TYPE_CHECKING:
+    from irfuse.io.images import Array
+    from irfuse.registration.alignment import Aligner
+
+Arrays = Callable[["Array", "Array"], "tuple[Array, Array]"]
+"""Brings both images of a pair to one field of view."""
+
+
+def aligner(
+    calibration: Path | None, register: str | None, onto: Literal["vis", "ir"], crop: bool, force: bool
+) -> "Aligner | None":
+    """Read the options; None if the images of a pair match already.
+
+    Raises:
+        ParameterError: the options do not go together.
+        CalibrationError: the calibration cannot be read.
+    """
+    if calibration is not None and register is not None:
+        raise ParameterError("--calibration cannot be combined with --register")
+    if calibration is not None:
+        from irfuse.registration.alignment import Alignment
+        from irfuse.registration.calibration import read
+
+        if force:
+            raise ParameterError("--force needs --register")
+        return Alignment(read(calibration), onto, crop)
+    if register is not None:
+        from irfuse.registration.each import EachPair
+
+        return EachPair(onto, crop, force=force)
+    given = "--onto" if onto != "vis" else "--crop" if crop else "--force" if force else ""
+    if given:
+        raise ParameterError(f"{given} needs --calibration or --register")
+    return None
+
+
+def settings(calibration: Path | None, register: str | None, onto: str, crop: bool) -> list[str]:
+    """List what changes results."""
+    from irfuse.io.files import sha256
+
+    found = [f"registered: {register}"] * (register is not None)
+    if calibration is not None:
+        found.append(f"calibration: {calibration.name} {sha256(calibration)[:8]}")
+    return found + [f"onto {onto}"] * (onto != "vis") + ["cropped"] * crop
+
+
+def arrays(align: "Aligner | None") -> Arrays:
+    """Make the function that brings arrays together for what is drawn or written beside a fused image."""
+    if align is None:
+        from irfuse.pipelines.folder import as_they_are
+
+        return as_they_are
+    from irfuse.registration.alignment import aligned_arrays
+
+    return lambda ir, vis: aligned_arrays(align, ir, vis)
