@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irfuse import notices
-from irfuse.errors import ParameterError
+from irfuse.errors import ImageError, ParameterError, SuspiciousPairWarning
 from irfuse.imaging import planes, sizes
 from irfuse.imaging.arrays import Array
 from irfuse.imaging.color import gray
@@ -110,6 +110,9 @@ def highlight(
         PairError: the sizes differ.
         ParameterError: the threshold or the palette is none.
 
+    Warns:
+        SuspiciousPairWarning: nothing is that warm.
+
     >>> fused = np.zeros((2, 2, 3), np.uint8)
     >>> highlight(fused, np.float32([[20, 61], [25, 80]]), "60C", palette="white-hot")[..., 0].tolist()
     [[0, 82], [0, 191]]
@@ -121,9 +124,15 @@ def highlight(
     low, hottest = float(values[valid].min()), float(values[valid].max())
     if limit.unit == "C":
         check_celsius(f"the threshold {limit}", infrared.dtype, low, hottest)
+    if isinstance(thermal, Levels) and thermal.celsius:
+        check_celsius("the thermal range", infrared.dtype, low, hottest)
     first = float(np.percentile(values[valid], limit.value)) if limit.unit == "%" else limit.value
     last = thermal.high if isinstance(thermal, Levels) else hottest
     warm = valid & (values >= first) & ((values > low) | (limit.unit != "%"))
+    if not warm.any():
+        notices.warn(
+            SuspiciousPairWarning(f"nothing is as warm as {limit}, and nothing is tinted: the warmest is {hottest:.6g}")
+        )
     place = (values - first) / (last - first if last > first else 1)
     tint = _COLDEST + (1 - _COLDEST) * np.where(warm, place, 0).clip(0, 1)
     rgb = _rgb(below)
@@ -203,6 +212,8 @@ def picture(
 def _read_pair(ir: Array, below: Array, role: Literal["visible", "fused"]) -> tuple[Planes[Array], Planes[Array]]:
     """Read an infrared image, and what lies below it."""
     infrared, other = planes.from_array(ir, "infrared"), planes.from_array(below, role)
+    if 4 in (infrared.dimensions, other.dimensions):
+        raise ImageError("an overlay is drawn on one image, not on a batch")
     sizes.check_equal(infrared.values.shape[2:], other.values.shape[2:], ("infrared", role))
     return infrared, other
 
