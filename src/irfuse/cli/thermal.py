@@ -151,7 +151,7 @@ def _write_numbers(file: Path, out: Path, form: Literal["celsius", "counts", "ce
     if out.suffix.lower() == ".csv":
         write_atomic(out, export.to_csv(numbers))
     else:
-        images.write(out, images.exact(numbers), metadata=metadata)
+        images.write(out, export.exact(numbers), metadata=metadata)
 
 
 def _facts(file: "ThermalFile") -> dict[str, object]:
