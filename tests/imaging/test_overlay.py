@@ -77,8 +77,20 @@ def test_a_highlight_shows_how_warm(celsius: NDArray[np.float32]) -> None:
 
 def test_a_constant_image_has_no_warmest_part(vis: NDArray[np.uint8]) -> None:
     same = np.full((96, 128), 21.0, np.float32)
-    np.testing.assert_array_equal(overlay.highlight(vis, same, "99%"), vis)
+    with pytest.warns(SuspiciousPairWarning, match=r"nothing is as warm as 99%, .* the warmest is 21"):
+        np.testing.assert_array_equal(overlay.highlight(vis, same, "99%"), vis)
     assert not np.array_equal(overlay.highlight(vis, same, "20C"), vis)
+
+
+def test_nothing_that_warm_is_said(celsius: NDArray[np.float32], vis: NDArray[np.uint8]) -> None:
+    with pytest.warns(SuspiciousPairWarning, match=r"nothing is as warm as 80C, .*: the warmest is 70"):
+        shown = overlay.highlight(vis, celsius, "80C", legend=True)
+    np.testing.assert_array_equal(shown[:, :60], vis[:, :60])
+
+
+def test_batches_are_refused(celsius: NDArray[np.float32], vis: NDArray[np.uint8]) -> None:
+    with pytest.raises(ImageError, match="on one image, not on a batch"):
+        overlay.blend(celsius[None, ..., None], vis[None])
 
 
 def test_pixels_without_a_measurement_stay(celsius: NDArray[np.float32], vis: NDArray[np.uint8]) -> None:
@@ -173,7 +185,7 @@ def test_nothing_within_the_range_is_said(celsius: NDArray[np.float32], vis: NDA
         (24.4, 25.4, "°C", ["24.40 °C", "24.65 °C", "24.90 °C", "25.15 °C", "25.40 °C"]),
         (20000, 24000, "", ["20000", "21000", "22000", "23000", "24000"]),
         (0, 1, "", ["0.00", "0.25", "0.50", "0.75", "1.00"]),
-        (5, 5, "", ["5", "5", "5", "5", "5"]),
+        (5, 5, "", ["5"]),
     ],
 )
 def test_texts_of_a_legend(low: float, high: float, unit: str, texts: list[str]) -> None:

@@ -11,6 +11,7 @@ from irfuse.cli.once import OnceCommand
 from irfuse.cli.options import JsonOption, LegendOption, PaletteOption, PercentilesOption, RangeOption
 from irfuse.cli.options import thermal as levels
 from irfuse.errors import ImageError, OutputError, ParameterError, naming
+from irfuse.io.formats import check_not_video
 
 if TYPE_CHECKING:
     from irfuse.io.thermal.base import ThermalFile
@@ -49,6 +50,7 @@ def info(
     failures: dict[Path, ImageError] = {}
     for path in files:
         try:
+            check_not_video(path)
             found[path] = reading.read(path)
         except ImageError as error:
             failures[path] = error
@@ -79,6 +81,7 @@ def export(
     """Write the temperatures, the counts, a picture in a palette, or the photograph of a thermal file."""
     from irfuse.io.files import make_folder
 
+    check_not_video(file)
     if out.exists() and file.exists() and out.samefile(file):
         raise OutputError(f"{out} would replace the input; choose another name")
     suffix = out.suffix.lower()
@@ -148,7 +151,7 @@ def _write_numbers(file: Path, out: Path, form: Literal["celsius", "counts", "ce
     if out.suffix.lower() == ".csv":
         write_atomic(out, export.to_csv(numbers))
     else:
-        images.write(out, images.exact(numbers), metadata=metadata)
+        images.write(out, export.exact(numbers), metadata=metadata)
 
 
 def _facts(file: "ThermalFile") -> dict[str, object]:

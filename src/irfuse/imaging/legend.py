@@ -68,7 +68,7 @@ class Legend:
         # OpenCV draws text only in 8 bits.
         ink = np.zeros((height, width), np.uint8)
         for i, text in enumerate(texts):
-            center = top + (length - 1) * (1 - i / (len(texts) - 1))
+            center = top + (length - 1) * (1 - i / max(1, len(texts) - 1))
             baseline = min(max(round(center + text_height / 2), top + text_height), top + length)
             place = (left + 2 * margin + bar, baseline)
             cv2.putText(ink, text, place, _FONT, scale, 255, stroke, cv2.LINE_AA)
@@ -76,12 +76,12 @@ class Legend:
         return drawn * (1 - cover) + cover
 
     def texts(self) -> list[str]:
-        """Write the values at equal distances, with as many digits as tell them apart.
+        """Write the values at equal distances, with as many digits as tell them apart; one if all are equal.
 
         >>> Legend(np.zeros((2, 3), np.uint8), 20, 40, "°C").texts()
         ['20 °C', '25 °C', '30 °C', '35 °C', '40 °C']
         """
-        values = np.linspace(self.low, self.high, _TICKS)
+        values = np.linspace(self.low, self.high, _TICKS if self.high > self.low else 1)
         allowed = (self.high - self.low) / (_TICKS - 1) * _MISPLACED
         enough = (digits for digits in range(_DIGITS) if np.abs(values.round(digits) - values).max() <= allowed)
         digits = next(enough, _DIGITS)

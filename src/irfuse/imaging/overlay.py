@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irfuse import notices
-from irfuse.errors import ParameterError
+from irfuse.errors import ImageError, ParameterError, SuspiciousPairWarning
 from irfuse.imaging import planes, sizes
 from irfuse.imaging.arrays import Array
 from irfuse.imaging.color import gray
@@ -110,28 +110,22 @@ def highlight(
         PairError: the sizes differ.
         ParameterError: the threshold or the palette is none.
 
+    Warns:
+        SuspiciousPairWarning: nothing is that warm.
+
     >>> fused = np.zeros((2, 2, 3), np.uint8)
     >>> highlight(fused, np.float32([[20, 61], [25, 80]]), "60C", palette="white-hot")[..., 0].tolist()
     [[0, 82], [0, 191]]
     """
     limit = Threshold.parse(threshold) if isinstance(threshold, str) else threshold
     infrared, below = _read_pair(ir, fused, "fused")
-    values = gray(infrared.values)[0, 0].astype(np.float64)
-    valid = np.ones(values.shape, bool) if infrared.invalid is None else ~infrared.invalid[0, 0]
-    low, hottest = float(values[valid].min()), float(values[valid].max())
-    if limit.unit == "C":
-        check_celsius(f"the threshold {limit}", infrared.dtype, low, hottest)
-    first = float(np.percentile(values[valid], limit.value)) if limit.unit == "%" else limit.value
-    last = thermal.high if isinstance(thermal, Levels) else hottest
-    warm = valid & (values >= first) & ((values > low) | (limit.unit != "%"))
-    place = (values - first) / (last - first if last > first else 1)
-    tint = _COLDEST + (1 - _COLDEST) * np.where(warm, place, 0).clip(0, 1)
+    warm = _warm(infrared, limit, thermal)
     rgb = _rgb(below)
-    covered = (1 - _OPACITY) * rgb + _OPACITY * colored(tint, palette) / 255
-    shown = np.where(warm[..., None], covered, rgb)
+    tint = colored(_COLDEST + (1 - _COLDEST) * warm.place, palette) / 255
+    shown = np.where(warm.mask[..., None], (1 - _OPACITY) * rgb + _OPACITY * tint, rgb)
     if legend:
         colors = table(palette)[round(_COLDEST * 255) :]
-        shown = Legend(colors, first, max(first, last), _unit_of(infrared)).drawn(shown)
+        shown = Legend(colors, warm.first, warm.last, _unit_of(infrared)).drawn(shown)
     return _native(shown, below)
 
 
@@ -200,9 +194,48 @@ def picture(
     return np.asarray(blend(ir, flat, palette=palette, thermal=thermal, legend=legend), np.uint8)
 
 
+@dataclass(frozen=True)
+class _Warm:
+    """What is warm in an infrared image.
+
+    Attributes:
+        mask: where, (H, W).
+        place: how warm it is there: 0 at the threshold, 1 at the upper end.
+        first, last: the values of these ends.
+    """
+
+    mask: NDArray[np.bool_]
+    place: NDArray[np.float64]
+    first: float
+    last: float
+
+
+def _warm(infrared: Planes[Array], limit: Threshold, thermal: Levels | Percentiles) -> _Warm:
+    """Find what is as warm as a threshold, and say so if nothing is."""
+    values = gray(infrared.values)[0, 0].astype(np.float64)
+    valid = np.ones(values.shape, bool) if infrared.invalid is None else ~infrared.invalid[0, 0]
+    coldest, hottest = float(values[valid].min()), float(values[valid].max())
+    if limit.unit == "C":
+        check_celsius(f"the threshold {limit}", infrared.dtype, coldest, hottest)
+    if isinstance(thermal, Levels) and thermal.celsius:
+        check_celsius("the thermal range", infrared.dtype, coldest, hottest)
+    first = float(np.percentile(values[valid], limit.value)) if limit.unit == "%" else limit.value
+    last = max(first, thermal.high if isinstance(thermal, Levels) else hottest)
+    # The coldest pixels are not warm, even if most of an image has their value.
+    mask = valid & (values >= first) & ((values > coldest) | (limit.unit != "%"))
+    if not mask.any():
+        notices.warn(
+            SuspiciousPairWarning(f"nothing is as warm as {limit}, and nothing is tinted: the warmest is {hottest:.6g}")
+        )
+    place = (np.where(mask, values, first) - first) / (last - first if last > first else 1)
+    return _Warm(mask, place.clip(0, 1), first, last)
+
+
 def _read_pair(ir: Array, below: Array, role: Literal["visible", "fused"]) -> tuple[Planes[Array], Planes[Array]]:
     """Read an infrared image, and what lies below it."""
     infrared, other = planes.from_array(ir, "infrared"), planes.from_array(below, role)
+    if 4 in (infrared.dimensions, other.dimensions):
+        raise ImageError("an overlay is drawn on one image, not on a batch")
     sizes.check_equal(infrared.values.shape[2:], other.values.shape[2:], ("infrared", role))
     return infrared, other
 

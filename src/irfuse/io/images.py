@@ -237,29 +237,6 @@ def encode(image: Array, extension: str, description: str = "", metadata: Metada
     return _described(encoded, metadata, description, channels) if extension in _TIFF else encoded
 
 
-def exact(values: Array) -> Array:
-    """Give numbers a dtype that TIFF files can hold, without a change of any number.
-
-    Args:
-        values: an array of any dtype that infrared images have.
-
-    Returns:
-        The same numbers, those of ``int16`` and ``int32`` as ``float32``.
-
-    Raises:
-        ImageError: numbers are beyond 16,777,216, which ``float32`` cannot tell apart.
-
-    >>> exact(np.int16([[-5]])).dtype
-    dtype('float32')
-    """
-    if values.dtype.name in _HOLDS:
-        return values
-    as_float = values.astype(np.float32)
-    if (as_float != values).any():
-        raise ImageError(f"numbers up to {np.abs(values).max()} cannot be written: TIFF files hold float32 here")
-    return as_float
-
-
 def write(path: str | Path, image: Array, description: str = "", metadata: Metadata = NO_METADATA) -> None:
     """Write an image, completely or not at all. The extension of `path` chooses the format; see :func:`encode`.
 

@@ -25,7 +25,7 @@ from irfuse.io.files import make_folder, remove_unfinished
 from irfuse.io.images import Array
 from irfuse.io.metadata import Metadata
 from irfuse.io.pairs import Pair
-from irfuse.io.thermal import reading
+from irfuse.io.thermal import export, reading
 from irfuse.notices import about, collected
 from irfuse.pipelines.checks import Checks
 from irfuse.progress import Progress, silent
@@ -235,7 +235,7 @@ def write_temperatures(path: Path, ir: Array) -> None:
         OutputError: the place cannot be written to.
     """
     with naming("infrared", ImageError):
-        measured = images.exact(reading.of_image(ir).values)
+        measured = export.exact(reading.of_image(ir).values)
     images.write(path, measured)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irfuse.errors import ImageError
+from irfuse.imaging.levels import THERMAL_ONLY
 from irfuse.io.thermal.base import ThermalFile
 
 Form = Literal["celsius", "counts", "centikelvin"]
@@ -50,6 +51,29 @@ def numbers(file: ThermalFile, form: Form) -> NDArray[Any]:
             "at 382.2 °C: export the temperatures in °C"
         )
     return np.nan_to_num(kelvin, nan=0).astype(np.uint16)
+
+
+def exact(values: NDArray[Any]) -> NDArray[Any]:
+    """Give numbers a dtype in which TIFF files are written, without a change of any number.
+
+    Args:
+        values: an array of any dtype that infrared images have.
+
+    Returns:
+        The same numbers, those of ``int16`` and ``int32`` as ``float32``.
+
+    Raises:
+        ImageError: numbers are beyond 16,777,216, above which ``float32`` lacks some.
+
+    >>> exact(np.int16([[-5]])).dtype
+    dtype('float32')
+    """
+    if values.dtype.name not in THERMAL_ONLY:
+        return values
+    as_float = values.astype(np.float32)
+    if (as_float != values).any():
+        raise ImageError(f"numbers up to {np.abs(values).max()} cannot be written, since TIFF files get float32")
+    return as_float
 
 
 def to_csv(values: NDArray[Any]) -> bytes:

@@ -34,10 +34,11 @@ def read(path: str | Path) -> ThermalFile:
     Warns:
         ImageFileWarning: see :func:`irfuse.io.images.read`.
 
-    >>> from irfuse import samples
-    >>> read(samples.pairs()[0].ir)
-    Traceback (most recent call last):
-    irfuse.errors.ImageError: ...msrs_00633D.png: holds neither counts nor temperatures, but a picture (uint8)
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     images.write(f"{folder}/x.tiff", np.float32([[20.5, 21.5]]))
+    ...     read(f"{folder}/x.tiff").values.tolist()
+    [[20.5, 21.5]]
     """
     return read_with_metadata(path)[0]
 
