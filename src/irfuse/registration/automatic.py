@@ -29,17 +29,17 @@ class Found:
     Attributes:
         matrix: of the infrared image to the visible one.
         blocks: the blocks that were compared.
-        overlap: the share of the visible image that the infrared image covers.
+        common: the share of the smaller field of view that both images show.
     """
 
     matrix: Matrix
     blocks: Blocks
-    overlap: float
+    common: float
 
     @property
     def rank(self) -> float:
         """What places are compared by: more support by more blocks is better."""
-        return self.blocks.support * min(1.0, len(self.blocks.weights) / _FEW_BLOCKS) * math.sqrt(self.overlap)
+        return self.blocks.support * min(1.0, len(self.blocks.weights) / _FEW_BLOCKS) * math.sqrt(self.common)
 
 
 def find(ir: View, vis: View, model: Model, field: Field) -> Found:
@@ -84,7 +84,7 @@ def moved(found: Blocks, model: Model, ir: View) -> Matrix | None:
 
 def judged(ir: View, vis: View, matrix: Matrix) -> Found:
     """Ask the images about a matrix."""
-    return Found(matrix, blocks(ir, vis, matrix), geometry.overlap(matrix, ir.size, vis.size))
+    return Found(matrix, blocks(ir, vis, matrix), geometry.common(matrix, ir.size, vis.size))
 
 
 def first(matrix: Matrix | None, otherwise: Matrix) -> Matrix:

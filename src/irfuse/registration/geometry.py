@@ -16,6 +16,7 @@ Model = Literal["similarity", "affine", "homography"]
 FEWEST: dict[Model, int] = {"similarity": 2, "affine": 3, "homography": 4}
 """The fewest points that determine a model."""
 
+_MOST_ZOOM, _LARGEST = 2.5, 640
 _MOST_STRETCH, _MOST_CHANGE = 1.35, 1.7
 """The largest ratio of the scales in two directions, and of the scales at two places."""
 
@@ -68,6 +69,19 @@ def mean_scale(matrix: Matrix, size: Size) -> float:
     return float(np.exp(np.log(np.abs(scales(matrix, size)).clip(min=1e-9)).mean()))
 
 
+def reduction(matrix: Matrix, size: Size, other: Size, side: int) -> float:
+    """Compute how much to reduce the other image, so that what both images show has a longer side of about `side`.
+
+    Args:
+        matrix: of an image to the other one.
+        size, other: the sizes of both.
+        side: in pixels. If the image shows only a small part of the other one, it has fewer.
+    """
+    share = mean_scale(matrix, size) * max(size) / max(other)
+    longest = max(side, min(side / share, _MOST_ZOOM * side, _LARGEST))
+    return min(1.0, longest / max(other))
+
+
 def is_plausible(matrix: Matrix, size: Size) -> bool:
     """Tell whether two cameras side by side can differ by a matrix: no fold, no mirror, little shear and perspective.
 
@@ -96,6 +110,16 @@ def overlap(matrix: Matrix, size: Size, other: Size) -> float:
     points = map_points(inverse(matrix), grid(other, 65))
     x, y = points[:, 0], points[:, 1]
     return float(((x >= -0.5) & (x <= size[1] - 0.5) & (y >= -0.5) & (y <= size[0] - 0.5)).mean())
+
+
+def common(matrix: Matrix, size: Size, other: Size) -> float:
+    """Compute the share of the smaller field of view that both images show.
+
+    Args:
+        matrix: of the image to the other one.
+        size, other: the sizes of both.
+    """
+    return max(overlap(matrix, size, other), overlap(inverse(matrix), other, size))
 
 
 def fit(source: Points, target: Points, model: Model) -> Matrix | None:

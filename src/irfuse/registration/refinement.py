@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from irfuse.registration.channels import View, channels
-from irfuse.registration.geometry import Matrix, Model, inverse, is_plausible
+from irfuse.registration.geometry import Matrix, Model, inverse, is_plausible, reduction
 from irfuse.registration.support import shrunken
 
 _BLUR, _POOL = 1.2, 1.5
@@ -21,14 +21,14 @@ def refined(ir: View, vis: View, matrix: Matrix, side: int, model: Model, iterat
     Args:
         ir, vis: the images.
         matrix: of the infrared image to the visible one.
-        side: the longer side of the reduced visible image.
+        side: the longer side of the reduced visible image; more if the infrared image shows only a part of it.
         model: ``affine`` or ``homography``.
         iterations: the most.
 
     Returns:
         The refined matrix, or None if the iterations do not converge to a plausible one.
     """
-    small, to_small = vis.resized(min(1.0, side / max(vis.size)))
+    small, to_small = vis.resized(reduction(matrix, ir.size, vis.size, side))
     shrunk, to_shrunk = shrunken(ir, to_small @ matrix)
     fixed, moving = (channels(view, blur=_BLUR, pool=_POOL) for view in (small, shrunk))
     start = to_shrunk @ inverse(matrix) @ inverse(to_small)

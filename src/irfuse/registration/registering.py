@@ -20,7 +20,7 @@ from irfuse.registration.search import Field
 
 LEAST_SUPPORT = 0.35
 """The support from which a result is trusted, if it has enough blocks and enough overlap."""
-_LEAST_BLOCKS, _LEAST_OVERLAP = 30, 0.2
+_LEAST_BLOCKS, _LEAST_COMMON = 30, 0.4
 _FIELD_ERROR = 0.1
 _SMALLEST = 32
 """The shorter side of an image, in pixels, that can be registered."""
@@ -129,8 +129,8 @@ def _check(found: Found) -> None:
         problem = "too few parts of both images show edges"
     elif blocks.support < LEAST_SUPPORT:
         problem = f"only {blocks.support:.0%} of the image parts agree, of at least {LEAST_SUPPORT:.0%}"
-    elif found.overlap < _LEAST_OVERLAP:
-        problem = f"the infrared image would cover only {found.overlap:.0%} of the visible one"
+    elif found.common < _LEAST_COMMON:
+        problem = f"the images would have only {found.common:.0%} of a field of view in common"
     if problem:
         raise RegistrationError(
             f"the images cannot be registered with confidence: {problem}; try a pair with more structure in both "

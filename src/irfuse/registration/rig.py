@@ -42,7 +42,7 @@ def judged_on_all(pairs: Sequence[tuple[View, View]], matrix: Matrix) -> Found:
     return Found(
         matrix,
         _joined([blocks(ir, vis, matrix) for ir, vis in pairs]),
-        geometry.overlap(matrix, ir.size, vis.size),
+        geometry.common(matrix, ir.size, vis.size),
     )
 
 

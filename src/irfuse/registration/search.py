@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from irfuse.registration.channels import Channels, View, channels
 from irfuse.registration.geometry import Matrix, Size, grid, inverse, map_points
 
-SIDE = 128
-"""The longer side of the reduced visible image, in pixels."""
+_SIDE = 128
+"""The longer side of the reduced image that shows less of the scene, in pixels."""
 _SCALE_STEP = 0.06
+_NARROW = 0.7
+"""The scale up to which the infrared image would be too small."""
 _ROTATIONS = (-6.0, -3.0, 0.0, 3.0, 6.0)
 """In degrees."""
 _LEAST_OVERLAP = 0.35
@@ -77,10 +79,15 @@ def places(ir: View, vis: View, field: Field, count: int) -> list[Place]:
 
 def _tried(ir: View, vis: View, field: Field) -> Iterator[Place]:
     """Find the best shift for each scale and rotation."""
-    small, to_small = vis.resized(SIDE / max(vis.size))
-    fixed = _Spectra(channels(small, blur=_BLUR, pool=_POOL))
+    by_side: dict[int, tuple[_Spectra, Matrix]] = {}
     for scale in field.scales():
-        resized, to_resized = ir.resized(scale * small.size[1] / ir.size[1])
+        # A few sizes of the visible image are enough.
+        side = _SIDE if scale > _NARROW else 2 * _SIDE
+        if side not in by_side:
+            small, to_small = vis.resized(side / max(vis.size))
+            by_side[side] = _Spectra(channels(small, blur=_BLUR, pool=_POOL)), to_small
+        fixed, to_small = by_side[side]
+        resized, to_resized = ir.resized(scale * to_small[0, 0] * vis.size[1] / ir.size[1])
         for angle in _ROTATIONS:
             turned, to_turned = _turned(resized, angle)
             shift, score = fixed.best_shift(channels(turned, blur=_BLUR, pool=_POOL))

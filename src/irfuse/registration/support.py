@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irfuse.registration.channels import Channels, View, channels
-from irfuse.registration.geometry import Matrix, Points, inverse, map_points, mean_scale
+from irfuse.registration.geometry import Matrix, Points, inverse, map_points, mean_scale, reduction
 
 SIDE = 256
 """The longer side of the reduced visible image, in pixels."""
@@ -62,9 +62,9 @@ def blocks(ir: View, vis: View, matrix: Matrix, side: int = SIDE) -> Blocks:
     Args:
         ir, vis: the images.
         matrix: of the infrared image to the visible one.
-        side: the longer side of the reduced images.
+        side: the longer side of the reduced visible image; more if the infrared image shows only a part of it.
     """
-    factor = min(1.0, side / max(vis.size))
+    factor = reduction(matrix, ir.size, vis.size, side)
     small, to_small = vis.resized(factor)
     shrunk, to_shrunk = shrunken(ir, to_small @ matrix)
     to_aligned = to_small @ matrix @ inverse(to_shrunk)
