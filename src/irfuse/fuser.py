@@ -26,7 +26,7 @@ from irfuse.errors import (
     is_out_of_memory,
     naming,
 )
-from irfuse.imaging import planes, sizes, tiling
+from irfuse.imaging import checks, planes, sizes, tiling
 from irfuse.imaging.arrays import join, not_finite
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
@@ -205,9 +205,9 @@ class Fuser:
         ir_native, vis_native = planes.read(ir, "infrared"), planes.read(vis, "visible")
         # Before the images go to a GPU, since this looks at them on the CPU.
         if self.registration is None:
-            planes.check_pair(ir_native, vis_native)
+            checks.check_pair(ir_native, vis_native)
         else:
-            planes.check_unregistered(ir_native, vis_native)
+            checks.check_unregistered(ir_native, vis_native)
             ir_native, vis_native = self.registration(ir_native, vis_native)
         ir_planes, vis_planes = self._place(ir_native), self._place(vis_native)
         if vis_planes.dtype == "uint16" and self._loses_bits:

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from irfuse.errors import ParameterError
+from irfuse import notices
+from irfuse.errors import ParameterError, SuspiciousPairWarning
 
 if TYPE_CHECKING:
+    from irfuse.imaging.misregistration import Signs
     from irfuse.io.images import Array
+    from irfuse.pipelines.folder import FusePair
     from irfuse.registration.alignment import Aligner
 
 Arrays = Callable[["Array", "Array"], "tuple[Array, Array]"]
@@ -61,3 +64,28 @@ def arrays(align: "Aligner | None") -> Arrays:
     from irfuse.registration.alignment import aligned_arrays
 
     return lambda ir, vis: aligned_arrays(align, ir, vis)
+
+
+class Watch:
+    """A function that fuses a pair, and looks at the registration of the first pairs of a folder."""
+
+    def __init__(self, fuse: "FusePair", is_looking: bool) -> None:
+        self._fuse, self._is_looking = fuse, is_looking
+        self._measured: list[Signs] = []
+
+    def __call__(self, ir: "Array", vis: "Array") -> "Array":
+        from irfuse.imaging import misregistration
+
+        fused = self._fuse(ir, vis)
+        if self._is_looking and len(self._measured) < misregistration.WATCHED:
+            found = misregistration.measure_images(ir, vis)
+            self._measured += [] if found is None else [found]
+        return fused
+
+    def warn(self) -> None:
+        """Warn if most of the pairs look unregistered."""
+        from irfuse.imaging import misregistration
+
+        doubt = misregistration.doubt(self._measured)
+        if doubt:
+            notices.warn(SuspiciousPairWarning(doubt))

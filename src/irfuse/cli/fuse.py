@@ -37,13 +37,12 @@ from irfuse.cli.options import (
     thermal,
 )
 from irfuse.cli.overlay import UNUSED_BY_BLEND, Overlay, unused
-from irfuse.errors import ImageError, OutputError, PairError, ParameterError, SuspiciousPairWarning
+from irfuse.errors import ImageError, OutputError, PairError, ParameterError
 from irfuse.io.formats import EXTENSIONS, check_not_video, is_image
 from irfuse.progress import Progress, silent
 
 if TYPE_CHECKING:
     from irfuse.imaging.levels import Levels, Percentiles
-    from irfuse.imaging.registration import Registration
     from irfuse.io.images import Array
     from irfuse.io.pairs import Pair, Pairing
     from irfuse.pipelines.folder import FusePair
@@ -166,7 +165,7 @@ def fuse(
                     print_engine(engine_used)
                 on_step(done, total, note)
 
-            watch = _Watch(fuse_pair, is_looking=align is None)
+            watch = aligning.Watch(fuse_pair, is_looking=align is None)
             report = folder.run(
                 pairing.pairs,
                 out,
@@ -223,31 +222,6 @@ def _is_given(context: typer.Context, name: str) -> bool:
     # Compared by name: the class of a source is Typer's own or Click's, depending on Typer's version.
     source = context.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
-
-
-class _Watch:
-    """A function that fuses a pair, and looks at the registration of the first pairs of a folder."""
-
-    def __init__(self, fuse: "FusePair", is_looking: bool) -> None:
-        self._fuse, self._is_looking = fuse, is_looking
-        self._measured: list[Registration] = []
-
-    def __call__(self, ir: "Array", vis: "Array") -> "Array":
-        from irfuse.imaging import registration
-
-        fused = self._fuse(ir, vis)
-        if self._is_looking and len(self._measured) < registration.WATCHED:
-            found = registration.measure_images(ir, vis)
-            self._measured += [] if found is None else [found]
-        return fused
-
-    def warn(self) -> None:
-        """Warn if most of the pairs look unregistered."""
-        from irfuse.imaging import registration
-
-        doubt = registration.doubt(self._measured)
-        if doubt:
-            notices.warn(SuspiciousPairWarning(doubt))
 
 
 def _pixels(pairs: "Sequence[Pair]", as_picture: bool) -> int | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from irfuse.choices import check_choice
 from irfuse.errors import ExportError, MissingDependencyError
-from irfuse.imaging import planes, sizes, tiling
+from irfuse.imaging import checks, planes, sizes, tiling
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.imaging.planes import Array
@@ -120,9 +120,9 @@ class Model:
         """
         ir_planes, vis_planes = planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
         if self._registration is None:
-            planes.check_pair(ir_planes, vis_planes)
+            checks.check_pair(ir_planes, vis_planes)
         else:
-            planes.check_unregistered(ir_planes, vis_planes)
+            checks.check_unregistered(ir_planes, vis_planes)
             ir_planes, vis_planes = self._registration(ir_planes, vis_planes)
         prepared = planes.prepare(ir_planes, vis_planes, self._thermal, self.metadata["vis_channels"])
         fused = self._fuse(prepared.ir, prepared.vis)

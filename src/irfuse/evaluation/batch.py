@@ -25,7 +25,7 @@ from irfuse.errors import (
     reason,
 )
 from irfuse.evaluation.evaluator import Evaluator
-from irfuse.imaging import registration
+from irfuse.imaging import misregistration
 from irfuse.io.images import Source, contents, files, load
 from irfuse.notices import collected
 
@@ -112,12 +112,12 @@ def unregistered(triples: Sequence[Triple]) -> str | None:
         if _is_file(triple.ir) and _is_file(triple.vis):
             pairs.setdefault((str(triple.ir), str(triple.vis)), triple)
     measured = []
-    for triple in list(pairs.values())[: registration.WATCHED]:
+    for triple in list(pairs.values())[: misregistration.WATCHED]:
         # What reading remarks was said with the scores.
         with collected():
-            found = registration.measure_images(*triple.sources())
+            found = misregistration.measure_images(*triple.sources())
         measured += [] if found is None else [found]
-    return registration.doubt(measured)
+    return misregistration.doubt(measured)
 
 
 def _score_in_processes(groups: list[list[Triple]], evaluator: Evaluator, jobs: int) -> Iterator[Outcome]:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from irfuse import notices
-from irfuse.errors import ImageError, PairError, SuspiciousPairWarning
-from irfuse.imaging import inspection, sizes
+from irfuse.errors import ImageError
+from irfuse.imaging import inspection
 from irfuse.imaging.arrays import Array as Array
 from irfuse.imaging.arrays import T, dtype_name, join, not_finite, to_array, to_float32, where
 from irfuse.imaging.color import Color, gray, recolor
@@ -108,7 +107,7 @@ class Planes(Generic[T]):
         values = to_float32(self.values[i])
         invalid = None if self.invalid is None else self.invalid[i]
         if invalid is not None:
-            values = _filled(values, invalid)
+            values = where(invalid, values[:, :, ~invalid[0, 0]].min(), values)
         if isinstance(thermal, Levels):
             return thermal.apply(gray(values))
         if self.dtype.startswith("float") and is_unit(float(values.min()), float(values.max())):
@@ -232,40 +231,11 @@ def from_tensor(image: "Tensor", role: Role) -> Planes["Tensor"]:
     return Planes(values, role, image.ndim, on_device)
 
 
-def check_unregistered(ir: Planes[T], vis: Planes[T]) -> None:
-    """Refuse two images that cannot be a pair after their registration.
-
-    Raises:
-        PairError: the sizes of their batches differ.
-
-    Warns:
-        SuspiciousPairWarning: something looks wrong, see :mod:`irfuse.imaging.inspection`.
-    """
-    if len(ir.values) != len(vis.values):
-        raise PairError(f"the batches differ: {len(ir.values)} infrared and {len(vis.values)} visible images")
-    infrared = ir.arrays()
-    for doubt in inspection.doubts(infrared.values, infrared.invalid, vis.arrays().values):
-        notices.warn(SuspiciousPairWarning(doubt))
-
-
-def check_pair(ir: Planes[T], vis: Planes[T]) -> None:
-    """Refuse two images that cannot be a pair.
-
-    Raises:
-        PairError: their sizes, or the sizes of their batches, differ.
-
-    Warns:
-        SuspiciousPairWarning: something looks wrong, see :mod:`irfuse.imaging.inspection`.
-    """
-    sizes.check_equal(ir.values.shape[2:], vis.values.shape[2:])
-    check_unregistered(ir, vis)
-
-
 def prepare(ir: Planes[T], vis: Planes[T], thermal: Levels | Percentiles, channels: Literal[1, 3] = 1) -> Prepared[T]:
     """Prepare a pair for a method.
 
     Args:
-        ir, vis: the images, which :func:`check_pair` accepts.
+        ir, vis: the images, which :func:`irfuse.imaging.checks.check_pair` accepts.
         thermal: as :meth:`Planes.thermal_luma` takes it.
         channels: of the visible image as the method takes it: 1 is the luma, 3 is RGB.
 
@@ -366,11 +336,6 @@ def _stretched(image: T) -> T:
     low, high = float(image.min()), float(image.max())
     stretched: T = (image - low) / (high - low if high > low else 1)
     return stretched
-
-
-def _filled(values: T, invalid: T) -> T:
-    """Give the invalid pixels of one image, (1, C, H, W), its smallest valid value."""
-    return where(invalid, values[:, :, ~invalid[0, 0]].min(), values)
 
 
 def _native(unit: T, dtype: str) -> T:

@@ -28,6 +28,7 @@ class Calibration:
         made_by: what made it, such as ``automatic``.
         support: the share of the image parts that agree, from 0 to 1; NaN if it was not measured.
         residual: the distance in pixels of the visible image that usually remains; NaN if it was not measured.
+        doubt: why it cannot be trusted; empty if nothing speaks against it.
 
     Raises:
         CalibrationError: the matrix is degenerate, or the images would not overlap.
@@ -45,6 +46,7 @@ class Calibration:
     made_by: str
     support: float = math.nan
     residual: float = math.nan
+    doubt: str = ""
 
     def __post_init__(self) -> None:
         rows = self.array
@@ -104,6 +106,7 @@ class Calibration:
             "support": None if math.isnan(self.support) else self.support,
             "residual": None if math.isnan(self.residual) else self.residual,
             "made_by": self.made_by,
+            "doubt": self.doubt,
         }
         write_atomic(path, (json.dumps(content, indent=2) + "\n").encode())
 
@@ -124,6 +127,7 @@ def read(path: str | Path) -> Calibration:
             str(content.get("made_by", "unknown")),
             _number(content.get("support")),
             _number(content.get("residual")),
+            str(content.get("doubt", "")),
         )
     except FileNotFoundError:
         raise CalibrationError(f"{path}: no such file; make one with irfuse register IR VIS -o {path}") from None

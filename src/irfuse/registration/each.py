@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irfuse import notices
-from irfuse.errors import IrfuseError, OutputError, SuspiciousPairWarning
+from irfuse.errors import IrfuseError, OutputError
 from irfuse.imaging.arrays import Array
 from irfuse.imaging.planes import Planes
 from irfuse.registration import calibration
 from irfuse.registration.alignment import Alignment, Onto
 from irfuse.registration.calibration import Calibration
 from irfuse.registration.geometry import Model
-from irfuse.registration.registering import LEAST_SUPPORT, register_planes
+from irfuse.registration.registering import estimate, trusted
 
 _VERSION = 1
 """Of the algorithm: another one does not read what this one wrote."""
@@ -48,20 +47,14 @@ class EachPair:
             SuspiciousPairWarning: it cannot be trusted, and `force` is set.
         """
         infrared, visible = ir.arrays(), vis.arrays()
-        found = self._found(infrared, visible)
-        if found.support < LEAST_SUPPORT:
-            notices.warn(
-                SuspiciousPairWarning(
-                    f"the registration is not to be trusted: only {found.support:.0%} of the image parts agree"
-                )
-            )
+        found = trusted(self._found(infrared, visible), force=self.force)
         return Alignment(found, self.onto, self.crop)(infrared, visible)
 
     def _found(self, ir: Planes[Array], vis: Planes[Array]) -> Calibration:
         path = _folder() / f"{self._key(ir, vis)}.json"
         with suppress(IrfuseError):
             return calibration.read(path)
-        found = register_planes([(ir, vis)], model=self.model, force=self.force)
+        found = estimate([(ir, vis)], model=self.model)
         # A cache that cannot be written costs time only.
         with suppress(OSError, OutputError):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +62,7 @@ class EachPair:
         return found
 
     def _key(self, ir: Planes[Array], vis: Planes[Array]) -> str:
-        digest = hashlib.sha256(f"{_VERSION} {self.model} {self.force}".encode())
+        digest = hashlib.sha256(f"{_VERSION} {self.model}".encode())
         for planes in (ir, vis):
             digest.update(f"{planes.values.shape} {planes.values.dtype}".encode())
             digest.update(planes.values.tobytes())

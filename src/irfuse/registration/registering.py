@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from irfuse.errors import PairError, ParameterError, RegistrationError
+from irfuse import notices
+from irfuse.errors import PairError, ParameterError, RegistrationError, SuspiciousPairWarning
 from irfuse.imaging import borders
 from irfuse.imaging.levels import DEFAULT_THERMAL
 from irfuse.imaging.planes import Planes
@@ -48,6 +49,46 @@ def register_planes(
     Raises:
         PairError: there is no pair, or the sizes differ.
         RegistrationError: the result cannot be trusted.
+
+    Warns:
+        SuspiciousPairWarning: it cannot be trusted, and `force` is set.
+    """
+    return trusted(estimate(pairs, model=model, start=start, field=field, on_step=on_step), force=force)
+
+
+def trusted(calibration: Calibration, *, force: bool) -> Calibration:
+    """Return a calibration, or refuse it if it cannot be trusted.
+
+    Raises:
+        RegistrationError: it cannot be trusted.
+
+    Warns:
+        SuspiciousPairWarning: it cannot be trusted, and `force` is set.
+    """
+    if calibration.doubt and not force:
+        raise RegistrationError(
+            f"the images cannot be registered with confidence: {calibration.doubt}; try a pair with more structure in "
+            "both images, several pairs of the rig, points that you find by hand (--points), or the fields of view "
+            "(--fields)"
+        )
+    if calibration.doubt:
+        notices.warn(SuspiciousPairWarning(f"the registration cannot be trusted: {calibration.doubt}"))
+    return calibration
+
+
+def estimate(
+    pairs: Sequence[tuple[Planes[Any], Planes[Any]]],
+    *,
+    model: Model = "homography",
+    start: Calibration | None = None,
+    field: Field | None = None,
+    on_step: Progress = silent,
+) -> Calibration:
+    """Register the pairs of one rig as :func:`register_planes` does; the result says if it cannot be trusted.
+
+    Raises:
+        PairError: there is no pair, or the sizes differ.
+        RegistrationError: an image is too small.
     """
     prepared = [views(ir, vis) for ir, vis in pairs]
     if not prepared:
@@ -63,8 +104,6 @@ def register_planes(
         found = find_all(prepared, model, field or Field(), on_step)
     matrix = found.matrix / found.matrix[2, 2]
     count = f" on {len(prepared)} pairs" if len(prepared) > 1 else ""
-    if not force:
-        _check(found)
     return Calibration(
         tuple(map(tuple, matrix.tolist())),
         ir_size,
@@ -72,7 +111,20 @@ def register_planes(
         ("automatic" if start is None else f"refined from {start.made_by}") + count,
         round(found.blocks.support, 4),
         round(found.blocks.residual, 4),
+        doubt_about(found),
     )
+
+
+def doubt_about(found: Found) -> str:
+    """Say why a result cannot be trusted; empty if it can."""
+    blocks = found.blocks
+    if len(blocks.weights) < _LEAST_BLOCKS:
+        return "too few parts of both images show edges"
+    if blocks.support < LEAST_SUPPORT:
+        return f"only {blocks.support:.0%} of the image parts agree, of at least {LEAST_SUPPORT:.0%}"
+    if found.common < _LEAST_COMMON:
+        return f"the images would have only {found.common:.0%} of a field of view in common"
+    return ""
 
 
 def field_of(ir_degrees: float, vis_degrees: float) -> Field:
@@ -119,21 +171,3 @@ def _polished(pairs: Sequence[tuple[View, View]], start: Calibration, model: Mod
     """Refine a calibration on each pair, and take what all pairs like best."""
     candidates = [start.array, *(polished(ir, vis, start.array, model).matrix for ir, vis in pairs)]
     return max((judged_on_all(pairs, matrix) for matrix in candidates), key=lambda found: found.rank)
-
-
-def _check(found: Found) -> None:
-    """Refuse a result that cannot be trusted."""
-    blocks = found.blocks
-    problem = None
-    if len(blocks.weights) < _LEAST_BLOCKS:
-        problem = "too few parts of both images show edges"
-    elif blocks.support < LEAST_SUPPORT:
-        problem = f"only {blocks.support:.0%} of the image parts agree, of at least {LEAST_SUPPORT:.0%}"
-    elif found.common < _LEAST_COMMON:
-        problem = f"the images would have only {found.common:.0%} of a field of view in common"
-    if problem:
-        raise RegistrationError(
-            f"the images cannot be registered with confidence: {problem}; try a pair with more structure in both "
-            "images, several pairs of the rig, points that you find by hand (--points), or the fields of view "
-            "(--fields)"
-        )

@@ -38,7 +38,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Alignment:
+class StoredAlignment:
     """Where the camera itself places the infrared image in its photograph. It is often far off.
 
     Attributes:
@@ -77,7 +77,7 @@ class ThermalFile:
     no_visible: str = ""
     camera: str = ""
     scene: Scene | None = None
-    alignment: Alignment | None = None
+    alignment: StoredAlignment | None = None
 
     @property
     def values(self) -> NDArray[Any]:

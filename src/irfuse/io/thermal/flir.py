@@ -13,7 +13,7 @@ from irfuse.errors import ImageError
 from irfuse.io import jpeg, png
 from irfuse.io.jpeg import Header
 from irfuse.io.limits import check_size
-from irfuse.io.thermal.base import Alignment, Counts, Scene, ThermalFile
+from irfuse.io.thermal.base import Counts, Scene, StoredAlignment, ThermalFile
 from irfuse.io.thermal.planck import Planck, celsius
 
 _SEGMENT, _SEGMENT_HEADER = b"FLIR\0", 8
@@ -187,8 +187,8 @@ def _photograph(record: bytes) -> tuple[bytes, str]:
     return b"", "its embedded photograph is neither JPEG nor PNG, which irfuse does not read"
 
 
-def _alignment(record: bytes) -> Alignment | None:
+def _alignment(record: bytes) -> StoredAlignment | None:
     if len(record) < 8:
         return None
     # Little-endian in all files that are known.
-    return Alignment(*struct.unpack_from("<fhh", record))
+    return StoredAlignment(*struct.unpack_from("<fhh", record))

@@ -14,8 +14,8 @@ from irfuse.imaging.levels import THERMAL_ONLY, is_celsius
 from irfuse.imaging.planes import Array
 from irfuse.io import images, jpeg, thermal
 from irfuse.io.metadata import Metadata, of_file
-from irfuse.io.thermal.base import Alignment as Alignment
 from irfuse.io.thermal.base import Scene as Scene
+from irfuse.io.thermal.base import StoredAlignment as StoredAlignment
 from irfuse.io.thermal.base import ThermalFile as ThermalFile
 
 _COUNTS = ("uint16", *THERMAL_ONLY)
