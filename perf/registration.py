@@ -171,7 +171,7 @@ def _gray(path: Path) -> Gray:
 
 
 def _views(ir: Gray, vis: Gray) -> tuple[View, View]:
-    return views(planes.from_array(ir, "infrared"), planes.from_array(vis, "visible"))
+    return views(planes.from_array(ir, "infrared"), planes.from_array(vis, "visible"))[0]
 
 
 def _is_warped(pair: Pair) -> bool:

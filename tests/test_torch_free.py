@@ -24,6 +24,7 @@ MODULES = (
     "irfuse.io.thermal.reading",
     "irfuse.io.pairs",
     "irfuse.pipelines.folder",
+    "irfuse.registration.each",
     "irfuse.imaging.tiling",
     "irfuse.io.formats",
     "irfuse.notices",

@@ -5,8 +5,8 @@
     scores = irfuse.evaluate("fused.png", "ir.png", "vis.png", ["qabf", "scd"])
 
 Each name below is imported when it is first used, so ``import irfuse`` is fast and needs no PyTorch. ``Model``,
-``Levels``, ``Percentiles``, ``images``, ``overlay``, ``thermal`` and ``IrfuseError`` work without PyTorch; the others
-need it.
+``Levels``, ``Percentiles``, ``Calibration``, ``register``, ``read_calibration``, ``images``, ``overlay``, ``thermal``
+and ``IrfuseError`` work without PyTorch; the others need it.
 """
 
 from importlib import import_module
@@ -33,8 +33,12 @@ if TYPE_CHECKING:
     from irfuse.imaging.levels import Percentiles as Percentiles
     from irfuse.io import images as images
     from irfuse.io.thermal import reading as thermal
+    from irfuse.registration.calibration import Calibration as Calibration
+    from irfuse.registration.calibration import read_calibration as read_calibration
+    from irfuse.registration.registering import register as register
 
 _HOMES = {
+    "Calibration": "irfuse.registration.calibration",
     "Evaluator": "irfuse.evaluation.evaluator",
     "Fuser": "irfuse.fuser",
     "IrfuseError": "irfuse.errors",
@@ -47,6 +51,8 @@ _HOMES = {
     "list_methods": "irfuse.api",
     "list_metrics": "irfuse.api",
     "list_protocols": "irfuse.api",
+    "read_calibration": "irfuse.registration.calibration",
+    "register": "irfuse.registration.registering",
 }
 
 _MODULES = {
@@ -59,6 +65,7 @@ _MODULES = {
 """Modules that are public as they are: ``irfuse.benchmark.run`` and ``irfuse.images.read`` need no further import."""
 
 __all__ = [
+    "Calibration",
     "Evaluator",
     "Fuser",
     "IrfuseError",
@@ -74,6 +81,8 @@ __all__ = [
     "list_metrics",
     "list_protocols",
     "overlay",
+    "read_calibration",
+    "register",
     "thermal",
 ]
 

@@ -30,11 +30,11 @@ def aligner(
         raise ParameterError("--calibration cannot be combined with --register")
     if calibration is not None:
         from irfuse.registration.alignment import Alignment
-        from irfuse.registration.calibration import read
+        from irfuse.registration.calibration import read_calibration
 
         if force:
             raise ParameterError("--force needs --register")
-        return Alignment(read(calibration), onto, crop)
+        return Alignment(read_calibration(calibration), onto, crop)
     if register is not None:
         from irfuse.registration.each import EachPair
 

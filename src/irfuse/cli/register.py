@@ -48,7 +48,8 @@ def register(
     The calibration is for `irfuse fuse --calibration`. The exit status is 2 if the result cannot be trusted.
     """
     from irfuse.io.files import check_folder
-    from irfuse.registration import calibration, registering
+    from irfuse.registration import registering
+    from irfuse.registration.calibration import read_calibration
     from irfuse.registration.points import calibrate
     from irfuse.registration.points import read as read_points
 
@@ -63,7 +64,7 @@ def register(
     if images is not None and images.exists() and any(images.iterdir()):
         raise OutputError(f"{images}: the folder is not empty; give a new one")
     chosen = pairs[:: -(-len(pairs) // _MOST_PAIRS)] if points is None else pairs[:1]
-    loaded = [_read(pair) for pair in chosen]
+    loaded = [registering.read_pair(pair.ir, pair.vis) for pair in chosen]
     if points is not None:
         sizes = [planes.values.shape[2:] for planes in loaded[0]]
         found = calibrate(*read_points(points), (sizes[0][0], sizes[0][1]), (sizes[1][0], sizes[1][1]), model)
@@ -72,7 +73,7 @@ def register(
             found = registering.register_planes(
                 loaded,
                 model=model,
-                start=None if start is None else calibration.read(start),
+                start=None if start is None else read_calibration(start),
                 field=None if fields is None else registering.field_of(*fields),
                 force=force,
                 on_step=on_step,
@@ -102,22 +103,12 @@ def _pairs(ir: Path, vis: Path | None) -> "Sequence[Pair]":
     return pairing.pairs
 
 
-def _read(pair: "Pair") -> "tuple[Planes[Array], Planes[Array]]":
-    from irfuse.errors import ImageError, naming
-    from irfuse.imaging import planes
-    from irfuse.io import images
-
-    loaded = images.read(pair.ir), images.read(pair.vis, "visible")
-    with naming(images.files(pair.ir, pair.vis), ImageError):
-        return planes.from_array(loaded[0], "infrared"), planes.from_array(loaded[1], "visible")
-
-
 def _draw(pair: "tuple[Planes[Array], Planes[Array]]", found: "Calibration", path: Path) -> None:
     from irfuse.io import images
     from irfuse.registration.preview import preview
     from irfuse.registration.registering import views
 
-    images.write(path, preview(*views(*pair), found))
+    images.write(path, preview(*views(*pair)[0], found))
     output.print(str(path), markup=False)
 
 
@@ -126,17 +117,18 @@ def _write_registered(
 ) -> None:
     from irfuse.io import images
     from irfuse.io.files import make_folder
-    from irfuse.registration.alignment import Alignment
+    from irfuse.registration.alignment import Alignment, filled
+    from irfuse.registration.registering import read_pair
 
     align = Alignment(found, onto, crop)
     for name in ("ir", "vis"):
         make_folder(folder / name)
     with progress("writing", "pairs") as on_step:
         for done, pair in enumerate(pairs, 1):
-            for name, original, aligned in zip(("ir", "vis"), _read(pair), align(*_read(pair)), strict=True):
-                image = original.restore(aligned.values)
-                floats = image.dtype.kind == "f" or image.dtype.name not in ("uint8", "uint16")
-                images.write(folder / name / f"{pair.name}{'.tiff' if floats else '.png'}", image)
+            for name, aligned in zip(("ir", "vis"), align(*read_pair(pair.ir, pair.vis)), strict=True):
+                image = filled(aligned)
+                extension = ".tiff" if image.dtype == "float32" else ".png"
+                images.write(folder / name / f"{pair.name}{extension}", image)
             on_step(done, len(pairs), pair.name)
 
 

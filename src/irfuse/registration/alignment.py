@@ -54,6 +54,25 @@ def aligned_arrays(align: Aligner, ir: Array, vis: Array) -> tuple[Array, Array]
     return image, visible.restore(visible.values)
 
 
+def filled(image: Planes[Array]) -> Array:
+    """Return an aligned image for a file, with 0 or NaN where its camera sees nothing.
+
+    Args:
+        image: one image.
+
+    Returns:
+        (H, W) or (H, W, C), ``uint8``, ``uint16`` or ``float32``. NaN is only in infrared images of ``float32``, which
+        are those of floating point and of integers with a sign.
+    """
+    values = image.values
+    if values.dtype.kind != "u":
+        values = values.astype(np.float32)
+    if image.invalid is not None:
+        hole = np.nan if image.role == "infrared" and values.dtype.kind == "f" else 0
+        values = np.where(image.invalid, np.asarray(hole, values.dtype), values)
+    return image.restore(values)
+
+
 @dataclass(frozen=True)
 class Alignment:
     """The way of both images of a rig to one field of view and one size.

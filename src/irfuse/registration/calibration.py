@@ -111,8 +111,8 @@ class Calibration:
         write_atomic(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def read(path: str | Path) -> Calibration:
-    """Read a JSON file. Only ``matrix`` and both sizes are needed.
+def read_calibration(path: str | Path) -> Calibration:
+    """Read the JSON file of a calibration. Only ``matrix`` and both sizes are needed.
 
     Raises:
         CalibrationError: the file does not exist, or is not a calibration.

@@ -10,9 +10,8 @@ from typing import Any
 from irfuse.errors import IrfuseError, OutputError
 from irfuse.imaging.arrays import Array
 from irfuse.imaging.planes import Planes
-from irfuse.registration import calibration
 from irfuse.registration.alignment import Alignment, Onto
-from irfuse.registration.calibration import Calibration
+from irfuse.registration.calibration import Calibration, read_calibration
 from irfuse.registration.geometry import Model
 from irfuse.registration.registering import estimate, trusted
 
@@ -22,7 +21,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class EachPair:
-    """Registers and aligns each pair.
+    """Registers and aligns each pair. The pairs of a batch count as pairs of one rig.
 
     Results are kept in the folder ``irfuse/registrations`` of the user's cache, by the content of the images.
 
@@ -53,7 +52,7 @@ class EachPair:
     def _found(self, ir: Planes[Array], vis: Planes[Array]) -> Calibration:
         path = _folder() / f"{self._key(ir, vis)}.json"
         with suppress(IrfuseError):
-            return calibration.read(path)
+            return read_calibration(path)
         found = estimate([(ir, vis)], model=self.model)
         # A cache that cannot be written costs time only.
         with suppress(OSError, OutputError):

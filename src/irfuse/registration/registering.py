@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from irfuse import notices
-from irfuse.errors import PairError, ParameterError, RegistrationError, SuspiciousPairWarning
-from irfuse.imaging import borders
+from irfuse.choices import check_choice
+from irfuse.errors import ImageError, PairError, ParameterError, RegistrationError, SuspiciousPairWarning, naming
+from irfuse.imaging import borders, checks, planes
 from irfuse.imaging.levels import DEFAULT_THERMAL
 from irfuse.imaging.planes import Planes
+from irfuse.io import images
+from irfuse.io.images import Source
 from irfuse.progress import Progress, silent
 from irfuse.registration.automatic import Found, polished
 from irfuse.registration.calibration import Calibration
-from irfuse.registration.channels import View
+from irfuse.registration.channels import Gray, Mask, View
 from irfuse.registration.geometry import Model
 from irfuse.registration.rig import find_all, judged_on_all
 from irfuse.registration.search import Field
@@ -25,6 +28,75 @@ _LEAST_BLOCKS, _LEAST_COMMON = 30, 0.4
 _FIELD_ERROR = 0.1
 _SMALLEST = 32
 """The shorter side of an image, in pixels, that can be registered."""
+
+
+def register(
+    ir: Source | Sequence[Source],
+    vis: Source | Sequence[Source],
+    *,
+    model: Model = "homography",
+    start: Calibration | None = None,
+    fields: tuple[float, float] | None = None,
+    force: bool = False,
+) -> Calibration:
+    """Find how two cameras see one scene, from one pair of images or from several pairs of one rig.
+
+    Args:
+        ir, vis: paths of image files, or arrays or tensors as :class:`irfuse.Fuser` takes them; or lists of them.
+        model: what the transform may be: ``similarity``, ``affine`` or ``homography``.
+        start: a calibration that is about right, which is only refined.
+        fields: the horizontal fields of view of the infrared and of the visible camera, in degrees, which may be a
+            tenth off. By default, the infrared camera sees between half and twice as much.
+        force: return the result even if it cannot be trusted.
+
+    Returns:
+        The calibration, which ``irfuse.fuse(..., registration=...)`` takes.
+
+    Raises:
+        ImageError: an image cannot be read.
+        PairError: the pairs have several sizes, or there are not as many infrared as visible images.
+        ParameterError: an argument is impossible.
+        RegistrationError: the result cannot be trusted.
+
+    Warns:
+        SuspiciousPairWarning: something looks wrong with a pair, or the result cannot be trusted and `force` is set.
+
+    >>> from irfuse import samples
+    >>> pair = samples.pairs()[0]
+    >>> rig = register(pair.ir, pair.vis)
+    >>> [round(value, 1) for value in rig.matrix[0]], rig.vis_size
+    ([1.0, 0.0, -0.3], (480, 640))
+    """
+    infrared, visible = (list(given) if isinstance(given, list | tuple) else [given] for given in (ir, vis))
+    if len(infrared) != len(visible):
+        raise PairError(f"there are {len(infrared)} infrared and {len(visible)} visible images; give pairs")
+    if start is not None and fields is not None:
+        raise ParameterError("start cannot be combined with fields")
+    field = None if fields is None else field_of(*fields)
+    return register_planes(
+        [read_pair(*pair) for pair in zip(infrared, visible, strict=True)],
+        model=model,
+        start=start,
+        field=field,
+        force=force,
+    )
+
+
+def read_pair(ir: Source, vis: Source) -> tuple[Planes[Any], Planes[Any]]:
+    """Read a pair of files, arrays or tensors.
+
+    Raises:
+        ImageError: an image cannot be read, or is none.
+        PairError: the sizes of their batches differ.
+
+    Warns:
+        SuspiciousPairWarning: something looks wrong, see :mod:`irfuse.imaging.inspection`.
+    """
+    loaded = images.load(ir), images.load(vis, "visible")
+    with naming(images.files(ir, vis), ImageError, PairError):
+        pair = planes.read(loaded[0], "infrared"), planes.read(loaded[1], "visible")
+        checks.check_unregistered(*pair)
+    return pair
 
 
 def register_planes(
@@ -39,7 +111,8 @@ def register_planes(
     """Register the pairs of one rig.
 
     Args:
-        pairs: infrared and visible images. All infrared images have one size, and all visible images have one size.
+        pairs: infrared and visible images, or batches of them. All infrared images have one size, and so have all
+            visible images.
         model: what the matrix may be: ``similarity``, ``affine`` or ``homography``.
         start: a calibration that is about right, which is only refined.
         field: where to search; by default half to twice the visible image's field of view.
@@ -90,7 +163,8 @@ def estimate(
         PairError: there is no pair, or the sizes differ.
         RegistrationError: an image is too small.
     """
-    prepared = [views(ir, vis) for ir, vis in pairs]
+    check_choice("model", model, Model)
+    prepared = [pair for ir, vis in pairs for pair in views(ir, vis)]
     if not prepared:
         raise PairError("there is no pair to register")
     ir_size, vis_size = (view.size for view in prepared[0])
@@ -144,27 +218,32 @@ def field_of(ir_degrees: float, vis_degrees: float) -> Field:
     return Field(ratio * (1 - _FIELD_ERROR), ratio * (1 + _FIELD_ERROR))
 
 
-def views(ir: Planes[Any], vis: Planes[Any]) -> tuple[View, View]:
-    """Prepare the images of a pair for registration.
+def views(ir: Planes[Any], vis: Planes[Any]) -> list[tuple[View, View]]:
+    """Prepare the images of a pair, or of a batch of pairs, for registration.
 
     Raises:
         ImageError: the visible image has values outside of its range.
         RegistrationError: an image is too small.
     """
     infrared, visible = ir.arrays(), vis.arrays()
-    luma, gray = infrared.thermal_luma(DEFAULT_THERMAL)[0, 0], visible.luma()[0, 0]
-    border = borders.exact(gray)
-    found = (
-        View(luma, np.ones(luma.shape, bool) if infrared.invalid is None else ~infrared.invalid[0, 0]),
-        View(gray, np.ones(gray.shape, bool) if border is None else ~border),
-    )
-    for role, view in zip(("infrared", "visible"), found, strict=True):
-        if min(view.size) < _SMALLEST:
+    for image in (infrared, visible):
+        height, width = image.values.shape[2:]
+        if min(height, width) < _SMALLEST:
             raise RegistrationError(
-                f"the {role} image has {view.size[1]}x{view.size[0]} pixels, and registration needs {_SMALLEST} on "
-                "each side; give points"
+                f"the {image.role} image has {width}x{height} pixels, and registration needs {_SMALLEST} on each side; "
+                "give points (--points)"
             )
-    return found
+    lumas, grays = infrared.thermal_luma(DEFAULT_THERMAL)[:, 0], visible.luma()[:, 0]
+    hidden = np.zeros(lumas.shape, bool) if infrared.invalid is None else infrared.invalid[:, 0]
+    return [
+        (View(luma, ~invalid), View(gray, _without_border(gray)))
+        for luma, invalid, gray in zip(lumas, hidden, grays, strict=True)
+    ]
+
+
+def _without_border(gray: Gray) -> Mask:
+    border = borders.exact(gray)
+    return np.ones(gray.shape, bool) if border is None else ~border
 
 
 def _polished(pairs: Sequence[tuple[View, View]], start: Calibration, model: Model) -> Found:
