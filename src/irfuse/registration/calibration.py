@@ -133,7 +133,7 @@ def read_calibration(path: str | Path) -> Calibration:
         raise CalibrationError(f"{path}: no such file; make one with irfuse register IR VIS -o {path}") from None
     except CalibrationError as error:
         raise CalibrationError(f"{path}: {error}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CalibrationError(
             f"{path}: is not a calibration ({type(error).__name__}: {error}); make one with irfuse register IR VIS "
             "-o FILE"

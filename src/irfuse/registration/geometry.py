@@ -17,6 +17,7 @@ FEWEST: dict[Model, int] = {"similarity": 2, "affine": 3, "homography": 4}
 """The fewest points that determine a model."""
 
 _MOST_ZOOM, _LARGEST = 2.5, 640
+_CELLS = 64
 _MOST_STRETCH, _MOST_CHANGE = 1.35, 1.7
 """The largest ratio of the scales in two directions, and of the scales at two places."""
 
@@ -107,8 +108,9 @@ def overlap(matrix: Matrix, size: Size, other: Size) -> float:
         matrix: of the image to the other one.
         size, other: the sizes of both.
     """
-    points = map_points(inverse(matrix), grid(other, 65))
-    x, y = points[:, 0], points[:, 1]
+    # The middles of cells that tile the other image.
+    ys, xs = np.meshgrid(*((np.arange(_CELLS) + 0.5) * side / _CELLS - 0.5 for side in other), indexing="ij")
+    x, y = map_points(inverse(matrix), np.stack([xs.ravel(), ys.ravel()], axis=1)).T
     return float(((x >= -0.5) & (x <= size[1] - 0.5) & (y >= -0.5) & (y <= size[0] - 0.5)).mean())
 
 

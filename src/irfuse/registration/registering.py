@@ -31,8 +31,8 @@ _SMALLEST = 32
 
 
 def register(
-    ir: Source | Sequence[Source],
-    vis: Source | Sequence[Source],
+    ir: "Source | Sequence[Source]",
+    vis: "Source | Sequence[Source]",
     *,
     model: Model = "homography",
     start: Calibration | None = None,
