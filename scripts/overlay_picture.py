@@ -1,4 +1,4 @@
-"""Make the picture of docs/cameras.md: a pair, its warmest pixels highlighted, and a blend with a legend.
+"""Make a picture of docs/cameras.md: a pair, its warmest pixels highlighted, and a blend with a legend.
 
 python scripts/overlay_picture.py
 """

@@ -36,9 +36,9 @@ from irfuse.io.images import Source
 from irfuse.methods import METHODS, build
 from irfuse.methods.base import IterativeMethod, Method, check_info
 from irfuse.progress import Progress, silent
-from irfuse.registration.alignment import Aligner, Alignment
+from irfuse.registration.alignment import Aligner
 from irfuse.registration.calibration import Calibration
-from irfuse.registration.each import EachPair
+from irfuse.registration.each import aligner
 
 Image = TypeVar("Image", NDArray[Any], Tensor)
 
@@ -142,7 +142,7 @@ class Fuser:
         self.stretch = stretch
         self.thermal = thermal
         self.tile = tile
-        self.registration = _aligner(registration)
+        self.registration = aligner(registration)
         self.on_iteration = on_iteration
 
     @overload
@@ -309,16 +309,6 @@ class _Pair:
     def is_like(self, other: "_Pair") -> bool:
         """Whether both can be fused in one batch."""
         return bool(self.prepared.vis.shape[1:] == other.prepared.vis.shape[1:])
-
-
-def _aligner(registration: Aligner | Calibration | Literal["auto"] | None) -> Aligner | None:
-    if isinstance(registration, Calibration):
-        return Alignment(registration)
-    if isinstance(registration, str):
-        if registration != "auto":
-            raise ParameterError(f"registration cannot be {registration!r}; give auto, a calibration or an aligner")
-        return EachPair()
-    return registration
 
 
 def _runs(pairs: Iterable[_Pair], most: int) -> Iterator[list[_Pair]]:

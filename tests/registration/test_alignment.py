@@ -148,8 +148,9 @@ def test_a_large_image_is_reduced_without_aliasing() -> None:
 def test_tensors_and_arrays_agree() -> None:
     image, vis = gradient("float32"), np.random.default_rng(0).integers(0, 256, (*VIS_SIZE, 3)).astype(np.uint8)
     by_array = Alignment(calibration())(*pair(image, vis))
-    tensors = planes.read(torch.from_numpy(image), "infrared"), planes.read(
-        torch.from_numpy(vis).permute(2, 0, 1), "visible"
+    tensors = (
+        planes.read(torch.from_numpy(image), "infrared"),
+        planes.read(torch.from_numpy(vis).permute(2, 0, 1), "visible"),
     )
     for one, other in zip(by_array, Alignment(calibration())(*tensors), strict=True):
         np.testing.assert_array_equal(one.values, other.values)

@@ -68,7 +68,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (IR[:0], VIS[:0], "0 points do not determine"),
         (np.linspace([0, 0], [200, 100], 6), np.linspace([0, 0], [400, 200], 6), "on a line"),
         (np.tile(IR[:1], (5, 1)), np.tile(VIS[:1], (5, 1)), "on one spot"),
-        (IR + [100, 0], VIS, "point 2 lies outside of the infrared image: 400, 25"),
+        (IR + np.array([100, 0]), VIS, "point 2 lies outside of the infrared image: 400, 25"),
         (IR, VIS - [0, 200], "point 1 lies outside of the visible image"),
     ],
 )

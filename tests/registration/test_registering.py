@@ -96,7 +96,7 @@ def test_impossible_arguments(day: tuple[np.ndarray, np.ndarray]) -> None:
     for arguments, message in (
         (([], []), "there is no pair"),
         (([ir, ir], [vis]), "there are 2 infrared and 1 visible images"),
-        (([ir, ir[:200]], [vis, vis]), "the pairs of a rig must have one size"),
+        (([ir, ir[:200]], [vis, vis]), "pair 2: the sizes .infrared 320x200, visible 640x480. are not those of pair 1"),
         ((np.stack([ir, ir])[..., None], vis[None]), "the batches differ"),
     ):
         with pytest.raises(PairError, match=message):

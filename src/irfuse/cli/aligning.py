@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from irfuse import notices
-from irfuse.errors import ParameterError, SuspiciousPairWarning
+from irfuse.errors import PairError, ParameterError, SuspiciousPairWarning
 
 if TYPE_CHECKING:
     from irfuse.imaging.misregistration import Signs
@@ -25,16 +25,20 @@ def aligner(
     Raises:
         ParameterError: the options do not go together.
         CalibrationError: the calibration cannot be read.
+
+    Warns:
+        SuspiciousPairWarning: the calibration cannot be trusted.
     """
     if calibration is not None and register is not None:
         raise ParameterError("--calibration cannot be combined with --register")
     if calibration is not None:
         from irfuse.registration.alignment import Alignment
         from irfuse.registration.calibration import read_calibration
+        from irfuse.registration.registering import trusted
 
         if force:
             raise ParameterError("--force needs --register")
-        return Alignment(read_calibration(calibration), onto, crop)
+        return Alignment(trusted(read_calibration(calibration), force=True), onto, crop)
     if register is not None:
         from irfuse.registration.each import EachPair
 
@@ -43,6 +47,26 @@ def aligner(
     if given:
         raise ParameterError(f"{given} needs --calibration or --register")
     return None
+
+
+def own_photograph(path: Path, as_picture: bool, usage: str) -> Path:
+    """Return a radiometric file again, whose photograph is the visible image.
+
+    Args:
+        path: an image file.
+        as_picture: whether its picture is wanted, so that its photograph is not.
+        usage: how the command is called with two files.
+
+    Raises:
+        PairError: it holds no photograph.
+    """
+    from irfuse.io import images, thermal
+
+    file = None if as_picture else thermal.find(images.read_bytes(path), str(path))
+    if file is None or not file.visible:
+        why = "" if file is None else f", since {file.no_visible}"
+        raise PairError(f"{path}: the visible image is missing{why}: {usage}")
+    return path
 
 
 def settings(calibration: Path | None, register: str | None, onto: str, crop: bool) -> list[str]:

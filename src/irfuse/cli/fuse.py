@@ -107,7 +107,7 @@ def fuse(
         raise ImageError(f"format cannot be {extension!r}; choose one of {' '.join(EXTENSIONS)}")
     scale = thermal(thermal_range, thermal_percentiles)
     if vis is None and ir.is_file() and is_image(ir):
-        vis = _of_one_file(ir, as_picture)
+        vis = aligning.own_photograph(ir, as_picture, "irfuse fuse IR VIS -o OUT")
         register = register or ("auto" if calibration is None else None)
     align = aligning.aligner(calibration, register, onto, crop, force)
     overlay = Overlay.of(highlight, blend, palette, legend, scale, aligning.arrays(align))
@@ -256,17 +256,6 @@ def _pairing(ir: Path, vis: Path | None) -> "Pairing":
             found = "is a file; give two image files or two folders" if path.exists() else "no such file or folder"
             raise PairError(f"{path}: {found}")
     return pairs.match(ir, vis)
-
-
-def _of_one_file(path: Path, as_picture: bool) -> Path:
-    """Return a radiometric file again, whose photograph is the visible image, or say that it has none."""
-    from irfuse.io import images, thermal
-
-    file = None if as_picture else thermal.find(images.read_bytes(path), str(path))
-    if file is None or not file.visible:
-        why = "" if file is None else f", since {file.no_visible}"
-        raise PairError(f"{path}: the visible image is missing{why}: irfuse fuse IR VIS -o OUT")
-    return path
 
 
 def _check_files(ir: Path, vis: Path, out: Path, temperature: Path | None) -> None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from irfuse.cli.aligning import own_photograph
 from irfuse.cli.console import errors, output, print_unpaired, progress
 from irfuse.cli.options import CropOption, ForceOption, OntoOption, TransformOption
-from irfuse.errors import OutputError, PairError, ParameterError
+from irfuse.errors import OutputError, ParameterError
 
 if TYPE_CHECKING:
     from irfuse.imaging.planes import Array, Planes
@@ -65,6 +66,12 @@ def register(
         raise OutputError(f"{images}: the folder is not empty; give a new one")
     chosen = pairs[:: -(-len(pairs) // _MOST_PAIRS)] if points is None else pairs[:1]
     loaded = [registering.read_pair(pair.ir, pair.vis) for pair in chosen]
+    registering.check_one_rig(
+        [
+            (pair.name, one.values.shape[2:], other.values.shape[2:])
+            for pair, (one, other) in zip(chosen, loaded, strict=True)
+        ]
+    )
     if points is not None:
         sizes = [planes.values.shape[2:] for planes in loaded[0]]
         found = calibrate(*read_points(points), (sizes[0][0], sizes[0][1]), (sizes[1][0], sizes[1][1]), model)
@@ -93,7 +100,7 @@ def _pairs(ir: Path, vis: Path | None) -> "Sequence[Pair]":
 
     if vis is None:
         if ir.is_file() and is_image(ir):
-            raise PairError(f"{ir}: the visible image is missing: irfuse register IR VIS -o rig.json")
+            return [Pair(ir.stem, ir, own_photograph(ir, False, "irfuse register IR VIS -o rig.json"))]
         pairing = pairs.find(ir)
     elif ir.is_dir() or vis.is_dir():
         pairing = pairs.match(ir, vis)

@@ -6,7 +6,7 @@ how to cut large images into tiles.
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.imaging.planes import Array
 from irfuse.installation import install
 from irfuse.registration.alignment import Aligner
+from irfuse.registration.calibration import Calibration
+from irfuse.registration.each import aligner
 
 METADATA_KEY = "irfuse"
 """The key of the metadata in a file, which are JSON."""
@@ -70,9 +72,7 @@ class Model:
 
     Args:
         path: the file.
-        color, stretch, thermal, tile: as :class:`irfuse.Fuser` takes them.
-        registration: brings the images of two cameras together, such as an
-            :class:`irfuse.registration.alignment.Alignment`. By default both show the same scene pixel by pixel.
+        color, stretch, thermal, tile, registration: as :class:`irfuse.Fuser` takes them.
 
     Attributes:
         metadata: the file's description of itself.
@@ -94,14 +94,14 @@ class Model:
         stretch: bool = False,
         thermal: Levels | Percentiles = DEFAULT_THERMAL,
         tile: int = 1024,
-        registration: Aligner | None = None,
+        registration: Aligner | Calibration | Literal["auto"] | None = None,
     ) -> None:
         check_choice("color", color, Color)
         sizes.check_tile(tile)
         self._graph = Graph(Path(path))
         self.metadata = self._graph.metadata
         self._color, self._stretch, self._thermal, self._tile = color, stretch, thermal, tile
-        self._registration = registration
+        self._registration = aligner(registration)
 
     def __call__(self, ir: Array, vis: Array) -> Array:
         """Fuse one pair, or a batch of pairs of one size.

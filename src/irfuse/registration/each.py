@@ -5,12 +5,12 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from irfuse.errors import IrfuseError, OutputError
+from irfuse.errors import IrfuseError, OutputError, ParameterError
 from irfuse.imaging.arrays import Array
 from irfuse.imaging.planes import Planes
-from irfuse.registration.alignment import Alignment, Onto
+from irfuse.registration.alignment import Aligner, Alignment, Onto
 from irfuse.registration.calibration import Calibration, read_calibration
 from irfuse.registration.geometry import Model
 from irfuse.registration.registering import estimate, trusted
@@ -66,6 +66,24 @@ class EachPair:
             digest.update(f"{planes.values.shape} {planes.values.dtype}".encode())
             digest.update(planes.values.tobytes())
         return digest.hexdigest()[:32]
+
+
+def aligner(registration: Aligner | Calibration | Literal["auto"] | None) -> Aligner | None:
+    """Return what brings the images of a pair together: for a calibration, for ``auto``, or as it is.
+
+    Raises:
+        ParameterError: a text is not ``auto``.
+
+    Warns:
+        SuspiciousPairWarning: the calibration cannot be trusted.
+    """
+    if isinstance(registration, Calibration):
+        return Alignment(trusted(registration, force=True))
+    if isinstance(registration, str):
+        if registration != "auto":
+            raise ParameterError(f"registration cannot be {registration!r}; give auto, a calibration or an aligner")
+        return EachPair()
+    return registration
 
 
 def _folder() -> Path:

@@ -18,7 +18,7 @@ from irfuse.progress import Progress, silent
 from irfuse.registration.automatic import Found, polished
 from irfuse.registration.calibration import Calibration
 from irfuse.registration.channels import Gray, Mask, View
-from irfuse.registration.geometry import Model
+from irfuse.registration.geometry import Model, Size
 from irfuse.registration.rig import find_all, judged_on_all
 from irfuse.registration.search import Field
 
@@ -168,9 +168,7 @@ def estimate(
     if not prepared:
         raise PairError("there is no pair to register")
     ir_size, vis_size = (view.size for view in prepared[0])
-    for ir, vis in prepared:
-        if (ir.size, vis.size) != (ir_size, vis_size):
-            raise PairError("the pairs of a rig must have one size each for the infrared and the visible images")
+    check_one_rig([(f"pair {number}", ir.size, vis.size) for number, (ir, vis) in enumerate(prepared, 1)])
     if start is not None:
         start.check(ir_size, vis_size)
         found = _polished(prepared, start, model)
@@ -187,6 +185,24 @@ def estimate(
         round(found.blocks.residual, 4),
         doubt_about(found),
     )
+
+
+def check_one_rig(pairs: Sequence[tuple[str, Size, Size]]) -> None:
+    """Refuse pairs of several sizes, which one calibration cannot be for.
+
+    Args:
+        pairs: the name of each, and the sizes of its infrared and of its visible image.
+
+    Raises:
+        PairError: a pair has other sizes than the first one.
+    """
+    first, *others = ((name, f"infrared {ir[1]}x{ir[0]}, visible {vis[1]}x{vis[0]}") for name, ir, vis in pairs)
+    for name, other in others:
+        if other != first[1]:
+            raise PairError(
+                f"{name}: the sizes ({other}) are not those of {first[0]} ({first[1]}), so that the pairs are not of "
+                "one rig; register them one by one, or let irfuse fuse --register auto do it"
+            )
 
 
 def doubt_about(found: Found) -> str:
