@@ -6,6 +6,7 @@ all frames share.
 """
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -82,6 +83,16 @@ def is_celsius(dtype: str, low: float, high: float) -> bool:
     (True, False)
     """
     return dtype.startswith("float") and not is_unit(low, high)
+
+
+def to_native(unit: T, dtype: str) -> T:
+    """Turn floats in [0, 1] into native values of a dtype, rounded for integers."""
+    scale = full_scale(dtype, "fused")
+    scaled = unit * scale if scale != 1 else unit
+    if isinstance(scaled, np.ndarray):
+        return (np.rint(scaled, out=scaled) if scale != 1 else scaled).astype(dtype)
+    torch = sys.modules["torch"]
+    return (scaled.round_() if scale != 1 else scaled).to(getattr(torch, dtype))
 
 
 def check_celsius(wanted: str, dtype: str, low: float, high: float) -> None:

@@ -26,6 +26,7 @@ from irfuse.imaging.levels import (
     check_range,
     full_scale,
     is_unit,
+    to_native,
 )
 
 if TYPE_CHECKING:
@@ -46,8 +47,9 @@ class Planes(Generic[T]):
         dimensions: how many the image had as it was given: 2, 3 or 4.
         invalid: (B, 1, H, W), true where an infrared image holds no measurement; None if it is valid everywhere.
             Levels leave these pixels out, and the fused image shows only the visible image there.
-        weight: (1, 1, H, W) in [0, 1], how much an image counts that another camera's field of view cuts off; None if
-            it counts fully. Where it does not, the other image of the pair takes its place.
+        weight: (1, 1, H, W) in [0, 1], how much an image counts that was warped to the view of another camera, and ends
+            where its own field of view does; None if it counts fully. Where it is 0, the fused image shows only the
+            other image of the pair. At most one image of a pair has a weight.
     """
 
     values: T
@@ -149,13 +151,18 @@ class Prepared(Generic[T]):
         ir: (B, 1, H, W) in [0, 1], float32.
         vis: (B, C, H, W) likewise: the luma, or RGB for a method that fuses in color.
         unit: the whole visible image in [0, 1], with its color and alpha.
+        luma: its luma, (B, 1, H, W).
+        other: like `vis`: what shows where the weight is 0.
         dtype: the name of the visible image's native dtype.
-        invalid, weight: as :class:`Planes` has them, of the infrared image.
+        invalid: as :class:`Planes` has it, of the infrared image.
+        weight: as :class:`Planes` has it, of the image that was warped.
     """
 
     ir: T
     vis: T
     unit: T
+    luma: T
+    other: T
     dtype: str
     invalid: T | None
     weight: T | None = None
@@ -175,10 +182,10 @@ class Prepared(Generic[T]):
         if self.invalid is not None:
             fused = where(self.invalid, self.vis, fused)
         if self.weight is not None:
-            fused = self.vis + self.weight * (fused - self.vis)
+            fused = self.other + self.weight * (fused - self.other)
         # The image whose chroma the result keeps: the visible one, or what a method fused in color.
         rgb = self.unit[:, : 3 if channels >= 3 else 1] if self.vis.shape[1] == 1 else fused
-        luma = self.vis if self.vis.shape[1] == 1 else gray(fused)
+        luma = self.luma if self.vis.shape[1] == 1 else gray(fused)
         fused = luma if self.vis.shape[1] == 3 else fused
         if stretch:
             fused = join([_stretched(fused[i : i + 1]) for i in range(len(fused))])
@@ -186,7 +193,7 @@ class Prepared(Generic[T]):
             fused = recolor(rgb, luma, fused)
         if color == "auto" and channels in (2, 4):
             fused = join([fused, self.unit[:, -1:]], axis=1)
-        return _native(fused, self.dtype)
+        return to_native(fused, self.dtype)
 
 
 def read(image: "Array | Tensor", role: Role) -> Planes[Any]:
@@ -243,16 +250,21 @@ def prepare(ir: Planes[T], vis: Planes[T], thermal: Levels | Percentiles, channe
         ImageError: as :meth:`Planes.unit` raises it.
     """
     unit = vis.unit()
-    infrared = ir.thermal_luma(thermal)
-    if vis.weight is not None:
-        unit = _completed(unit, infrared, vis.weight)
+    luma = gray(unit)
     rgb = unit[:, :3] if unit.shape[1] >= 3 else join([unit[:, :1]] * 3, axis=1)
-    # Most methods leave two equal images as they are, so that the result has no seam.
-    if ir.invalid is not None:
-        infrared = where(ir.invalid, gray(unit), infrared)
-    if ir.weight is not None:
-        infrared = gray(unit) + ir.weight * (infrared - gray(unit))
-    return Prepared(infrared, gray(unit) if channels == 1 else rgb, unit, vis.dtype, ir.invalid, ir.weight)
+    infrared = ir.thermal_luma(thermal)
+    # Most methods leave two equal images as they are, so that the result has no seam. Beyond the field of view of its
+    # camera an image goes on, since methods would show a change to the other image as an edge.
+    hidden = ir.invalid if ir.invalid is None or ir.weight is None else ir.invalid & (ir.weight > 0)
+    if hidden is not None:
+        infrared = where(hidden, luma, infrared)
+    given = luma if channels == 1 else rgb
+    other, weight = given, ir.weight
+    if vis.weight is not None:
+        other, weight = join([infrared] * channels, axis=1), vis.weight
+        unit = _completed(unit, infrared, vis.weight)
+        luma = gray(unit)
+    return Prepared(infrared, given, unit, luma, other, vis.dtype, ir.invalid, weight)
 
 
 def eight_bits(planes: Planes[Array], thermal: Levels | Percentiles | None = None) -> NDArray[np.float64]:
@@ -336,13 +348,3 @@ def _stretched(image: T) -> T:
     low, high = float(image.min()), float(image.max())
     stretched: T = (image - low) / (high - low if high > low else 1)
     return stretched
-
-
-def _native(unit: T, dtype: str) -> T:
-    """Turn [0, 1] into native values of a dtype, rounded for integers."""
-    scale = full_scale(dtype, "fused")
-    scaled = unit * scale if scale != 1 else unit
-    if isinstance(scaled, np.ndarray):
-        return (np.rint(scaled, out=scaled) if scale != 1 else scaled).astype(dtype)
-    torch = sys.modules["torch"]
-    return (scaled.round_() if scale != 1 else scaled).to(getattr(torch, dtype))
