@@ -15,7 +15,7 @@ from irfuse.methods.maximum import Maximum
 from irfuse.registration.alignment import Alignment
 from tests.registration.scenes import IR_SIZE, MATRIX, calibration, error, unaligned
 
-METHODS = ("average", "maximum", "laplacian-pyramid", "encoder-decoder")
+METHODS = ("average", "maximum", "laplacian-pyramid", "encoder-decoder", "ember")
 
 
 @pytest.fixture(scope="module")

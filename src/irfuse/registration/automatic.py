@@ -12,7 +12,7 @@ from irfuse.registration.refinement import refined
 from irfuse.registration.search import Field
 from irfuse.registration.support import Blocks, blocks
 
-_PLACES, _CONTENDERS = 30, 3
+_PLACES, _CONTENDERS = 14, 3
 _SIDES = (128, 256, 512)
 _ROUNDS = 2
 _NEAR = 6.0

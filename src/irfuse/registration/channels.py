@@ -6,6 +6,7 @@ surroundings. A third channel holds a part of that length: it says where edges a
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -18,6 +19,9 @@ Mask = NDArray[np.bool_]
 
 _SURROUNDINGS = 12.0
 """The standard deviation, in pixels, of the surroundings that an edge is compared with."""
+_CUT = 2
+"""The standard deviations after which the surroundings end."""
+_SMALLEST = 8
 _PART = 0.42
 """The part of the length that the third channel holds."""
 
@@ -41,11 +45,23 @@ class View:
 
     def resized(self, factor: float) -> tuple["View", Matrix]:
         """Make a copy of another size, and the matrix that maps the pixels of this view to those of the copy."""
-        height, width = (max(8, round(side * factor)) for side in self.gray.shape)
-        kernel = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-        gray = cv2.resize(self.gray, (width, height), interpolation=kernel)
-        valid = cv2.resize(self.valid.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) > 0.99
-        return View(np.asarray(gray, np.float32), np.asarray(valid)), resizing(self.size, (height, width))
+        height, width = (max(_SMALLEST, round(side * factor)) for side in self.gray.shape)
+        return self._of_size((height, width)), resizing(self.size, (height, width))
+
+    def _of_size(self, size: Size) -> "View":
+        if 2 * max(size) < max(self.size) and min(self.size) > 2 * _SMALLEST:
+            return self._half._of_size(size)
+        kernel = cv2.INTER_AREA if max(size) < max(self.size) else cv2.INTER_LINEAR
+        gray = np.asarray(cv2.resize(self.gray, size[::-1], interpolation=kernel), np.float32)
+        if self.valid.all():
+            return View(gray, np.ones(size, bool))
+        valid = cv2.resize(self.valid.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
+        return View(gray, np.asarray(valid > 0.99))
+
+    @cached_property
+    def _half(self) -> "View":
+        """Half of the size. It is made once, since small copies of one view are made often."""
+        return self._of_size((-(-self.size[0] // 2), -(-self.size[1] // 2)))
 
     def warped(self, matrix: Matrix, size: Size) -> "View":
         """Make the view that another camera would have.
@@ -92,8 +108,8 @@ def channels(view: View, *, blur: float, pool: float) -> Channels:
     squares = np.where(valid, x * x + y * y, np.float32(0))
     strong = squares[squares > 0]
     floor = float(np.median(strong)) if strong.size else 1.0
-    share = np.maximum(_blurred(valid.astype(np.float32), _SURROUNDINGS), 0.05)
-    relative = squares / (_blurred(squares, _SURROUNDINGS) / share + floor + 1e-12)
+    share = np.maximum(_around(valid.astype(np.float32)), 0.05)
+    relative = squares / (_around(squares) / share + floor + 1e-12)
     # The square root of the length, over the squared length: what turns a squared gradient into the vector.
     scale = relative**0.25 / (squares + 1e-12)
     values = np.stack([(x * x - y * y) * scale, 2 * x * y * scale, _PART * relative**0.25], axis=2).astype(np.float32)
@@ -103,6 +119,11 @@ def channels(view: View, *, blur: float, pool: float) -> Channels:
 
 def _blurred(values: NDArray[np.float32], by: float) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), by), np.float32)
+
+
+def _around(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    side = 2 * round(_CUT * _SURROUNDINGS) + 1
+    return np.asarray(cv2.GaussianBlur(values, (side, side), _SURROUNDINGS), np.float32)
 
 
 def _eroded(mask: Mask, by: int) -> Mask:

@@ -16,7 +16,7 @@ from irfuse.registration.geometry import Matrix, Size, grid, inverse, map_points
 _SIDE = 128
 """The longer side of the reduced image that shows less of the scene, in pixels."""
 _SCALE_STEP = 0.06
-_NARROW = 0.7
+_NARROW = 0.8
 """The scale up to which the infrared image would be too small."""
 _ROTATIONS = (-6.0, -3.0, 0.0, 3.0, 6.0)
 """In degrees."""
@@ -25,6 +25,8 @@ _LEAST_OVERLAP = 0.35
 _DIFFERENT = 0.04
 """How far two places are apart at least, relative to the longer side of the visible image."""
 _BLUR, _POOL = 1.0, 1.2
+_SAMPLED = 3
+"""The step of the shifts whose correlations give the usual one."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Field:
         least, most: the limits.
     """
 
-    least: float = 0.5
+    least: float = 0.4
     most: float = 2.0
 
     def scales(self) -> list[float]:
@@ -118,7 +120,7 @@ class _Spectra:
         """Find the shift at which the normalized correlation is best, as a matrix, and its score."""
         height, width = self._fixed.valid.shape
         rows, columns = moving.valid.shape
-        padded = (cv2.getOptimalDFTSize(height + rows), cv2.getOptimalDFTSize(width + columns))
+        padded = _padded(height, rows), _padded(width, columns)
         values, energy, valid = self._transformed(padded)
         other_values, other_energy, other_valid = (np.conj(part) for part in _transform(moving, padded))
         product = irfft2((values * other_values).sum(axis=0), padded)
@@ -129,8 +131,9 @@ class _Spectra:
         if not enough.any():
             return np.eye(3), 0.0
         correlation = np.where(enough, product / np.sqrt(np.maximum(energies, 1e-6)), 0)
-        usual = float(np.median(correlation[enough]))
-        score = np.where(enough, (correlation - usual) * np.sqrt(np.maximum(overlap, 0) / max(counted, 1.0)), -1)
+        some = slice(None, None, _SAMPLED)
+        usual = float(np.median(correlation[some, some][enough[some, some]])) if enough[some, some].any() else 0.0
+        score = np.where(enough, (correlation - usual) * np.sqrt(np.maximum(overlap, 0)) / _SIDE, -1)
         best = np.unravel_index(int(score.argmax()), score.shape)
         # Shifts to the left and upward are at the ends of the padded rows and columns.
         y = int(best[0]) if best[0] < padded[0] - rows else int(best[0]) - padded[0]
@@ -141,6 +144,11 @@ class _Spectra:
         if padded not in self._by_size:
             self._by_size[padded] = _transform(self._fixed, padded)
         return self._by_size[padded]
+
+
+def _padded(side: int, other: int) -> int:
+    """Choose the length of a transform. Only shifts whose overlap is too small share a place with other shifts."""
+    return cv2.getOptimalDFTSize(side + other - max(0, int(_LEAST_OVERLAP * min(side, other)) - 1))
 
 
 def _transform(edges: Channels, padded: Size) -> tuple[NDArray[Any], ...]:
