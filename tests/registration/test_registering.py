@@ -85,10 +85,11 @@ def test_images_without_a_scene_are_refused(texture: str, rng: np.random.Generat
 
 
 def test_tiny_images_are_refused() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (100, 100)).astype(np.uint8)
     with pytest.raises(RegistrationError, match="the infrared image has 31x100 pixels, and registration needs 32"):
-        irfuse.register(np.zeros((100, 31), np.uint8), np.zeros((100, 100), np.uint8))
+        irfuse.register(image[:, :31], image)
     with pytest.raises(RegistrationError, match="the visible image has 100x8 pixels"):
-        irfuse.register(np.zeros((100, 100), np.uint8), np.zeros((8, 100), np.uint8))
+        irfuse.register(image, image[:8])
 
 
 def test_impossible_arguments(day: tuple[np.ndarray, np.ndarray]) -> None:

@@ -253,8 +253,8 @@ def prepare(ir: Planes[T], vis: Planes[T], thermal: Levels | Percentiles, channe
     luma = gray(unit)
     rgb = unit[:, :3] if unit.shape[1] >= 3 else join([unit[:, :1]] * 3, axis=1)
     infrared = ir.thermal_luma(thermal)
-    # Most methods leave two equal images as they are, so that the result has no seam. Beyond its camera's field of view,
-    # an image is continued instead: methods would show the change to the other image as an edge.
+    # Most methods leave two equal images as they are, so that the result has no seam. Beyond its camera's field of
+    # view, an image is continued instead: methods would show the change to the other image as an edge.
     hidden = ir.invalid if ir.invalid is None or ir.weight is None else ir.invalid & (ir.weight > 0)
     if hidden is not None:
         infrared = where(hidden, luma, infrared)

@@ -136,7 +136,8 @@ def files(*sources: Source) -> str:
     >>> files("a.png", np.zeros((2, 2)), Path("b.png"))
     'a.png and b.png'
     """
-    return " and ".join(str(source) for source in sources if isinstance(source, str | Path))
+    # A radiometric file is both the infrared and the visible image.
+    return " and ".join(dict.fromkeys(str(source) for source in sources if isinstance(source, str | Path)))
 
 
 def decode(data: bytes, name: str, content: Content = "thermal") -> Array:

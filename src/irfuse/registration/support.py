@@ -45,9 +45,9 @@ class Blocks:
     @property
     def support(self) -> float:
         """The weighted share of the blocks that are in place."""
-        if not len(self.weights):
-            return 0.0
-        return float(self.weights[self.distances < _IN_PLACE].sum() / self.weights.sum())
+        total = float(self.weights.sum())
+        # Blocks of an image without edges match nothing.
+        return float(self.weights[self.distances < _IN_PLACE].sum()) / total if total > 0 else 0.0
 
     @property
     def residual(self) -> float:
