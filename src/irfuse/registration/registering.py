@@ -46,7 +46,7 @@ def register(
         model: what the transform may be: ``similarity``, ``affine`` or ``homography``.
         start: a calibration that is about right, which is only refined.
         fields: the horizontal fields of view of the infrared and of the visible camera, in degrees, which may be a
-            tenth off. By default, the infrared camera sees between half and twice as much.
+            tenth off. By default, the infrared camera sees between 0.4 and 2 times as much.
         force: return the result even if it cannot be trusted.
 
     Returns:
@@ -64,8 +64,8 @@ def register(
     >>> from irfuse import samples
     >>> pair = samples.pairs()[0]
     >>> rig = register(pair.ir, pair.vis)
-    >>> [round(value, 1) for value in rig.matrix[0]], rig.vis_size
-    ([1.0, 0.0, -0.3], (480, 640))
+    >>> rig.vis_size, rig.overlap > 0.9, rig.support > 0.5
+    ((480, 640), True, True)
     """
     infrared, visible = (list(given) if isinstance(given, list | tuple) else [given] for given in (ir, vis))
     if len(infrared) != len(visible):
@@ -115,7 +115,7 @@ def register_planes(
             visible images.
         model: what the matrix may be: ``similarity``, ``affine`` or ``homography``.
         start: a calibration that is about right, which is only refined.
-        field: where to search; by default half to twice the visible image's field of view.
+        field: where to search; by default 0.4 to 2 times the visible image's field of view.
         force: return the result even if it cannot be trusted.
         on_step: called after each pair.
 
