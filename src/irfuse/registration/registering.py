@@ -22,9 +22,14 @@ from irfuse.registration.geometry import Model, Size
 from irfuse.registration.rig import find_all, judged_on_all
 from irfuse.registration.search import Field
 
-LEAST_SUPPORT = 0.35
-"""The support from which a result is trusted, if it has enough blocks and enough overlap."""
-_LEAST_BLOCKS, _LEAST_COMMON = 30, 0.4
+_LEAST_SUPPORT, _CHANCE = 0.25, 0.85
+"""The support from which a result is trusted: the first number, and the second one over the root of the number of blocks,
+since by chance a few blocks agree more often than many."""
+_LEAST_BLOCKS = 30
+_LEAST_COMMON = 0.7
+"""Of the smaller field of view. Cameras that look side by side at one scene have more in common, and wrong results that
+many parts agree with by chance have less.
+"""
 _FIELD_ERROR = 0.1
 _SMALLEST = 32
 """The shorter side of an image, in pixels, that can be registered."""
@@ -210,8 +215,9 @@ def doubt_about(found: Found) -> str:
     blocks = found.blocks
     if len(blocks.weights) < _LEAST_BLOCKS:
         return "too few parts of both images show edges"
-    if blocks.support < LEAST_SUPPORT:
-        return f"only {blocks.support:.0%} of the image parts agree, of at least {LEAST_SUPPORT:.0%}"
+    least = _LEAST_SUPPORT + _CHANCE / math.sqrt(len(blocks.weights))
+    if blocks.support < least:
+        return f"only {blocks.support:.0%} of the image parts agree, of at least {least:.0%}"
     if found.common < _LEAST_COMMON:
         return f"the images would have only {found.common:.0%} of a field of view in common"
     return ""
