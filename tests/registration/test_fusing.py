@@ -9,6 +9,8 @@ import torch
 import irfuse
 from irfuse.errors import PairError, ParameterError
 from irfuse.fuser import Fuser
+from irfuse.imaging import planes
+from irfuse.imaging.levels import DEFAULT_THERMAL
 from irfuse.imaging.planes import Array
 from irfuse.io import images
 from irfuse.methods.maximum import Maximum
@@ -59,6 +61,18 @@ def test_the_seam_is_soft(method: str, level: int) -> None:
         assert line[0] == 120
         if level == 255:
             assert line.min() >= 118
+
+
+def test_methods_see_no_edge_at_the_seam() -> None:
+    """Beyond its field of view, the infrared image goes on; a change to the visible one would show as a frame."""
+    y, x = np.mgrid[: IR_SIZE[0], : IR_SIZE[1]]
+    ir = planes.from_array((20 + x // 16 + y // 16).astype(np.uint8), "infrared")
+    vis = planes.from_array(np.full((480, 640), 250, np.uint8), "visible")
+    prepared = planes.prepare(*Alignment(calibration())(ir, vis), DEFAULT_THERMAL)
+    assert prepared.weight is not None and (prepared.weight == 0).any()
+    assert np.abs(np.diff(prepared.ir[0, 0], axis=0)).max() < 3 / 255
+    assert np.abs(np.diff(prepared.ir[0, 0], axis=1)).max() < 3 / 255
+    assert prepared.ir.max() < 60 / 255
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])

@@ -23,8 +23,9 @@ from irfuse.registration.rig import find_all, judged_on_all
 from irfuse.registration.search import Field
 
 _LEAST_SUPPORT, _CHANCE = 0.25, 0.85
-"""The support from which a result is trusted: the first number, and the second one over the root of the number of blocks,
-since by chance a few blocks agree more often than many."""
+"""The support from which a result is trusted: the first number, and the second one over the root of the blocks.
+By chance, a few blocks agree more often than many.
+"""
 _LEAST_BLOCKS = 30
 _LEAST_COMMON = 0.7
 """Of the smaller field of view. Cameras that look side by side at one scene have more in common, and wrong results that
