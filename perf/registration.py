@@ -123,14 +123,14 @@ def _print_row(
     error = f"{np.median([outcome.pixels for outcome in outcomes]):.1f} pixels"
     seconds = np.mean([outcome.seconds for outcome in outcomes])
     count = f"{len(right)} of {len(outcomes)} within {limit}"
-    print(f"| {name} | {count} | {accepted} | {wrong} | {error} | {seconds:.1f} |", flush=True)
+    print(f"| `{name}` | {count} | {accepted} | {wrong} | {error} | {seconds:.1f} |", flush=True)
     _print_each(outcomes if each else [])
 
 
 def _print_mismatched(outcomes: Sequence[Outcome], each: bool) -> None:
     accepted = sum(outcome.accepted for outcome in outcomes)
     seconds = np.mean([outcome.seconds for outcome in outcomes])
-    print(f"| mismatched | none of {len(outcomes)} | | {accepted} | | {seconds:.1f} |", flush=True)
+    print(f"| `mismatched` | none of {len(outcomes)} | | {accepted} | | {seconds:.1f} |", flush=True)
     _print_each(outcomes if each else [])
 
 
