@@ -4,7 +4,7 @@ import pytest
 
 from irfuse import datasets, samples
 from irfuse.errors import DatasetError
-from irfuse.imaging import registration
+from irfuse.imaging import misregistration
 from irfuse.training.reading import prepare_pair
 
 
@@ -79,7 +79,7 @@ def test_pairs_for_training_and_validation_differ(data: Path) -> None:
 def test_pairs_for_training_are_registered(name: str, data: Path) -> None:
     """By the check that names 30 of the 55 pairs of ``msrs55``, an earlier source of these sets."""
     for pair in datasets.pairs(name).pairs:
-        measured = registration.measure_prepared(prepare_pair(pair, 1))
+        measured = misregistration.measure_prepared(prepare_pair(pair, 1))
         assert not (measured.shifted or measured.warped), pair
 
 

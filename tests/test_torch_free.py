@@ -20,8 +20,11 @@ MODULES = (
     "irfuse.io.files",
     "irfuse.io.images",
     "irfuse.imaging.levels",
+    "irfuse.imaging.overlay",
+    "irfuse.io.thermal.reading",
     "irfuse.io.pairs",
     "irfuse.pipelines.folder",
+    "irfuse.registration.each",
     "irfuse.imaging.tiling",
     "irfuse.io.formats",
     "irfuse.notices",
@@ -66,7 +69,7 @@ def test_ctrl_c_is_answered_before_anything_else_is_imported() -> None:
     assert "typing" not in python("import irfuse.cli, sys; print(*sys.modules)").stdout.split()
 
 
-@pytest.mark.parametrize("name", ["Model", "Levels", "Percentiles", "IrfuseError", "images"])
+@pytest.mark.parametrize("name", ["Model", "Levels", "Percentiles", "IrfuseError", "images", "overlay"])
 def test_public_names_without_torch(name: str) -> None:
     done = python(WITHOUT_TORCH + f"import irfuse; print(irfuse.{name}.__name__)")
     # The name of a module has its packages before it.

@@ -5,7 +5,8 @@
     scores = irfuse.evaluate("fused.png", "ir.png", "vis.png", ["qabf", "scd"])
 
 Each name below is imported when it is first used, so ``import irfuse`` is fast and needs no PyTorch. ``Model``,
-``Levels``, ``Percentiles``, ``images`` and ``IrfuseError`` work without PyTorch; the others need it.
+``Levels``, ``Percentiles``, ``Calibration``, ``register``, ``read_calibration``, ``images``, ``overlay``, ``thermal``
+and ``IrfuseError`` work without PyTorch; the others need it.
 """
 
 from importlib import import_module
@@ -27,11 +28,17 @@ if TYPE_CHECKING:
     from irfuse.errors import IrfuseError as IrfuseError
     from irfuse.evaluation.evaluator import Evaluator as Evaluator
     from irfuse.fuser import Fuser as Fuser
+    from irfuse.imaging import overlay as overlay
     from irfuse.imaging.levels import Levels as Levels
     from irfuse.imaging.levels import Percentiles as Percentiles
     from irfuse.io import images as images
+    from irfuse.io.thermal import reading as thermal
+    from irfuse.registration.calibration import Calibration as Calibration
+    from irfuse.registration.calibration import read_calibration as read_calibration
+    from irfuse.registration.registering import register as register
 
 _HOMES = {
+    "Calibration": "irfuse.registration.calibration",
     "Evaluator": "irfuse.evaluation.evaluator",
     "Fuser": "irfuse.fuser",
     "IrfuseError": "irfuse.errors",
@@ -44,12 +51,21 @@ _HOMES = {
     "list_methods": "irfuse.api",
     "list_metrics": "irfuse.api",
     "list_protocols": "irfuse.api",
+    "read_calibration": "irfuse.registration.calibration",
+    "register": "irfuse.registration.registering",
 }
 
-_MODULES = {"benchmark": "irfuse.benchmark", "images": "irfuse.io.images", "runtime": "irfuse.runtime"}
+_MODULES = {
+    "benchmark": "irfuse.benchmark",
+    "images": "irfuse.io.images",
+    "overlay": "irfuse.imaging.overlay",
+    "runtime": "irfuse.runtime",
+    "thermal": "irfuse.io.thermal.reading",
+}
 """Modules that are public as they are: ``irfuse.benchmark.run`` and ``irfuse.images.read`` need no further import."""
 
 __all__ = [
+    "Calibration",
     "Evaluator",
     "Fuser",
     "IrfuseError",
@@ -64,6 +80,10 @@ __all__ = [
     "list_methods",
     "list_metrics",
     "list_protocols",
+    "overlay",
+    "read_calibration",
+    "register",
+    "thermal",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from irfuse import notices
 from irfuse.engines.choose import EngineChoice, PrecisionChoice
@@ -20,6 +20,8 @@ from irfuse.methods.base import Method, MethodInfo
 from irfuse.metrics import METRICS, MetricInfo
 from irfuse.metrics.protocols import PROTOCOLS
 from irfuse.metrics.protocols.base import Protocol
+from irfuse.registration.alignment import Aligner
+from irfuse.registration.calibration import Calibration
 
 
 def fuse(
@@ -33,12 +35,13 @@ def fuse(
     color: Color = "auto",
     stretch: bool = False,
     thermal: Levels | Percentiles = DEFAULT_THERMAL,
+    registration: Aligner | Calibration | Literal["auto"] | None = None,
 ) -> Any:
     """Fuse one pair, or one batch of pairs. For many calls, make one :class:`irfuse.Fuser`.
 
     Args:
         ir, vis: paths of image files, or arrays or tensors as :class:`irfuse.Fuser` takes them.
-        method, device, engine, precision, color, stretch, thermal: as :class:`irfuse.Fuser` takes them.
+        method, device, engine, precision, color, stretch, thermal, registration: as :class:`irfuse.Fuser` takes them.
 
     Returns:
         An array, or a tensor if `vis` is one, with the visible image's size, channels and dtype.
@@ -59,6 +62,7 @@ def fuse(
         color=color,
         stretch=stretch,
         thermal=thermal,
+        registration=registration,
         pixels=_pixels(vis),
     )
     return fuser(ir, vis)
@@ -181,7 +185,7 @@ def _pixels(image: Source) -> int:
     """Count the pixels of an image or a batch."""
     # The Fuser reads it again, and gives the warnings.
     with notices.collected():
-        batch, _, height, width = planes.read(images.load(image), "visible").values.shape
+        batch, _, height, width = planes.read(images.load(image, "visible"), "visible").values.shape
     return int(batch * height * width)
 
 

@@ -24,6 +24,14 @@ class PairError(IrfuseError, ValueError):
     """An infrared and a visible image, or two folders of them, that do not belong together."""
 
 
+class CalibrationError(IrfuseError, ValueError):
+    """A calibration of two cameras that cannot be read or applied, or points that determine none."""
+
+
+class RegistrationError(PairError):
+    """Two images that cannot be registered with confidence."""
+
+
 class SpecError(IrfuseError, ValueError):
     """An unknown method, or a parameter that the method does not take."""
 

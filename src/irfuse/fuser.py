@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 import torch
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from irfuse.errors import (
     is_out_of_memory,
     naming,
 )
-from irfuse.imaging import planes, sizes, tiling
+from irfuse.imaging import checks, planes, sizes, tiling
 from irfuse.imaging.arrays import join, not_finite
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
@@ -36,6 +36,9 @@ from irfuse.io.images import Source
 from irfuse.methods import METHODS, build
 from irfuse.methods.base import IterativeMethod, Method, check_info
 from irfuse.progress import Progress, silent
+from irfuse.registration.alignment import Aligner
+from irfuse.registration.calibration import Calibration
+from irfuse.registration.each import aligner
 
 _AT_ONCE = 1024
 """The square root of the pixels of a batch that are fused at once, unless `tile` says otherwise."""
@@ -46,8 +49,11 @@ Image = TypeVar("Image", NDArray[Any], Tensor)
 class Fuser:
     """Fuses pairs of images with one method.
 
-    Images are paths of files, arrays or tensors. Arrays are (H, W), (H, W, C) or, as a batch, (B, H, W, C). Tensors are
-    (H, W), (C, H, W) or (B, C, H, W). C is 1 for gray, 2 for gray with alpha, 3 for RGB and 4 for RGB with alpha.
+    Images are paths of files, arrays or tensors. Of a radiometric JPEG, the infrared image is its temperatures or
+    counts, and the visible image its photograph; :func:`irfuse.io.images.read` also reads its picture.
+
+    Arrays are (H, W), (H, W, C) or, as a batch, (B, H, W, C). Tensors are (H, W), (C, H, W) or (B, C, H, W). C is 1 for
+    gray, 2 for gray with alpha, 3 for RGB and 4 for RGB with alpha.
     Values are ``uint8``, ``uint16`` or floats in [0, 1]. Infrared values may also be ``int16``, ``int32`` or floats of
     any range, such as temperatures. Infrared pixels without a measurement, such as NaN and fill values, are left out of
     the levels, and the result shows only the visible image there; see :mod:`irfuse.imaging.inspection`.
@@ -71,6 +77,10 @@ class Fuser:
             ``uint8`` and to floating-point images in [0, 1], which are then used as they are.
         tile: images of more than tile x tile pixels are fused in tiles of at most that size, if the method allows it.
             By default the method says how large.
+        registration: for cameras that see the scene differently. A calibration, see :func:`irfuse.register`, warps
+            infrared images to the visible ones. ``auto`` registers each pair. For more choices, give an
+            :class:`irfuse.registration.alignment.Alignment` or :class:`irfuse.registration.each.EachPair`. By default
+            the images of a pair must have one size and show the same scene pixel by pixel.
         pixels: the number of pixels that will be fused in all, if it is known. For one or two small images, ``auto``
             chooses an engine that is ready at once.
         on_iteration: called after each step of a method that optimizes each pair.
@@ -108,6 +118,7 @@ class Fuser:
         stretch: bool = False,
         thermal: Levels | Percentiles = DEFAULT_THERMAL,
         tile: int | None = None,
+        registration: Aligner | Calibration | Literal["auto"] | None = None,
         pixels: int | None = None,
         on_iteration: Progress = silent,
         on_fetch: Progress = silent,
@@ -137,6 +148,7 @@ class Fuser:
         self.thermal = thermal
         self.tile = self.method.info.tile if tile is None else tile
         self._at_once = (_AT_ONCE if tile is None else tile) ** 2
+        self.registration = aligner(registration)
         self.on_iteration = on_iteration
 
     @overload
@@ -151,13 +163,15 @@ class Fuser:
         Raises:
             ImageError: an image is empty or has a wrong shape or dtype, a visible image holds NaN, infinite or
                 out-of-range values, or an infrared image holds nothing else.
-            PairError: the sizes differ.
+            PairError: the sizes differ, or are not those of the calibration.
+            RegistrationError: a pair cannot be registered with confidence.
             MethodError: the method failed, or did not return an image.
             MissingDependencyError, ExportError: the engine cannot be made, or cannot compute.
 
         Warns:
             SuspiciousPairWarning: something looks wrong: the images seem to be swapped, the infrared image is constant
                 or in false colors, outliers hold the levels, and so on.
+            ImageFileWarning: see :func:`irfuse.io.images.read`.
         """
         return next(self.stream([(ir, vis)]))
 
@@ -189,14 +203,18 @@ class Fuser:
             yield from results
 
     def _prepare(self, ir: Source, vis: Source) -> "_Pair":
-        loaded = images.load(ir), images.load(vis)
+        loaded = images.load(ir), images.load(vis, "visible")
         with naming(images.files(ir, vis), ImageError, PairError):
             return self._prepare_images(*loaded)
 
     def _prepare_images(self, ir: Any, vis: Any) -> "_Pair":
         ir_native, vis_native = planes.read(ir, "infrared"), planes.read(vis, "visible")
         # Before the images go to a GPU, since this looks at them on the CPU.
-        planes.check_pair(ir_native, vis_native)
+        if self.registration is None:
+            checks.check_pair(ir_native, vis_native)
+        else:
+            checks.check_unregistered(ir_native, vis_native)
+            ir_native, vis_native = self.registration(ir_native, vis_native)
         ir_planes, vis_planes = self._place(ir_native), self._place(vis_native)
         if vis_planes.dtype == "uint16" and self._loses_bits:
             notices.warn(
@@ -213,8 +231,8 @@ class Fuser:
         """Turn an image into what the engine takes: tensors on the device, or arrays."""
         if self.choice.engine not in TENSOR_ENGINES:
             return native.arrays()
-        invalid = None if native.invalid is None else self._tensor(native.invalid)
-        return replace(native, values=self._tensor(native.values), invalid=invalid)
+        invalid, weight = (None if part is None else self._tensor(part) for part in (native.invalid, native.weight))
+        return replace(native, values=self._tensor(native.values), invalid=invalid, weight=weight)
 
     def _tensor(self, values: NDArray[Any] | Tensor) -> Tensor:
         return (values if isinstance(values, Tensor) else torch.from_numpy(values)).to(self.device)

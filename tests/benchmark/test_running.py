@@ -25,7 +25,7 @@ from irfuse.fuser import Fuser
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels
 from irfuse.io import images
 from irfuse.io.files import sha256
-from irfuse.io.images import Array
+from irfuse.io.images import Array, Content
 from irfuse.io.pairs import Pair
 from irfuse.methods import build
 from irfuse.metrics import protocols
@@ -286,8 +286,8 @@ def test_a_metric_that_fails_in_an_unforeseen_way_is_a_failure(
 ) -> None:
     load = scoring.batch.load
 
-    def fail(source: Any) -> Any:
-        image = load(source)
+    def fail(source: Any, content: Content) -> Any:
+        image = load(source, content)
         if Path(source).is_relative_to(tmp_path) and image.mean() < 50:
             raise RuntimeError("out of\norder")
         return image

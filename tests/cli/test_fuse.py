@@ -281,6 +281,11 @@ def test_a_video_is_refused_with_the_way_out(run: Run, tmp_path: Path) -> None:
         status, _, said = run("fuse", *(tmp_path / name for name in arguments), "-o", tmp_path / "out.mp4")
         assert (status, said.count("\n")) == (2, 1)
         assert "write its frames into a folder first: ffmpeg -i " in said
+    (tmp_path / "hot.SEQ").write_bytes(b"x")
+    for command in (("fuse", tmp_path / "hot.SEQ", "-o", tmp_path / "out"), ("thermal", "info", tmp_path / "hot.SEQ")):
+        status, _, said = run(*command)
+        assert (status, said.count("\n")) == (2, 1)
+        assert "videos of FLIR are not supported; export its frames as radiometric JPEG" in said
 
 
 @pytest.mark.parametrize("by", [0, 60])

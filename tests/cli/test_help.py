@@ -35,7 +35,7 @@ def test_no_option_and_no_text_is_cut(path: str, command: Any, run: Run, monkeyp
             assert "".join(part.split()) in text, part
 
 
-@pytest.mark.parametrize("path", ["", "train", "weights"])
+@pytest.mark.parametrize("path", ["", "thermal", "train", "weights"])
 def test_no_summary_of_a_command_is_cut(path: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     listed = run(*path.split(), "--help")[1].partition("Commands:")[2]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from irfuse import notices
 from irfuse.errors import SuspiciousPairWarning
 from irfuse.fuser import Fuser
-from irfuse.imaging import borders, registration
+from irfuse.imaging import borders, misregistration
 from irfuse.imaging.inspection import invalid_pixels
 from irfuse.imaging.planes import Array
 from irfuse.io import images
@@ -121,7 +121,7 @@ def test_a_fused_image_shows_the_visible_one_in_the_border(scene: Array) -> None
 def test_registration_still_sees_the_border(scene: Array) -> None:
     ir, vis = as_dtype(scene, "uint8"), as_dtype(scene, "uint8")
     ir[shape_of("two sides")] = 0
-    found = registration.measure_images(ir, vis)
+    found = misregistration.measure_images(ir, vis)
     assert found is not None
     assert found.border == pytest.approx(shape_of("two sides").mean())
 

@@ -54,3 +54,25 @@ def test_outliers_that_hold_the_levels(outlier: int, rng: np.random.Generator) -
 def test_impossible_percentiles(low: float, high: float) -> None:
     with pytest.raises(ParameterError, match="percentiles"):
         Percentiles(low, high)
+
+
+def test_ranges_as_text() -> None:
+    assert Levels.parse("20000", "24000") == Levels(20000, 24000)
+    assert Levels.parse("-5.5C", "40 °C") == Levels(-5.5, 40, celsius=True)
+    assert (str(Levels(20000, 24000)), str(Levels(-5.5, 40, celsius=True))) == ("20000 24000", "-5.5C 40C")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "message"),
+    [
+        ("20C", "40", "give both numbers in degrees, or none"),
+        ("20", "40C", "give both numbers in degrees, or none"),
+        ("20F", "40F", "two numbers are needed"),
+        ("1.2.3", "4", "two numbers are needed"),
+        ("nan", "4", "two numbers are needed"),
+        ("40C", "20C", "the low value must lie below the high one"),
+    ],
+)
+def test_texts_that_are_no_range(low: str, high: str, message: str) -> None:
+    with pytest.raises(ParameterError, match=f"^thermal range {low} {high}: {message}"):
+        Levels.parse(low, high)

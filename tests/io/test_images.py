@@ -8,7 +8,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from irfuse.errors import ImageError, ImageFileWarning, OutputError
+from irfuse.errors import ImageError, OutputError
 from irfuse.fuser import Fuser
 from irfuse.io import images
 from irfuse.io.formats import EXTENSIONS
@@ -200,10 +200,7 @@ def test_thermal_files(data: Path) -> None:
         image = images.read(data / "thermal" / name)
         assert image.dtype == np.uint16
         assert image.std() > 0
-    with pytest.warns(ImageFileWarning, match="FLIR_T640.jpg: holds thermal data of a FLIR camera, which is not read"):
-        image = images.read(data / "thermal" / "FLIR_T640.jpg")
-    assert image.dtype == np.uint8
-    assert image.std() > 0
+    assert images.read(data / "thermal" / "FLIR_T640.jpg").dtype == np.float32
 
 
 def tiff(image: NDArray[np.generic], **options: object) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 from irfuse.errors import MissingDependencyError, OutputError
 from irfuse.io import images, origin
 from irfuse.io.files import open_atomic
-from irfuse.io.images import Array
+from irfuse.io.images import Array, Content
 from irfuse.io.metadata import Metadata
 from irfuse.io.pairs import Pair, find
 from irfuse.pipelines import folder
@@ -104,12 +104,12 @@ def test_memory_stays_bounded(pairs: tuple[Pair, ...], tmp_path: Path, monkeypat
     alive, most, lock = 0, 0, threading.Lock()
     read, write = images.read_with_metadata, images.write
 
-    def counting_read(path: Path) -> tuple[Array, Metadata]:
+    def counting_read(path: Path, content: Content) -> tuple[Array, Metadata]:
         nonlocal alive, most
         with lock:
             alive += 1
             most = max(most, alive)
-        return read(path)
+        return read(path, content)
 
     def slow_write(path: Path, image: Array, description: str, metadata: Metadata) -> None:
         nonlocal alive
@@ -132,8 +132,8 @@ def test_decoding_fusing_and_encoding_overlap(
     decoded, begun = [[threading.Event() for _ in pairs] for _ in range(2)]
     order = iter(range(len(pairs)))
 
-    def watched_read(path: Path) -> tuple[Array, Metadata]:
-        found = read(path)
+    def watched_read(path: Path, content: Content) -> tuple[Array, Metadata]:
+        found = read(path, content)
         decoded[int(path.stem)].set()
         return found
 

@@ -126,7 +126,7 @@ class Fusing:
         """Fuse a pair, and keep the fused image. The time and the memory of a former call stay."""
         # The plan has said what reading remarks.
         with notices.collected():
-            ir, vis = images.read(scene.pair.ir), images.read(scene.pair.vis)
+            ir, vis = images.read(scene.pair.ir), images.read(scene.pair.vis, "visible")
         with notices.collected() as found:
             fused, cost = meter.measure(function, ir, vis)
         self.seconds += cost.seconds

@@ -16,9 +16,9 @@ from irfuse import datasets, notices, weights
 from irfuse.benchmark.result import EVERY_METHOD, Failure
 from irfuse.errors import ImageError, PairError, ParameterError, naming, reason
 from irfuse.evaluation.evaluator import Evaluator
-from irfuse.imaging import registration, sizes
+from irfuse.imaging import misregistration, sizes
 from irfuse.imaging.levels import Levels, Percentiles
-from irfuse.imaging.registration import Registration
+from irfuse.imaging.misregistration import Signs
 from irfuse.io import images
 from irfuse.io.files import sha256
 from irfuse.io.formats import is_image
@@ -94,14 +94,14 @@ class Scene:
         pair: the files.
         ir_sha256, vis_sha256: the SHA-256 of their content.
         size: (height, width) of both.
-        registration: signs that the pair is not registered; None if they cannot be measured.
+        signs: that the pair is not registered; None if they cannot be measured.
     """
 
     pair: Pair
     ir_sha256: str
     vis_sha256: str
     size: tuple[int, int]
-    registration: Registration | None
+    signs: Signs | None
 
     @property
     def name(self) -> str:
@@ -171,7 +171,7 @@ def make(
     pairs, remarks = _pairs(data)
     with notices.collected() as of_files:
         scenes, failures = _scenes(pairs)
-    remarks += registration.remarks([(scene.name, scene.registration) for scene in scenes if scene.registration])
+    remarks += misregistration.remarks([(scene.name, scene.signs) for scene in scenes if scene.signs])
     smallest = min(scenes, key=lambda scene: min(scene.size))
     for evaluator in evaluators.values():
         with naming(smallest.name, ImageError):
@@ -288,10 +288,10 @@ def _scenes(pairs: Sequence[Pair]) -> tuple[tuple[Scene, ...], list[Failure]]:
 
 
 def _scene(pair: Pair) -> Scene:
-    ir, vis = images.read(pair.ir), images.read(pair.vis)
+    ir, vis = images.read(pair.ir), images.read(pair.vis, "visible")
     sizes.check_equal(ir.shape[:2], vis.shape[:2])
     size = (ir.shape[0], ir.shape[1])
-    return Scene(pair, sha256(pair.ir), sha256(pair.vis), size, registration.measure_images(ir, vis))
+    return Scene(pair, sha256(pair.ir), sha256(pair.vis), size, misregistration.measure_images(ir, vis))
 
 
 def _external(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[ExternalEntry, list[str], list[Failure]]:
@@ -304,7 +304,7 @@ def _external(name: str, folder: Path, scenes: Sequence[Scene]) -> tuple[Externa
             continue
         path = matched.fused[scene.name]
         try:
-            height, width = images.read(path).shape[:2]
+            height, width = images.read(path, "picture").shape[:2]
         except (ImageError, MemoryError) as error:
             failures.append(Failure(name, scene.name, reason(error)))
             del fused[scene.name]

@@ -123,7 +123,7 @@ def check_region(pairs: Sequence[Pair], region: Region) -> None:
     for pair in pairs:
         try:
             with notices.collected():
-                height, width = images.read(pair.vis).shape[:2]
+                height, width = images.read(pair.vis, "visible").shape[:2]
         except (ImageError, MemoryError):
             continue
         region.check_inside(pair.name, height, width)
@@ -270,10 +270,12 @@ def _costs(result: Result) -> list[tuple[str, ...]]:
 def _sheet(result: Result, name: str, region: Region | None) -> Figure:
     pair = next(pair for pair in result.pairs if pair.name == name)
     fused = [
-        (method, images.read(result.fused[method, name])) for method in result.methods if (method, name) in result.fused
+        (method, images.read(result.fused[method, name], "picture"))
+        for method in result.methods
+        if (method, name) in result.fused
     ]
     ir = images.read(pair.ir)
-    sources = [("infrared", _as_fused(ir, result.thermal)), ("visible", images.read(pair.vis))]
+    sources = [("infrared", _as_fused(ir, result.thermal)), ("visible", images.read(pair.vis, "visible"))]
     height, width = sources[1][1].shape[:2]
     whole = [(method, image) for method, image in fused if image.shape[:2] == (height, width)]
     if region is None:

@@ -18,7 +18,9 @@ from irfuse.cli.info import info
 from irfuse.cli.methods import methods
 from irfuse.cli.metrics import metrics, protocols
 from irfuse.cli.once import OnceCommand
+from irfuse.cli.register import register
 from irfuse.cli.reproduce import reproduce
+from irfuse.cli.thermal import thermal
 from irfuse.cli.train import train
 from irfuse.cli.weights import weights
 from irfuse.errors import IrfuseError, StoppedError, is_out_of_memory, reason
@@ -36,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(cls=OnceCommand, short_help="Fuse a pair of images, or all pairs of folders.")(fuse)
+app.command(cls=OnceCommand, short_help="Find how two cameras see one scene.")(register)
 app.command(cls=OnceCommand, short_help="Score fused images against their sources.")(evaluate)
 app.command(cls=OnceCommand, short_help="Compare methods on many pairs, and write a report.")(benchmark)
 app.command(cls=OnceCommand, short_help="Run the tables of a method's paper again.")(reproduce)
@@ -46,6 +49,7 @@ app.command(cls=OnceCommand, short_help="List the fusion methods with their para
 app.command(cls=OnceCommand, short_help="List the metrics and the protocols that define them.")(metrics)
 app.command(cls=OnceCommand, short_help="List the protocols, or show one.")(protocols)
 app.command(cls=OnceCommand, short_help="List the named sets, and what of them is here.")(datasets)
+app.add_typer(thermal, name="thermal")
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
 

@@ -9,7 +9,7 @@ import typer
 
 from irfuse import notices
 from irfuse.cli.console import errors, output, print_table, print_unpaired, print_warnings, progress, table
-from irfuse.cli.options import DeviceOption, RangeOption, names
+from irfuse.cli.options import AsPictureOption, DeviceOption, RangeOption, names, thermal
 from irfuse.errors import ImageError, OutputError, PairError, SuspiciousPairWarning
 from irfuse.io import tables
 
@@ -40,6 +40,7 @@ def evaluate(
         tuple[float, float] | None,
         typer.Option(metavar="LOW HIGH", help="The percentiles of raw infrared values that become black and white."),
     ] = None,
+    as_picture: AsPictureOption = False,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "-j", min=1, help="The number of processes.", show_default="one per core; one on a GPU"),
@@ -58,12 +59,9 @@ def evaluate(
     from irfuse.device import cores
     from irfuse.evaluation import batch
     from irfuse.evaluation.evaluator import Evaluator, column
-    from irfuse.imaging.levels import Levels, Percentiles
 
-    triples, missing = _triples(fused, ir, vis)
-    levels = (
-        Levels(*thermal_range) if thermal_range else Percentiles(*thermal_percentiles) if thermal_percentiles else None
-    )
+    triples, missing = _triples(fused, ir, vis, as_picture)
+    levels = thermal(thermal_range, thermal_percentiles) if thermal_range or thermal_percentiles else None
     evaluator = Evaluator(names(metrics), protocol, device=device, thermal=levels)
     rows: dict[str, dict[str, float]] = {}
     warnings: list[tuple[str, str]] = []
@@ -112,7 +110,7 @@ def _check_targets(targets: list[Path], inputs: list[Path]) -> None:
         raise OutputError("two tables cannot be written to one file; give each its own file")
 
 
-def _triples(fused: Path, ir: Path, vis: Path | None) -> tuple[list["Triple"], int]:
+def _triples(fused: Path, ir: Path, vis: Path | None, as_picture: bool) -> tuple[list["Triple"], int]:
     """List what to score, and count the fused images that have no sources."""
     from irfuse.evaluation.batch import Triple
     from irfuse.io import pairs
@@ -123,7 +121,7 @@ def _triples(fused: Path, ir: Path, vis: Path | None) -> tuple[list["Triple"], i
     if not fused.is_dir():
         if vis is None or ir.is_dir() or vis.is_dir():
             raise PairError(f"{fused} is a file; give one infrared and one visible image with it")
-        return [Triple(fused.name, fused, ir, vis)], 0
+        return [Triple(fused.name, fused, ir, vis, as_picture)], 0
     if vis is not None and not (ir.is_dir() and vis.is_dir()):
         raise PairError(f"{fused} is a folder; give an infrared and a visible folder with it")
     pairing = pairs.find(ir) if vis is None else pairs.match(ir, vis)
@@ -132,7 +130,9 @@ def _triples(fused: Path, ir: Path, vis: Path | None) -> tuple[list["Triple"], i
     if matched.missing:
         errors.print(f"no fused image for: {', '.join(matched.missing)}", style="yellow", markup=False)
     by_name = {pair.name: pair for pair in pairing.pairs}
-    triples = [Triple(name, path, by_name[name].ir, by_name[name].vis) for name, path in matched.fused.items()]
+    triples = [
+        Triple(name, path, by_name[name].ir, by_name[name].vis, as_picture) for name, path in matched.fused.items()
+    ]
     return triples, len(matched.unpaired)
 
 

@@ -1,6 +1,7 @@
 """`irfuse fuse`."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,24 +9,40 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from irfuse import notices
+from irfuse.cli import aligning
 from irfuse.cli.console import errors, output, print_engine, print_report, print_unpaired, progress
 from irfuse.cli.options import (
+    AsPictureOption,
+    BlendOption,
+    CalibrationOption,
     ColorOption,
+    CropOption,
     DeviceOption,
     EngineOption,
+    ForceOption,
+    FormatOption,
+    HighlightOption,
+    LegendOption,
     MethodOption,
+    ModelOption,
+    OntoOption,
+    PaletteOption,
     PercentilesOption,
     PrecisionOption,
     RangeOption,
+    RegisterOption,
+    ResumeOption,
     StretchOption,
+    TemperatureOption,
     thermal,
 )
-from irfuse.errors import ImageError, OutputError, PairError, ParameterError, SuspiciousPairWarning
+from irfuse.cli.overlay import UNUSED_BY_BLEND, Overlay, unused
+from irfuse.errors import ImageError, OutputError, PairError, ParameterError
 from irfuse.io.formats import EXTENSIONS, check_not_video, is_image
 from irfuse.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from irfuse.imaging.registration import Registration
+    from irfuse.imaging.levels import Levels, Percentiles
     from irfuse.io.images import Array
     from irfuse.io.pairs import Pair, Pairing
     from irfuse.pipelines.folder import FusePair
@@ -38,6 +55,7 @@ pixels to fuse if it is known.
 """
 
 _FEW_PAIRS = 2
+_TIFF = (".tif", ".tiff")
 _FIXED_BY_MODEL = ("method", "device", "engine", "precision")
 """The options that an exported model leaves no choice in."""
 
@@ -49,23 +67,27 @@ def fuse(
     *,
     out: Annotated[Path, typer.Option("--output", "-o", help="The fused image, or the folder of fused images.")],
     method: MethodOption = "ember",
-    model: Annotated[
-        Path | None,
-        typer.Option(help="A file that `irfuse export` wrote, instead of a method. It needs only ONNX Runtime."),
-    ] = None,
+    model: ModelOption = None,
     color: ColorOption = "auto",
     stretch: StretchOption = False,
     thermal_range: RangeOption = None,
     thermal_percentiles: PercentilesOption = (0.1, 99.9),
+    highlight: HighlightOption = None,
+    blend: BlendOption = False,
+    palette: PaletteOption = None,
+    legend: LegendOption = False,
+    temperature: TemperatureOption = None,
+    as_picture: AsPictureOption = False,
+    calibration: CalibrationOption = None,
+    register: RegisterOption = None,
+    onto: OntoOption = "vis",
+    crop: CropOption = False,
+    force: ForceOption = False,
     device: DeviceOption = "auto",
     engine: EngineOption = "auto",
     precision: PrecisionOption = "auto",
-    extension: Annotated[
-        str, typer.Option("--format", help="The format of a folder's results: png, tiff, jpg, ...")
-    ] = "png",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Skip pairs whose result exists, unless another method or setting made it.")
-    ] = False,
+    extension: FormatOption = "png",
+    resume: ResumeOption = False,
 ) -> None:
     """Fuse a pair of images, or all pairs of two folders, of a data set, or of a CSV manifest.
 
@@ -83,25 +105,38 @@ def fuse(
     ending = f".{extension.lower().removeprefix('.')}"
     if ending not in EXTENSIONS:
         raise ImageError(f"format cannot be {extension!r}; choose one of {' '.join(EXTENSIONS)}")
+    scale = thermal(thermal_range, thermal_percentiles)
+    if vis is None and ir.is_file() and is_image(ir):
+        vis = aligning.own_photograph(ir, as_picture, "irfuse fuse IR VIS -o OUT")
+        register = register or ("auto" if calibration is None else None)
+    align = aligning.aligner(calibration, register, onto, crop, force)
+    overlay = Overlay.of(highlight, blend, palette, legend, scale, aligning.arrays(align))
     pairing = None
     if vis is not None and not ir.is_dir() and not vis.is_dir():
-        _check_files(ir, vis, out)
+        _check_files(ir, vis, out, temperature)
     else:
         pairing = _pairing(ir, vis)
+        _check_folder_of_temperatures(temperature)
 
+    given = [name for name in UNUSED_BY_BLEND if _is_given(context, name)]
+    if blend and given:
+        _warn(unused(given))
     if model is not None:
         _check_model_options(context)
-    scale = thermal(thermal_range, thermal_percentiles)
-    maker = f"model: {model.name}" if model is not None else f"method: {method}"
-    maker = ", ".join([maker, *_settings(color, stretch, context, thermal_range, thermal_percentiles)])
+    maker = "blend" if blend else f"model: {model.name}" if model is not None else f"method: {method}"
+    of_method = [] if blend else [f"color: {color}"] * (color != "auto") + ["stretched"] * stretch
+    maker = ", ".join([maker, *of_method, *_settings(context, scale, as_picture), *overlay.settings()])
+    maker = ", ".join([maker, *aligning.settings(calibration, register, onto, crop)])
 
     def make(on_fetch: Progress, on_iteration: Progress, pixels: int | None) -> "tuple[FusePair, str]":
+        if blend:
+            return overlay.blended, "none, since a blend needs no method"
         if model is not None:
             from irfuse.deploy.runtime import Model
 
-            running = Model(model, color=color, stretch=stretch, thermal=scale)
+            running = Model(model, color=color, stretch=stretch, thermal=scale, registration=align)
             facts = running.metadata
-            return running, f"onnx, {facts['precision']}: {facts['spec']} in {model.name}"
+            return overlay.laid_over(running), f"onnx, {facts['precision']}: {facts['spec']} in {model.name}"
         from irfuse.fuser import Fuser
 
         fuser = Fuser(
@@ -112,15 +147,16 @@ def fuse(
             color=color,
             stretch=stretch,
             thermal=scale,
+            registration=align,
             pixels=pixels,
             on_fetch=on_fetch,
             on_iteration=on_iteration,
         )
-        return fuser, str(fuser.choice)
+        return overlay.laid_over(fuser), str(fuser.choice)
 
     if pairing is not None:
         with progress("fetching", "MB", at_once=False) as on_fetch:
-            fuse_pair, engine_used = make(on_fetch, silent, _pixels(pairing.pairs))
+            fuse_pair, engine_used = make(on_fetch, silent, _pixels(pairing.pairs, as_picture))
         print_unpaired(pairing.unpaired)
         with progress("fusing", "pairs") as on_step:
 
@@ -129,7 +165,7 @@ def fuse(
                     print_engine(engine_used)
                 on_step(done, total, note)
 
-            watch = _Watch(fuse_pair)
+            watch = aligning.Watch(fuse_pair, is_looking=align is None)
             report = folder.run(
                 pairing.pairs,
                 out,
@@ -137,27 +173,47 @@ def fuse(
                 extension=ending,
                 description=origin.describe(__version__, maker, engine_used),
                 resume=resume,
+                as_picture=as_picture,
+                temperatures=temperature,
+                align=aligning.arrays(align),
                 on_step=tell,
             )
         watch.warn()
         print_report(report, out)
     elif vis is not None:
-        _fuse_pair(ir, vis, out, make, maker, resume)
+        measured = None if temperature is None else Measured(temperature, aligning.arrays(align))
+        _fuse_pair(ir, vis, out, measured, make, maker, resume=resume, as_picture=as_picture)
 
 
-def _settings(
-    color: str,
-    stretch: bool,
-    context: typer.Context,
-    thermal_range: tuple[float, float] | None,
-    thermal_percentiles: tuple[float, float],
-) -> list[str]:
-    """List the settings that change results and differ from their defaults."""
-    found = [f"color: {color}"] * (color != "auto") + ["stretched"] * stretch
-    if thermal_range is not None:
-        found.append(f"thermal range: {thermal_range[0]:g} {thermal_range[1]:g}")
+@dataclass(frozen=True)
+class Measured:
+    """The file of temperatures or counts beside a fused image.
+
+    Attributes:
+        path: the file.
+        align: brings the images of a pair to one field of view.
+    """
+
+    path: Path
+    align: aligning.Arrays
+
+    def write(self, ir: "Array", vis: "Array") -> None:
+        from irfuse.io.files import make_folder
+        from irfuse.pipelines import folder
+
+        make_folder(self.path.parent)
+        folder.write_temperatures(self.path, self.align(ir, vis)[0])
+
+
+def _settings(context: typer.Context, scale: "Levels | Percentiles", as_picture: bool) -> list[str]:
+    """List the settings of the infrared image that change results and differ from their defaults."""
+    from irfuse.imaging.levels import Levels
+
+    found = ["as picture"] * as_picture
+    if isinstance(scale, Levels):
+        found.append(f"thermal range: {scale}")
     elif _is_given(context, "thermal_percentiles"):
-        found.append(f"thermal percentiles: {thermal_percentiles[0]:g} {thermal_percentiles[1]:g}")
+        found.append(f"thermal percentiles: {scale.low:g} {scale.high:g}")
     return found
 
 
@@ -168,32 +224,7 @@ def _is_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name != "DEFAULT"
 
 
-class _Watch:
-    """A function that fuses a pair, and looks at the registration of the first pairs of a folder."""
-
-    def __init__(self, fuse: "FusePair") -> None:
-        self._fuse = fuse
-        self._measured: list[Registration] = []
-
-    def __call__(self, ir: "Array", vis: "Array") -> "Array":
-        from irfuse.imaging import registration
-
-        fused = self._fuse(ir, vis)
-        if len(self._measured) < registration.WATCHED:
-            found = registration.measure_images(ir, vis)
-            self._measured += [] if found is None else [found]
-        return fused
-
-    def warn(self) -> None:
-        """Warn if most of the pairs look unregistered."""
-        from irfuse.imaging import registration
-
-        doubt = registration.doubt(self._measured)
-        if doubt:
-            notices.warn(SuspiciousPairWarning(doubt))
-
-
-def _pixels(pairs: "Sequence[Pair]") -> int | None:
+def _pixels(pairs: "Sequence[Pair]", as_picture: bool) -> int | None:
     """Count the pixels of one or two pairs; None for more, or if an image cannot be read."""
     from irfuse.io import images
 
@@ -202,7 +233,7 @@ def _pixels(pairs: "Sequence[Pair]") -> int | None:
     try:
         # The run reports errors and warnings.
         with notices.collected():
-            shapes = [images.read(pair.vis).shape[:2] for pair in pairs]
+            shapes = [images.read(pair.vis, images.contents(as_picture)[1]).shape[:2] for pair in pairs]
     except ImageError:
         return None
     return sum(map(prod, shapes))
@@ -219,8 +250,6 @@ def _pairing(ir: Path, vis: Path | None) -> "Pairing":
     from irfuse.io import pairs
 
     if vis is None:
-        if ir.is_file() and is_image(ir):
-            raise PairError(f"{ir}: the visible image is missing: irfuse fuse IR VIS -o OUT")
         return pairs.find(ir)
     for path in (ir, vis):
         if not path.is_dir():
@@ -229,19 +258,39 @@ def _pairing(ir: Path, vis: Path | None) -> "Pairing":
     return pairs.match(ir, vis)
 
 
-def _check_files(ir: Path, vis: Path, out: Path) -> None:
+def _check_files(ir: Path, vis: Path, out: Path, temperature: Path | None) -> None:
     """Check a single pair before its images are decoded and a method is loaded."""
-
     for path in (ir, vis):
         if not path.exists():
             raise ImageError(f"{path}: no such file or folder")
-    if out.exists() and any(out.samefile(path) for path in (ir, vis)):
-        raise OutputError(f"{out} would replace an input; choose another name")
+    for target in filter(None, (out, temperature)):
+        if target.exists() and any(target.samefile(path) for path in (ir, vis)):
+            raise OutputError(f"{target} would replace an input; choose another name")
     if not is_image(out):
         raise OutputError(f"{out}: the name of the fused image must end in one of {' '.join(EXTENSIONS)}")
+    if temperature is not None and temperature.suffix.lower() not in _TIFF:
+        raise OutputError(f"{temperature}: the name of the file of temperatures must end in {' or '.join(_TIFF)}")
+    if temperature is not None and temperature.absolute() == out.absolute():
+        raise OutputError(f"{out} would be both the fused image and the temperatures; choose another name")
 
 
-def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: bool) -> None:
+def _check_folder_of_temperatures(temperature: Path | None) -> None:
+    """Refuse the name of a file, if many pairs are fused."""
+    if temperature is not None and (is_image(temperature) or temperature.is_file()):
+        raise OutputError(f"{temperature}: many pairs are fused, so --temperature needs the name of a folder")
+
+
+def _fuse_pair(
+    ir: Path,
+    vis: Path,
+    out: Path,
+    measured: "Measured | None",
+    make: Make,
+    maker: str,
+    *,
+    resume: bool,
+    as_picture: bool,
+) -> None:
     from irfuse import __version__
     from irfuse.io import images, origin
     from irfuse.io.files import make_folder
@@ -250,8 +299,8 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: b
     if resume:
         existing = folder.Existing.at(out, origin.describe(__version__, maker, ""))
         if existing.remark:
-            errors.print(f"warning: {out}: {existing.remark}", style="yellow", markup=False)
-        if existing.kept:
+            _warn(f"{out}: {existing.remark}")
+        if existing.kept and (measured is None or measured.path.exists()):
             output.print(f"skipped, since it exists: {out}", markup=False)
             return
     engine_used = ""
@@ -260,11 +309,18 @@ def _fuse_pair(ir: Path, vis: Path, out: Path, make: Make, maker: str, resume: b
         nonlocal engine_used
         with progress("fetching", "MB", at_once=False) as on_fetch:
             fuse_pair, engine_used = make(on_fetch, on_iteration, vis_image.shape[0] * vis_image.shape[1])
-        return fuse_pair(ir_image, vis_image)
+        fused = fuse_pair(ir_image, vis_image)
+        if measured is not None:
+            measured.write(ir_image, vis_image)
+        return fused
 
     with progress("optimizing", "steps", at_once=False) as on_iteration:
-        fused, metadata = folder.fuse_files(ir, vis, fuse_images)
+        fused, metadata = folder.fuse_files(ir, vis, fuse_images, as_picture=as_picture)
     make_folder(out.parent)
     images.write(out, fused, origin.describe(__version__, maker, engine_used), metadata)
     print_engine(engine_used)
     output.print(str(out), markup=False)
+
+
+def _warn(line: str) -> None:
+    errors.print(f"warning: {line}", style="yellow", markup=False)

@@ -6,18 +6,21 @@ how to cut large images into tiles.
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from irfuse.choices import check_choice
 from irfuse.errors import ExportError, MissingDependencyError
-from irfuse.imaging import planes, sizes, tiling
+from irfuse.imaging import checks, planes, sizes, tiling
 from irfuse.imaging.color import Color
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
 from irfuse.imaging.planes import Array
 from irfuse.installation import install
+from irfuse.registration.alignment import Aligner
+from irfuse.registration.calibration import Calibration
+from irfuse.registration.each import aligner
 
 METADATA_KEY = "irfuse"
 """The key of the metadata in a file, which are JSON."""
@@ -69,7 +72,7 @@ class Model:
 
     Args:
         path: the file.
-        color, stretch, thermal, tile: as :class:`irfuse.Fuser` takes them.
+        color, stretch, thermal, tile, registration: as :class:`irfuse.Fuser` takes them.
 
     Attributes:
         metadata: the file's description of itself.
@@ -91,12 +94,14 @@ class Model:
         stretch: bool = False,
         thermal: Levels | Percentiles = DEFAULT_THERMAL,
         tile: int = 1024,
+        registration: Aligner | Calibration | Literal["auto"] | None = None,
     ) -> None:
         check_choice("color", color, Color)
         sizes.check_tile(tile)
         self._graph = Graph(Path(path))
         self.metadata = self._graph.metadata
         self._color, self._stretch, self._thermal, self._tile = color, stretch, thermal, tile
+        self._registration = aligner(registration)
 
     def __call__(self, ir: Array, vis: Array) -> Array:
         """Fuse one pair, or a batch of pairs of one size.
@@ -110,11 +115,15 @@ class Model:
         Raises:
             ImageError: an image is empty or has a wrong shape or dtype, a visible image holds NaN, infinite or
                 out-of-range values, or an infrared image holds nothing else.
-            PairError: the sizes differ.
+            PairError: the sizes differ, or the pair cannot be registered.
             ExportError: ONNX Runtime cannot compute it, for example for lack of memory.
         """
         ir_planes, vis_planes = planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
-        planes.check_pair(ir_planes, vis_planes)
+        if self._registration is None:
+            checks.check_pair(ir_planes, vis_planes)
+        else:
+            checks.check_unregistered(ir_planes, vis_planes)
+            ir_planes, vis_planes = self._registration(ir_planes, vis_planes)
         prepared = planes.prepare(ir_planes, vis_planes, self._thermal, self.metadata["vis_channels"])
         fused = self._fuse(prepared.ir, prepared.vis)
         return vis_planes.restore(prepared.finish(fused, self._color, stretch=self._stretch))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -24,19 +25,35 @@ from irfuse.errors import (
     reason,
 )
 from irfuse.evaluation.evaluator import Evaluator
-from irfuse.imaging import registration
-from irfuse.io.images import Source, files, load, read
+from irfuse.imaging import misregistration
+from irfuse.io.images import Source, contents, files, load
 from irfuse.notices import collected
 
 
 @dataclass(frozen=True)
 class Triple:
-    """A fused image, its sources, and the name of its scores."""
+    """A fused image, its sources, and the name of its scores.
+
+    Attributes:
+        name: what the scores are named after.
+        fused, ir, vis: the images.
+        as_picture: whether to read the pictures of radiometric JPEG files instead of what they measured.
+    """
 
     name: str
     fused: Source
     ir: Source
     vis: Source
+    as_picture: bool = False
+
+    def sources(self) -> tuple[Any, Any]:
+        """Read the infrared and the visible image.
+
+        Raises:
+            ImageError: a file cannot be read.
+        """
+        of_ir, of_vis = contents(self.as_picture)
+        return load(self.ir, of_ir), load(self.vis, of_vis)
 
 
 @dataclass(frozen=True)
@@ -90,14 +107,17 @@ def unregistered(triples: Sequence[Triple]) -> str | None:
     Args:
         triples: those that could be scored.
     """
-    files = [(str(triple.ir), str(triple.vis)) for triple in triples if _is_file(triple.ir) and _is_file(triple.vis)]
+    pairs: dict[tuple[str, str], Triple] = {}
+    for triple in triples:
+        if _is_file(triple.ir) and _is_file(triple.vis):
+            pairs.setdefault((str(triple.ir), str(triple.vis)), triple)
     measured = []
-    for ir, vis in list(dict.fromkeys(files))[: registration.WATCHED]:
+    for triple in list(pairs.values())[: misregistration.WATCHED]:
         # What reading remarks was said with the scores.
         with collected():
-            found = registration.measure_images(read(ir), read(vis))
+            found = misregistration.measure_images(*triple.sources())
         measured += [] if found is None else [found]
-    return registration.doubt(measured)
+    return misregistration.doubt(measured)
 
 
 def _score_in_processes(groups: list[list[Triple]], evaluator: Evaluator, jobs: int) -> Iterator[Outcome]:
@@ -165,7 +185,7 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
     """Score triples of the same sources."""
     try:
         with collected() as of_sources:
-            ir, vis = load(group[0].ir), load(group[0].vis)
+            ir, vis = group[0].sources()
             with naming(files(group[0].ir, group[0].vis), ImageError, PairError):
                 sources = evaluator.sources(ir, vis)
     except IrfuseError as error:
@@ -180,7 +200,7 @@ def _score(group: list[Triple], evaluator: Evaluator) -> Iterator[Outcome]:
         failure: IrfuseError | None = None
         with collected() as found:
             try:
-                fused = load(triple.fused)
+                fused = load(triple.fused, "picture")
                 with naming(files(triple.fused), ImageError), naming(files(triple.fused, triple.ir), PairError):
                     scores = sources.score(fused)
             except IrfuseError as error:

@@ -15,7 +15,7 @@ from irfuse import notices
 from irfuse.choices import hint
 from irfuse.device import resolve
 from irfuse.errors import ImageError, ParameterError, SuspiciousPairWarning, UndefinedScoreWarning
-from irfuse.imaging import planes, sizes
+from irfuse.imaging import checks, planes, sizes
 from irfuse.imaging.color import luma
 from irfuse.imaging.levels import Levels, Percentiles, full_scale
 from irfuse.imaging.planes import Array, Planes, Role
@@ -96,7 +96,7 @@ class Evaluator:
         sources = Sources(self, _unit(infrared, self.thermal), _unit(visible))
         # Two images are compared by giving one as both sources.
         if not np.array_equal(infrared.values, visible.values):
-            planes.check_pair(infrared, visible)
+            checks.check_pair(infrared, visible)
         return sources
 
     def _check(self, name: str) -> None:

@@ -5,6 +5,8 @@ small part of their range, so they are stretched: between percentiles of their o
 all frames share.
 """
 
+import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +23,7 @@ T = TypeVar("T", NDArray[Any], "Tensor")
 
 _FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float16": 1.0, "float32": 1.0, "float64": 1.0}
 _ROUNDING = 1e-4
+_DEGREES = re.compile(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(°?[cC]|)\s*")
 _LEAST_SHARE = 0.1
 """The share of the range between the levels below which the middle nine tenths of a scene are warned of."""
 
@@ -73,9 +76,50 @@ def check_range(low: float, high: float, name: str) -> None:
         )
 
 
+def is_celsius(dtype: str, low: float, high: float) -> bool:
+    """Say whether infrared values from `low` to `high` are in °C: floating point beyond [0, 1] is temperature.
+
+    >>> is_celsius("float32", 10.0, 45.0), is_celsius("uint16", 7000.0, 7500.0)
+    (True, False)
+    """
+    return dtype.startswith("float") and not is_unit(low, high)
+
+
+def to_native(unit: T, dtype: str) -> T:
+    """Turn floats in [0, 1] into native values of a dtype, rounded for integers."""
+    scale = full_scale(dtype, "fused")
+    scaled = unit * scale if scale != 1 else unit
+    if isinstance(scaled, np.ndarray):
+        return (np.rint(scaled, out=scaled) if scale != 1 else scaled).astype(dtype)
+    torch = sys.modules["torch"]
+    return (scaled.round_() if scale != 1 else scaled).to(getattr(torch, dtype))
+
+
+def check_celsius(wanted: str, dtype: str, low: float, high: float) -> None:
+    """Refuse infrared values that are not in °C.
+
+    Args:
+        wanted: what needs them, for the error.
+        dtype, low, high: as :func:`is_celsius` takes them.
+
+    Raises:
+        ImageError: the values are counts, or those of a picture.
+    """
+    if not is_celsius(dtype, low, high):
+        kind = "counts" if dtype in ("uint16", *THERMAL_ONLY) else "the values of a picture"
+        raise ImageError(
+            f"infrared: {wanted} is in °C, and the image holds {kind} ({dtype}): give plain numbers in its own values, "
+            "or an image in °C"
+        )
+
+
 @dataclass(frozen=True)
 class Levels:
     """Thermal values, in the image's own units, that become 0 and 1; values outside are clipped.
+
+    Attributes:
+        low, high: the values.
+        celsius: whether they are in °C, so that images of counts and pictures are refused.
 
     >>> Levels(20000, 24000).apply(np.array([19000.0, 21000.0, 25000.0]))
     array([0.  , 0.25, 1.  ])
@@ -83,10 +127,40 @@ class Levels:
 
     low: float
     high: float
+    celsius: bool = False
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
-            raise ParameterError(f"thermal range {self.low:g} {self.high:g}: the low value must lie below the high one")
+            raise ParameterError(f"thermal range {self}: the low value must lie below the high one")
+
+    @classmethod
+    def parse(cls, low: str, high: str) -> "Levels":
+        """Read two numbers, both of them plain or both in degrees.
+
+        Raises:
+            ParameterError: they are none.
+
+        >>> Levels.parse("20C", "40C")
+        Levels(low=20.0, high=40.0, celsius=True)
+        """
+        ends = [_DEGREES.fullmatch(text) for text in (low, high)]
+        try:
+            first, last = (float(end[1]) if end else np.nan for end in ends)
+        except ValueError:
+            first = last = np.nan
+        if not (np.isfinite(first) and np.isfinite(last)):
+            raise ParameterError(
+                f"thermal range {low} {high}: two numbers are needed, in the image's own values as 20000 24000, or in "
+                "degrees as 20C 40C"
+            )
+        in_degrees = [bool(end and end[2]) for end in ends]
+        if in_degrees[0] != in_degrees[1]:
+            raise ParameterError(f"thermal range {low} {high}: give both numbers in degrees, or none")
+        return cls(first, last, all(in_degrees))
+
+    def __str__(self) -> str:
+        unit = "C" if self.celsius else ""
+        return f"{self.low:g}{unit} {self.high:g}{unit}"
 
     def apply(self, image: T) -> T:
         """Scale a floating-point image of raw values to [0, 1].

@@ -13,13 +13,21 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from irfuse import notices
-from irfuse.errors import ImageError, PairError, SuspiciousPairWarning
-from irfuse.imaging import inspection, sizes
+from irfuse.errors import ImageError
+from irfuse.imaging import inspection
 from irfuse.imaging.arrays import Array as Array
 from irfuse.imaging.arrays import T, dtype_name, join, not_finite, to_array, to_float32, where
 from irfuse.imaging.color import Color, gray, recolor
-from irfuse.imaging.levels import THERMAL_ONLY, Levels, Percentiles, check_range, full_scale, is_unit
+from irfuse.imaging.levels import (
+    THERMAL_ONLY,
+    Levels,
+    Percentiles,
+    check_celsius,
+    check_range,
+    full_scale,
+    is_unit,
+    to_native,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,12 +47,16 @@ class Planes(Generic[T]):
         dimensions: how many the image had as it was given: 2, 3 or 4.
         invalid: (B, 1, H, W), true where an infrared image holds no measurement; None if it is valid everywhere.
             Levels leave these pixels out, and the fused image shows only the visible image there.
+        weight: (1, 1, H, W) in [0, 1], how much an image counts that was warped to the view of another camera, and ends
+            where its own field of view does; None if it counts fully. Where it is 0, the fused image shows only the
+            other image of the pair. At most one image of a pair has a weight.
     """
 
     values: T
     role: Role
     dimensions: int
     invalid: T | None = None
+    weight: T | None = None
 
     @property
     def dtype(self) -> str:
@@ -59,6 +71,17 @@ class Planes(Generic[T]):
         """
         return _unit(to_float32(self.values), self.dtype, self.role)
 
+    def luma(self) -> T:
+        """Scale the values to [0, 1] as :meth:`unit` does, and compute their luma, (B, 1, H, W) in float32."""
+        return gray(self.unit())
+
+    def measured_range(self) -> tuple[float, float]:
+        """Return the smallest and the largest valid value of the first channel."""
+        # PyTorch lacks the minimum of some dtypes.
+        first = to_array(self.values[:, :1])
+        valid = first if self.invalid is None else first[~to_array(self.invalid)]
+        return float(valid.min()), float(valid.max())
+
     def thermal_luma(self, thermal: Levels | Percentiles) -> T:
         """Scale infrared values to [0, 1] and compute their luma, (B, 1, H, W) in float32.
 
@@ -69,9 +92,14 @@ class Planes(Generic[T]):
         Returns:
             The luma. It means nothing at invalid pixels, but is finite.
 
+        Raises:
+            ImageError: `Levels` are in °C, and the image is not.
+
         Warns:
             SuspiciousPairWarning: no value lies within the levels, or outliers hold them.
         """
+        if isinstance(thermal, Levels) and thermal.celsius:
+            check_celsius("the thermal range", self.dtype, *self.measured_range())
         if isinstance(thermal, Percentiles) and self.dtype == "uint8":
             return gray(self.unit())
         return join([self._thermal_luma(thermal, slice(i, i + 1)) for i in range(len(self.values))])
@@ -81,7 +109,7 @@ class Planes(Generic[T]):
         values = to_float32(self.values[i])
         invalid = None if self.invalid is None else self.invalid[i]
         if invalid is not None:
-            values = _filled(values, invalid)
+            values = where(invalid, values[:, :, ~invalid[0, 0]].min(), values)
         if isinstance(thermal, Levels):
             return thermal.apply(gray(values))
         if self.dtype.startswith("float") and is_unit(float(values.min()), float(values.max())):
@@ -91,8 +119,8 @@ class Planes(Generic[T]):
 
     def arrays(self) -> "Planes[Array]":
         """The same image in NumPy arrays, in the same memory where that is the CPU's."""
-        invalid = None if self.invalid is None else to_array(self.invalid)
-        return Planes(to_array(self.values), self.role, self.dimensions, invalid)
+        invalid, weight = (None if part is None else to_array(part) for part in (self.invalid, self.weight))
+        return Planes(to_array(self.values), self.role, self.dimensions, invalid, weight)
 
     def restore(self, fused: Array) -> Array:
         """Give fused arrays the form of this image as it was given.
@@ -123,15 +151,21 @@ class Prepared(Generic[T]):
         ir: (B, 1, H, W) in [0, 1], float32.
         vis: (B, C, H, W) likewise: the luma, or RGB for a method that fuses in color.
         unit: the whole visible image in [0, 1], with its color and alpha.
+        luma: its luma, (B, 1, H, W).
+        other: like `vis`: what shows where the weight is 0.
         dtype: the name of the visible image's native dtype.
         invalid: as :class:`Planes` has it, of the infrared image.
+        weight: as :class:`Planes` has it, of the image that was warped.
     """
 
     ir: T
     vis: T
     unit: T
+    luma: T
+    other: T
     dtype: str
     invalid: T | None
+    weight: T | None = None
 
     def finish(self, fused: T, color: Color, *, stretch: bool) -> T:
         """Turn what a method made into native values.
@@ -147,9 +181,11 @@ class Prepared(Generic[T]):
         channels = self.unit.shape[1]
         if self.invalid is not None:
             fused = where(self.invalid, self.vis, fused)
+        if self.weight is not None:
+            fused = self.other + self.weight * (fused - self.other)
         # The image whose chroma the result keeps: the visible one, or what a method fused in color.
         rgb = self.unit[:, : 3 if channels >= 3 else 1] if self.vis.shape[1] == 1 else fused
-        luma = self.vis if self.vis.shape[1] == 1 else gray(fused)
+        luma = self.luma if self.vis.shape[1] == 1 else gray(fused)
         fused = luma if self.vis.shape[1] == 3 else fused
         if stretch:
             fused = join([_stretched(fused[i : i + 1]) for i in range(len(fused))])
@@ -157,7 +193,7 @@ class Prepared(Generic[T]):
             fused = recolor(rgb, luma, fused)
         if color == "auto" and channels in (2, 4):
             fused = join([fused, self.unit[:, -1:]], axis=1)
-        return _native(fused, self.dtype)
+        return to_native(fused, self.dtype)
 
 
 def read(image: "Array | Tensor", role: Role) -> Planes[Any]:
@@ -202,28 +238,11 @@ def from_tensor(image: "Tensor", role: Role) -> Planes["Tensor"]:
     return Planes(values, role, image.ndim, on_device)
 
 
-def check_pair(ir: Planes[T], vis: Planes[T]) -> None:
-    """Refuse two images that cannot be a pair.
-
-    Raises:
-        PairError: their sizes, or the sizes of their batches, differ.
-
-    Warns:
-        SuspiciousPairWarning: something looks wrong, see :mod:`irfuse.imaging.inspection`.
-    """
-    sizes.check_equal(ir.values.shape[2:], vis.values.shape[2:])
-    if len(ir.values) != len(vis.values):
-        raise PairError(f"the batches differ: {len(ir.values)} infrared and {len(vis.values)} visible images")
-    infrared = ir.arrays()
-    for doubt in inspection.doubts(infrared.values, infrared.invalid, vis.arrays().values):
-        notices.warn(SuspiciousPairWarning(doubt))
-
-
 def prepare(ir: Planes[T], vis: Planes[T], thermal: Levels | Percentiles, channels: Literal[1, 3] = 1) -> Prepared[T]:
     """Prepare a pair for a method.
 
     Args:
-        ir, vis: the images, which :func:`check_pair` accepts.
+        ir, vis: the images, which :func:`irfuse.imaging.checks.check_pair` accepts.
         thermal: as :meth:`Planes.thermal_luma` takes it.
         channels: of the visible image as the method takes it: 1 is the luma, 3 is RGB.
 
@@ -231,12 +250,21 @@ def prepare(ir: Planes[T], vis: Planes[T], thermal: Levels | Percentiles, channe
         ImageError: as :meth:`Planes.unit` raises it.
     """
     unit = vis.unit()
+    luma = gray(unit)
     rgb = unit[:, :3] if unit.shape[1] >= 3 else join([unit[:, :1]] * 3, axis=1)
     infrared = ir.thermal_luma(thermal)
-    if ir.invalid is not None:
-        # Most methods leave two equal images as they are, so that the result has no seam.
-        infrared = where(ir.invalid, gray(unit), infrared)
-    return Prepared(infrared, gray(unit) if channels == 1 else rgb, unit, vis.dtype, ir.invalid)
+    # Most methods leave two equal images as they are, so that the result has no seam. Beyond its camera's field of
+    # view, an image is continued instead: methods would show the change to the other image as an edge.
+    hidden = ir.invalid if ir.invalid is None or ir.weight is None else ir.invalid & (ir.weight > 0)
+    if hidden is not None:
+        infrared = where(hidden, luma, infrared)
+    given = luma if channels == 1 else rgb
+    other, weight = given, ir.weight
+    if vis.weight is not None:
+        other, weight = join([infrared] * channels, axis=1), vis.weight
+        unit = _completed(unit, infrared, vis.weight)
+        luma = gray(unit)
+    return Prepared(infrared, given, unit, luma, other, vis.dtype, ir.invalid, weight)
 
 
 def eight_bits(planes: Planes[Array], thermal: Levels | Percentiles | None = None) -> NDArray[np.float64]:
@@ -251,9 +279,12 @@ def eight_bits(planes: Planes[Array], thermal: Levels | Percentiles | None = Non
         (C, H, W) in float64, C is 1 or 3: without alpha.
 
     Raises:
-        ImageError: as :meth:`Planes.unit` raises it, or values are NaN or infinite, which no metric takes.
+        ImageError: as :meth:`Planes.unit` raises it, levels are in °C and the image is not, or values are NaN or
+            infinite, which no metric takes.
     """
     _check_finite(planes.values, planes.role)
+    if isinstance(thermal, Levels) and thermal.celsius:
+        check_celsius("the thermal range", planes.dtype, *planes.measured_range())
     values = planes.values[0, : 3 if planes.values.shape[1] >= 3 else 1].astype(np.float64)
     if isinstance(thermal, Percentiles):
         measured = values if planes.invalid is None else values[:, ~planes.invalid[0, 0]]
@@ -306,22 +337,14 @@ def _unit(values: T, dtype: str, role: Role) -> T:
     return values.clip(0, 1)
 
 
+def _completed(unit: T, infrared: T, weight: T) -> T:
+    """Let the infrared luma take the place of a visible image's gray or color where that one does not count."""
+    colors = 3 if unit.shape[1] >= 3 else 1
+    completed = infrared + weight * (unit[:, :colors] - infrared)
+    return completed if unit.shape[1] == colors else join([completed, unit[:, colors:]], axis=1)
+
+
 def _stretched(image: T) -> T:
     low, high = float(image.min()), float(image.max())
     stretched: T = (image - low) / (high - low if high > low else 1)
     return stretched
-
-
-def _filled(values: T, invalid: T) -> T:
-    """Give the invalid pixels of one image, (1, C, H, W), its smallest valid value."""
-    return where(invalid, values[:, :, ~invalid[0, 0]].min(), values)
-
-
-def _native(unit: T, dtype: str) -> T:
-    """Turn [0, 1] into native values of a dtype, rounded for integers."""
-    scale = full_scale(dtype, "fused")
-    scaled = unit * scale if scale != 1 else unit
-    if isinstance(scaled, np.ndarray):
-        return (np.rint(scaled, out=scaled) if scale != 1 else scaled).astype(dtype)
-    torch = sys.modules["torch"]
-    return (scaled.round_() if scale != 1 else scaled).to(getattr(torch, dtype))

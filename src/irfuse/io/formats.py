@@ -7,7 +7,9 @@ from irfuse.errors import ImageError
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".webp")
 """The extensions of the images that irfuse reads and writes."""
 
-_VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".ts", ".webm", ".wmv", ".seq", ".csq")
+_VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".mpg", ".mpeg", ".ts", ".webm", ".wmv")
+
+_FLIR_VIDEOS = (".seq", ".csq")
 
 _OTHER_IMAGES = (
     ".gif",
@@ -32,6 +34,11 @@ def check_not_video(path: Path) -> None:
     Raises:
         ImageError: the name is that of a video file. The message says how to get its frames.
     """
+    if path.suffix.lower() in _FLIR_VIDEOS:
+        raise ImageError(
+            f"{path}: videos of FLIR are not supported; export its frames as radiometric JPEG or TIFF with FLIR's "
+            "software, and fuse the folders"
+        )
     if path.suffix.lower() in _VIDEOS:
         raise ImageError(
             f"{path}: videos are not supported; write its frames into a folder first: "
@@ -45,7 +52,7 @@ def is_other_image(path: Path) -> bool:
     >>> is_other_image(Path("clip.MP4")), is_other_image(Path("notes.txt"))
     (True, False)
     """
-    return path.suffix.lower() in (*_OTHER_IMAGES, *_VIDEOS)
+    return path.suffix.lower() in (*_OTHER_IMAGES, *_VIDEOS, *_FLIR_VIDEOS)
 
 
 def is_image(path: Path) -> bool:

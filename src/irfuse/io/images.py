@@ -3,23 +3,27 @@
 An array is (H, W) for gray, (H, W, 2) for gray with alpha, (H, W, 3) for RGB and (H, W, 4) for RGB with alpha. Its
 dtype is ``uint8`` or ``uint16``, or that of the TIFF file: ``int16``, ``int32``, ``float32`` or ``float64``. The alpha
 of 32-bit BMP is not read.
+
+A radiometric JPEG of a thermal camera holds several images, and :data:`Content` chooses one.
 """
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
 
 from irfuse import notices
 from irfuse.errors import ImageError, ImageFileWarning, OutputError
+from irfuse.imaging.levels import is_unit
 from irfuse.imaging.planes import Array as Array
-from irfuse.io import bmp, ifd, jpeg, pgm, png, webp, xmp
+from irfuse.io import bmp, ifd, jpeg, pgm, png, thermal, webp, xmp
 from irfuse.io.decoded import Decoded
 from irfuse.io.files import write_atomic
 from irfuse.io.formats import EXTENSIONS
 from irfuse.io.metadata import NO_METADATA, Metadata, of_file
+from irfuse.io.thermal.base import ThermalFile
 from irfuse.io.transparency import looks_like_an_image
 
 if TYPE_CHECKING:
@@ -27,6 +31,12 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = "str | Path | Array | Tensor"
 """An image: a file, an array or a tensor."""
+
+Content = Literal["thermal", "visible", "picture"]
+"""What is read of a radiometric JPEG: its temperatures in °C (``float32``) or else its counts (``uint16``), the
+photograph that a second camera took, or the picture that viewers show, often with a palette, a logo and a scale. Of any
+other file the only image is read.
+"""
 
 _HOLDS = {
     "uint8": EXTENSIONS,
@@ -45,33 +55,47 @@ _EXIF, _PROFILE, _XMP = cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_ICCP, cv2.IM
 _TIFF_PROFILE = 34675
 
 
-def read(path: str | Path) -> Array:
+def read(path: str | Path, content: Content = "thermal") -> Array:
     """Read an image file in its own dtype, and turn it upright by its EXIF orientation.
+
+    Args:
+        path: the file.
+        content: what to read of a radiometric JPEG.
 
     Returns:
         (H, W), (H, W, 2), (H, W, 3) in RGB order, or (H, W, 4); see the module's description.
 
     Raises:
-        ImageError: the file is missing, a folder, truncated, too large, or not an image that irfuse reads.
+        ImageError: the file is missing, a folder, truncated, too large, or not an image that irfuse reads; or it is a
+            radiometric JPEG whose thermal data is damaged, or that has no photograph.
 
     Warns:
-        ImageFileWarning: the compressed data looks damaged, the file holds further images or channels, or its values
-            are scaled.
+        ImageFileWarning: the compressed data looks damaged, the file holds further images or channels, its values are
+            scaled, or its counts or its photograph are read.
 
     >>> from irfuse import samples
     >>> read(samples.pairs()[0].vis).shape
     (480, 640, 3)
     """
-    return read_with_metadata(path)[0]
+    return read_with_metadata(path, content)[0]
 
 
-def read_with_metadata(path: str | Path) -> tuple[Array, Metadata]:
+def read_with_metadata(path: str | Path, content: Content = "thermal") -> tuple[Array, Metadata]:
     """Read an image file as :func:`read` does, and what it says about the image, for :func:`write`.
 
     >>> from irfuse import samples
     >>> image, metadata = read_with_metadata(samples.pairs()[0].vis)
     >>> metadata.profile
     b''
+    """
+    return decode_with_metadata(read_bytes(path), str(path), content)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Read the content of a file.
+
+    Raises:
+        ImageError: the file is missing or a folder, or cannot be read.
     """
     path = Path(path)
     try:
@@ -82,16 +106,28 @@ def read_with_metadata(path: str | Path) -> tuple[Array, Metadata]:
         raise ImageError(f"{path}: is a folder; an image file is needed") from None
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return decode_with_metadata(data, str(path))
+    return data
 
 
-def load(source: Source) -> Any:
+def contents(as_picture: bool) -> tuple[Content, Content]:
+    """Say what to read as the infrared and as the visible image of a pair.
+
+    Args:
+        as_picture: whether to read the pictures of radiometric JPEG files instead of what they measured.
+
+    >>> contents(False)
+    ('thermal', 'visible')
+    """
+    return ("picture", "picture") if as_picture else ("thermal", "visible")
+
+
+def load(source: Source, content: Content = "thermal") -> Any:
     """Read a file, and return an array or a tensor as it is.
 
     Raises:
         ImageError: the file cannot be read.
     """
-    return read(source) if isinstance(source, str | Path) else source
+    return read(source, content) if isinstance(source, str | Path) else source
 
 
 def files(*sources: Source) -> str:
@@ -100,32 +136,34 @@ def files(*sources: Source) -> str:
     >>> files("a.png", np.zeros((2, 2)), Path("b.png"))
     'a.png and b.png'
     """
-    return " and ".join(str(source) for source in sources if isinstance(source, str | Path))
+    # A radiometric file is both the infrared and the visible image.
+    return " and ".join(dict.fromkeys(str(source) for source in sources if isinstance(source, str | Path)))
 
 
-def decode(data: bytes, name: str) -> Array:
+def decode(data: bytes, name: str, content: Content = "thermal") -> Array:
     """Decode the content of an image file.
 
     Args:
         data: the content.
         name: what errors and warnings call it.
+        content: what to read of a radiometric JPEG.
 
     Raises:
-        ImageError: the content is truncated, too large, or not an image that irfuse reads.
+        ImageError: see :func:`read`.
 
     Warns:
         ImageFileWarning: see :func:`read`.
     """
-    return decode_with_metadata(data, name)[0]
+    return decode_with_metadata(data, name, content)[0]
 
 
-def decode_with_metadata(data: bytes, name: str) -> tuple[Array, Metadata]:
+def decode_with_metadata(data: bytes, name: str, content: Content = "thermal") -> tuple[Array, Metadata]:
     """Decode the content of an image file as :func:`decode` does, and return its metadata, too."""
     if not data:
         raise ImageError(f"{name}: the file is empty")
-    decoded = _decoder(data)(data, name)
+    decoded = _decoded(data, name, content)
     metadata, orientation = of_file(decoded.exif, decoded.profile, decoded.xmp)
-    image = _upright(decoded.image, orientation)
+    image = upright(decoded.image, orientation)
     if image.ndim == 3 and image.shape[2] in (2, 4) and looks_like_an_image(image[..., -1]):
         notices.warn(
             ImageFileWarning(
@@ -224,6 +262,41 @@ def write(path: str | Path, image: Array, description: str = "", metadata: Metad
         )
 
 
+def _decoded(data: bytes, name: str, content: Content) -> Decoded:
+    """Decode the only image of a file, or what is wanted of a radiometric JPEG."""
+    file = None if content == "picture" else thermal.find(data, name)
+    if file is None:
+        return _decoder(data)(data, name)
+    header = jpeg.header(data)
+    if content == "visible":
+        return _photograph(file, header, name)
+    if file.celsius is None:
+        notices.warn(ImageFileWarning(f"{name}: is read as counts, not as temperatures: {file.no_celsius}"))
+    elif is_unit(float(np.nanmin(file.celsius)), float(np.nanmax(file.celsius))):
+        notices.warn(
+            ImageFileWarning(
+                f"{name}: all its temperatures lie from 0 to 1 °C, where numbers count as scaled to black and white; "
+                "give a thermal range"
+            )
+        )
+    return Decoded(file.values, header.exif)
+
+
+def _photograph(file: ThermalFile, header: jpeg.Header, name: str) -> Decoded:
+    """Decode the photograph in a radiometric JPEG, to which the metadata of the whole file applies."""
+    if not file.visible:
+        raise ImageError(
+            f"{name}: is a thermal file, and cannot be the visible image, since {file.no_visible}; give the file of "
+            "the visible image, or use the palette picture by --as-picture"
+        )
+    decoded = _decoder(file.visible)(file.visible, f"{name}: its photograph")
+    height, width = decoded.image.shape[:2]
+    notices.warn(
+        ImageFileWarning(f"{name}: is a thermal file, whose photograph is read as the visible image: {width}x{height}")
+    )
+    return Decoded(decoded.image, header.exif, decoded.profile, header.xmp)
+
+
 def _decoder(data: bytes) -> Callable[[bytes, str], Decoded]:
     """Choose the decoder by the first bytes of a file."""
     if data.startswith(png.MAGIC):
@@ -250,8 +323,8 @@ def _described(data: bytes, metadata: Metadata, description: str, channels: int)
     return ifd.append(data, {**added, **ifd.parse(data)}) if added else data
 
 
-def _upright(image: Array, orientation: int) -> Array:
-    """Undo an EXIF orientation, 1 to 8."""
+def upright(image: Array, orientation: int) -> Array:
+    """Undo an EXIF orientation, 1 to 8, of an image of any number of channels."""
     if orientation in (5, 6, 7, 8):
         image = image.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

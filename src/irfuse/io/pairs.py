@@ -9,7 +9,7 @@ from pathlib import Path
 
 from irfuse import notices
 from irfuse.errors import DatasetWarning, PairError
-from irfuse.io import flir, manifests
+from irfuse.io import flir_adas, manifests
 from irfuse.io.conventions import (
     FILES,
     FOLDERS,
@@ -65,7 +65,7 @@ def find(source: Path) -> Pairing:
         PairError: `source` is neither, or it contains no pair.
     """
     if source.is_dir():
-        return flir.read(source) if (source / flir.MAP).is_file() else _search(source)
+        return flir_adas.read(source) if (source / flir_adas.MAP).is_file() else _search(source)
     if source.suffix.lower() in manifests.EXTENSIONS:
         return manifests.read(source)
     raise PairError(f"{source}: not a data-set folder with ir/ and vis/, and not a CSV manifest")

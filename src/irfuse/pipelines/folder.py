@@ -3,7 +3,6 @@
 A run can be resumed, and a pair that fails does not stop it.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -16,7 +15,6 @@ from irfuse.errors import (
     DeviceError,
     ImageError,
     MissingDependencyError,
-    OutputError,
     PairError,
     StoppedError,
     naming,
@@ -27,10 +25,18 @@ from irfuse.io.files import make_folder, remove_unfinished
 from irfuse.io.images import Array
 from irfuse.io.metadata import Metadata
 from irfuse.io.pairs import Pair
+from irfuse.io.thermal import export, reading
 from irfuse.notices import about, collected
+from irfuse.pipelines.checks import Checks
 from irfuse.progress import Progress, silent
 
 FusePair = Callable[[Array, Array], Array]
+Align = Callable[[Array, Array], tuple[Array, Array]]
+
+
+def as_they_are(ir: Array, vis: Array) -> tuple[Array, Array]:
+    """Return both images of a pair that needs no alignment."""
+    return ir, vis
 
 
 class _Sources(NamedTuple):
@@ -49,17 +55,22 @@ class _Sources(NamedTuple):
 
 
 class _Result(NamedTuple):
-    """A fused image, and what is written with it."""
+    """A fused image, and what is written with it.
+
+    Attributes:
+        image: the fused image.
+        metadata: of the visible image's file.
+        measured: the temperatures or counts of the infrared image, if they are wanted.
+    """
 
     image: Array
     metadata: Metadata
+    measured: Array | None
 
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_LONGEST_NAME = 255
-"""The most bytes of a file's name in all usual file systems."""
 _THREADS = 2
 _AHEAD = 4
 """The number of pairs that may be decoded and waiting, and of results that may wait to be written."""
@@ -94,6 +105,9 @@ def run(
     extension: str = ".png",
     description: str = "",
     resume: bool = False,
+    as_picture: bool = False,
+    temperatures: Path | None = None,
+    align: Align = as_they_are,
     on_step: Progress = silent,
 ) -> Report:
     """Fuse pairs of files into ``output/NAME.png``.
@@ -115,6 +129,9 @@ def run(
         description: stored in each result if its format allows it; see :func:`irfuse.io.images.encode`.
         resume: keep results that exist, can be read and do not say that another method or other settings made them.
             Those that say so are made again with a warning. Without `resume`, all results are replaced.
+        as_picture: read the pictures of radiometric JPEG files, see :func:`irfuse.io.images.contents`.
+        temperatures: a folder for the temperatures or counts of each pair, as ``NAME.tiff``. A pair without them fails.
+        align: brings the images of a pair to the field of view of the fused image, for its temperatures.
         on_step: called at the start, and once for each pair when its result is written or when it is skipped or has
             failed. The total is None unless `pairs` is a sequence.
 
@@ -123,12 +140,15 @@ def run(
         MissingDependencyError, DeviceError: raised by `fuse`.
         StoppedError: Ctrl-C was pressed; the results so far are whole.
     """
-    checks = _Checks(output, extension)
+    checks = Checks(output, extension, temperatures)
     known = pairs if isinstance(pairs, Sequence) else None
     total = None if known is None else len(known)
     if known is not None:
         checks.check_all(known)
     make_folder(output)
+    if temperatures is not None:
+        make_folder(temperatures)
+        remove_unfinished(temperatures, {f"{pair.name}.tiff" for pair in known or ()})
     if known is not None:
         remove_unfinished(output, {checks.target(pair).name for pair in known})
     report = Report()
@@ -138,11 +158,13 @@ def run(
         existing = Existing.at(checks.target(pair), description) if resume else MISSING
         if existing.remark:
             report.warnings.append((pair.name, existing.remark))
-        if existing.kept:
+        temperature = checks.temperature(pair)
+        if existing.kept and (temperature is None or temperature.exists()):
             return None
+        of_ir, of_vis = images.contents(as_picture)
         with collected() as found:
-            ir = images.read(pair.ir)
-            vis, metadata = images.read_with_metadata(pair.vis)
+            ir = images.read(pair.ir, of_ir)
+            vis, metadata = images.read_with_metadata(pair.vis, of_vis)
         return _Sources(ir, vis, metadata, found)
 
     def accepted() -> Iterator[Pair]:
@@ -162,7 +184,10 @@ def run(
                 if sources is None:
                     report.skipped.append(pair.name)
                 else:
-                    result = _Result(_fuse(fuse, pair, sources, report), sources.metadata)
+                    image = _fuse(fuse, pair, sources, report)
+                    result = _Result(
+                        image, sources.metadata, None if temperatures is None else align(sources.ir, sources.vis)[0]
+                    )
             if result is None:
                 on_step(report.settled, total, pair.name)
             else:
@@ -170,6 +195,9 @@ def run(
 
     def encode(pair: Pair, result: _Result) -> list[Warning]:
         with collected() as found:
+            temperature = checks.temperature(pair)
+            if temperature is not None and result.measured is not None:
+                write_temperatures(temperature, result.measured)
             images.write(checks.target(pair), result.image, description, result.metadata)
         return found
 
@@ -199,67 +227,20 @@ def run(
     return report
 
 
-class _Checks:
-    """The checks of a run's pairs: all at once, or one by one.
+def write_temperatures(path: Path, ir: Array) -> None:
+    """Write the temperatures in °C, or the counts, of an infrared image as TIFF.
 
-    Args:
-        output: the folder of the results.
-        extension: the ending of their names.
-
-    Attributes:
-        targets: the real paths of the results of the pairs that :meth:`problem` accepted.
+    Raises:
+        ImageError: it holds neither.
+        OutputError: the place cannot be written to.
     """
-
-    def __init__(self, output: Path, extension: str) -> None:
-        self._output, self._extension = output, extension
-        self._names: set[str] = set()
-        self._inputs: set[str] = set()
-        self.targets: set[str] = set()
-
-    def target(self, pair: Pair) -> Path:
-        return self._output / (pair.name + self._extension)
-
-    def check_all(self, pairs: Sequence[Pair]) -> None:
-        """Raise an OutputError if a result would replace an input of any pair, or the result of another pair."""
-        inputs = {os.path.realpath(path) for pair in pairs for path in (pair.ir, pair.vis)}
-        owners: dict[str, Pair] = {}
-        for pair in pairs:
-            target = self.target(pair)
-            real = os.path.realpath(target)
-            if real in inputs:
-                raise OutputError(f"{target} would replace an input; choose another output folder")
-            if real in owners:
-                raise OutputError(f"{owners[real].vis} and {pair.vis} would both be fused into {target}; rename one")
-            owners[real] = pair
-
-    def too_long(self, pair: Pair) -> str | None:
-        """Say that the name of a pair's result is too long for a file; None if it is not."""
-        size = len(os.fsencode(self.target(pair).name))
-        if size <= _LONGEST_NAME:
-            return None
-        return (
-            f"the name of its result has {size} bytes, and a file allows {_LONGEST_NAME}; give the pair a shorter name "
-            "in a CSV file"
-        )
-
-    def problem(self, pair: Pair) -> str | None:
-        """Say why a pair must not be fused after those that were accepted; None if it may, and then accept it."""
-        target = self.target(pair)
-        inputs = {os.path.realpath(path) for path in (pair.ir, pair.vis)}
-        self._inputs |= inputs
-        if pair.name in self._names:
-            return f"an earlier pair has the name {pair.name!r}, too"
-        if inputs & self.targets:
-            return "an input is the result of an earlier pair; choose another output folder"
-        if os.path.realpath(target) in self._inputs:
-            return f"{target} would replace an input; choose another output folder"
-        self._names.add(pair.name)
-        self.targets.add(os.path.realpath(target))
-        return None
+    with naming("infrared", ImageError):
+        measured = export.exact(reading.of_image(ir).values)
+    images.write(path, measured)
 
 
-def fuse_files(ir: str | Path, vis: str | Path, fuse: FusePair) -> tuple[Array, Metadata]:
-    """Fuse the images of two files.
+def fuse_files(ir: str | Path, vis: str | Path, fuse: FusePair, *, as_picture: bool = False) -> tuple[Array, Metadata]:
+    """Fuse the images of two files; see :func:`run`.
 
     Returns:
         The fused image, and what it keeps of the visible image's file.
@@ -267,8 +248,9 @@ def fuse_files(ir: str | Path, vis: str | Path, fuse: FusePair) -> tuple[Array, 
     Raises:
         ImageError, PairError: a file cannot be read, or the images cannot be fused. The message names both files.
     """
-    infrared = images.read(ir)
-    visible, metadata = images.read_with_metadata(vis)
+    of_ir, of_vis = images.contents(as_picture)
+    infrared = images.read(ir, of_ir)
+    visible, metadata = images.read_with_metadata(vis, of_vis)
     with naming(images.files(ir, vis), ImageError, PairError):
         return fuse(infrared, visible), metadata
 
@@ -313,7 +295,7 @@ class Existing:
         """
         try:
             with collected() as found:
-                metadata = images.read_with_metadata(path)[1]
+                metadata = images.read_with_metadata(path, "picture")[1]
         except ImageError:
             return MISSING
         if found:

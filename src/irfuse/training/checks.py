@@ -5,8 +5,8 @@ from pathlib import Path
 
 from irfuse import notices
 from irfuse.errors import ImageFileWarning, SuspiciousPairWarning, TrainingError
-from irfuse.imaging import planes, registration
-from irfuse.imaging.registration import Registration
+from irfuse.imaging import checks, misregistration
+from irfuse.imaging.misregistration import Signs
 from irfuse.io.pairs import Pair
 from irfuse.progress import Progress
 from irfuse.training.reading import prepare_planes, read_gray_and_warn, read_planes
@@ -43,17 +43,17 @@ def check_pairs(pairs: Sequence[Pair], on_step: Progress) -> None:
 
     Warns:
         SuspiciousPairWarning: pairs look wrong or unregistered; see :mod:`irfuse.imaging.inspection` and
-            :mod:`irfuse.imaging.registration`.
+            :mod:`irfuse.imaging.misregistration`.
     """
     said: list[tuple[str, str]] = []
-    measured: list[tuple[str, Registration]] = []
+    measured: list[tuple[str, Signs]] = []
     for number, pair in enumerate(pairs, 1):
         with notices.collected() as found:
             ir, vis = read_planes(pair)
-            planes.check_pair(ir, vis)
+            checks.check_pair(ir, vis)
             prepared = prepare_planes(pair.name, ir, vis, 1)
         said += [notices.about(pair.name, warning) for warning in found]
-        measured.append((pair.name, registration.measure_prepared(prepared)))
+        measured.append((pair.name, misregistration.measure_prepared(prepared)))
         on_step(number, len(pairs), f"checking {pair.name}")
-    for remark in (*notices.first_of_each(said), *registration.remarks(measured)):
+    for remark in (*notices.first_of_each(said), *misregistration.remarks(measured)):
         notices.warn(SuspiciousPairWarning(remark))

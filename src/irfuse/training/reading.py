@@ -40,7 +40,7 @@ def read_gray_and_warn(path: Path) -> Gray:
     Warns:
         ImageFileWarning: see :func:`irfuse.io.images.read`.
     """
-    image = images.read(path)
+    image = images.read(path, "visible")
     _check_finite(image, str(path))
     try:
         luma: Gray = gray(planes.from_array(image, "visible").unit())[0, 0]
@@ -79,7 +79,7 @@ def read_planes(pair: Pair) -> tuple[Planes[Array], Planes[Array]]:
     Warns:
         ImageFileWarning: see :func:`irfuse.io.images.read`.
     """
-    ir, vis = images.read(pair.ir), images.read(pair.vis)
+    ir, vis = images.read(pair.ir), images.read(pair.vis, "visible")
     _check_finite(ir, f"{pair.name}: the infrared image")
     _check_finite(vis, f"{pair.name}: the visible image")
     sizes.check_equal(ir.shape[:2], vis.shape[:2], name=pair.name)

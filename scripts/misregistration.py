@@ -1,6 +1,6 @@
 """Print the table of docs/training.md: how many pairs of each data set the check of registration names.
 
-    python scripts/registration.py
+    python scripts/misregistration.py
 
 `IRFUSE_DATA` names the folder of the data. `shifted` and `warped` count the pairs with each sign, and `either` those
 with any: detected pairs where the set is not registered, and false alarms where it is. The registered sets are also
@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from irfuse.imaging import registration
-from irfuse.imaging.registration import Gray, Registration
+from irfuse.imaging import misregistration
+from irfuse.imaging.misregistration import Gray, Signs
 from irfuse.io import pairs
 from irfuse.io.pairs import Pair
 from irfuse.training.reading import prepare_pair
@@ -29,12 +29,12 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---|")
     for name, found, registered in _sets(data):
         prepared = [prepare_pair(pair, 1) for pair in found]
-        _print_row(name, [registration.measure_prepared(pair) for pair in prepared], registered)
+        _print_row(name, [misregistration.measure_prepared(pair) for pair in prepared], registered)
         if registered:
             _print_row(f"{name}, moved", [_moved(pair.ir[0, 0], pair.vis[0, 0]) for pair in prepared], False)
 
 
-def _print_row(name: str, measured: Sequence[Registration], registered: bool) -> None:
+def _print_row(name: str, measured: Sequence[Signs], registered: bool) -> None:
     shifted, warped = (sum(getattr(one, sign) for one in measured) for sign in ("shifted", "warped"))
     either = sum(one.shifted or one.warped for one in measured)
     verdict = "false alarms" if registered else "detected"
@@ -42,9 +42,9 @@ def _print_row(name: str, measured: Sequence[Registration], registered: bool) ->
     print(f"| {name} | {len(measured)} | {shifted} | {warped} | {either} | {share} |")
 
 
-def _moved(ir: Gray, vis: Gray) -> Registration:
+def _moved(ir: Gray, vis: Gray) -> Signs:
     by = round(MOVED * max(ir.shape))
-    return registration.measure(ir[:, by:], vis[:, :-by])
+    return misregistration.measure(ir[:, by:], vis[:, :-by])
 
 
 def _sets(data: Path) -> Iterator[tuple[str, Sequence[Pair], bool]]:

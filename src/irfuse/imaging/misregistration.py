@@ -1,4 +1,4 @@
-"""Registration: signs that the two images of a pair do not show the same point at the same pixel."""
+"""Misregistration: signs that the two images of a pair do not show the same point at the same pixel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _NAMED = 20
 
 
 @dataclass(frozen=True)
-class Registration:
+class Signs:
     """What a pair of images says of its own registration.
 
     Attributes:
@@ -61,7 +61,7 @@ class Registration:
         return self.elsewhere > max(self.in_place + _LEAST_GAIN, _LEAST_AGREEMENT)
 
 
-def measure(ir: Gray, vis: Gray) -> Registration:
+def measure(ir: Gray, vis: Gray) -> Signs:
     """Measure the signs of a missing registration.
 
     Args:
@@ -74,12 +74,12 @@ def measure(ir: Gray, vis: Gray) -> Registration:
     """
     border = borders.connected(ir == 0) & (vis > 0)
     if max(ir.shape) < _SIDE:
-        return Registration(float(border.mean()), 0.0, 0.0, 0.0)
+        return Signs(float(border.mean()), 0.0, 0.0, 0.0)
     agreement = _agreement(ir, vis, border)
     rows, columns = (np.arange(side) - side // 2 for side in agreement.shape)
     distance = np.hypot(rows[:, None], columns)
     best = np.unravel_index(int(agreement.argmax()), agreement.shape)
-    return Registration(
+    return Signs(
         float(border.mean()),
         float(distance[best]) / _SIDE,
         float(agreement[distance <= _IN_PLACE].max()),
@@ -87,7 +87,7 @@ def measure(ir: Gray, vis: Gray) -> Registration:
     )
 
 
-def measure_images(ir: Array, vis: Array) -> Registration | None:
+def measure_images(ir: Array, vis: Array) -> Signs | None:
     """Measure images as they were read; None if their values have no known range, which other code reports.
 
     Args:
@@ -102,14 +102,14 @@ def measure_images(ir: Array, vis: Array) -> Registration | None:
     return measure_prepared(prepared)
 
 
-def measure_prepared(pair: Prepared[Array]) -> Registration:
+def measure_prepared(pair: Prepared[Array]) -> Signs:
     """Measure a pair as it was prepared for a method that fuses the luma."""
     ir: Gray = pair.ir[0, 0]
     # What a warp leaves holds no measurement, so that the prepared image shows the visible one there.
     return measure(ir if pair.invalid is None else np.where(pair.invalid[0, 0], np.float32(0), ir), pair.vis[0, 0])
 
 
-def remarks(measured: Sequence[tuple[str, Registration]]) -> list[str]:
+def remarks(measured: Sequence[tuple[str, Signs]]) -> list[str]:
     """Say which pairs of a data set look unregistered, and why, the worst first.
 
     Args:
@@ -118,7 +118,7 @@ def remarks(measured: Sequence[tuple[str, Registration]]) -> list[str]:
     Returns:
         At most one line for each of the two signs.
 
-    >>> remarks([("a", Registration(0.0, 0.0, 0.5, 0.2)), ("b", Registration(0.09, 0.0, 0.5, 0.2))])
+    >>> remarks([("a", Signs(0.0, 0.0, 0.5, 0.2)), ("b", Signs(0.09, 0.0, 0.5, 0.2))])
     ['1 of 2 infrared images has a black border, as a warp leaves it; check the registration of b (9% of the image)']
     """
     warped = [(one.border, name) for name, one in measured if one.warped]
@@ -141,10 +141,10 @@ def remarks(measured: Sequence[tuple[str, Registration]]) -> list[str]:
     return found
 
 
-def doubt(measured: Sequence[Registration]) -> str | None:
+def doubt(measured: Sequence[Signs]) -> str | None:
     """Say that most of the first pairs of a folder look unregistered; None if they do not. A few registered ones do.
 
-    >>> doubt([Registration(0.0, 0.1, 0.2, 0.3)] * 3)[:46]
+    >>> doubt([Signs(0.0, 0.1, 0.2, 0.3)] * 3)[:46]
     '3 of the first 3 pairs look unregistered: thei'
     """
     shifted = sum(one.shifted for one in measured)

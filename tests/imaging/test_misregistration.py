@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from irfuse.imaging import registration
-from irfuse.imaging.registration import Gray, Registration, measure
+from irfuse.imaging import misregistration
+from irfuse.imaging.misregistration import Gray, Signs, measure
 from irfuse.io import pairs
 from irfuse.training.reading import prepare_pair
 
@@ -17,12 +17,12 @@ def scene(rng: np.random.Generator) -> Gray:
     return cv2.GaussianBlur(rng.random((240, 320), np.float32), (0, 0), 4) + 0.01
 
 
-def measured(folder: Path, step: int = 1) -> dict[str, Registration]:
+def measured(folder: Path, step: int = 1) -> dict[str, Signs]:
     matched = pairs.match(folder / "ir", folder / "vis").pairs[::step]
-    return {pair.name: registration.measure_prepared(prepare_pair(pair, 1)) for pair in matched}
+    return {pair.name: misregistration.measure_prepared(prepare_pair(pair, 1)) for pair in matched}
 
 
-def suspicious(found: dict[str, Registration]) -> set[str]:
+def suspicious(found: dict[str, Signs]) -> set[str]:
     return {name for name, one in found.items() if one.shifted or one.warped}
 
 
@@ -83,19 +83,19 @@ def test_every_size_can_be_measured(shape: tuple[int, int], rng: np.random.Gener
 
 def test_remarks_name_the_worst_pairs() -> None:
     good, shifted, warped = (
-        Registration(0, 0, 0.5, 0.4),
-        Registration(0, 0.05, 0.2, 0.3),
-        Registration(0.1, 0, 0.5, 0.4),
+        Signs(0, 0, 0.5, 0.4),
+        Signs(0, 0.05, 0.2, 0.3),
+        Signs(0.1, 0, 0.5, 0.4),
     )
-    worse = Registration(0.03, 0.1, 0.2, 0.3)
-    assert registration.remarks([("a", good)]) == []
-    assert registration.remarks([("a", good), ("b", shifted), ("c", warped), ("d", worse)]) == [
+    worse = Signs(0.03, 0.1, 0.2, 0.3)
+    assert misregistration.remarks([("a", good)]) == []
+    assert misregistration.remarks([("a", good), ("b", shifted), ("c", warped), ("d", worse)]) == [
         "2 of 4 infrared images have black borders, as warps leave them; check the registration of "
         "c (10% of the image), d (3% of the image)",
         "2 of 4 pairs look unregistered: their edges agree better when one image is shifted; check the registration of "
         "d (10% of its longer side), b (5% of its longer side)",
     ]
-    (line,) = registration.remarks([(f"{number:02}", shifted) for number in range(30)])
+    (line,) = misregistration.remarks([(f"{number:02}", shifted) for number in range(30)])
     assert line.endswith("10 (5% of its longer side) and 10 more")
 
 

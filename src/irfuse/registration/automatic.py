@@ -1,0 +1,112 @@
+"""Automatic registration: from two images of one scene to a matrix, and how far it can be trusted."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from irfuse.registration import geometry, search
+from irfuse.registration.channels import View
+from irfuse.registration.geometry import Matrix, Model, grid, map_points
+from irfuse.registration.refinement import refined
+from irfuse.registration.search import Field
+from irfuse.registration.support import Blocks, blocks
+
+_PLACES, _CONTENDERS = 14, 3
+_SIDES = (128, 256, 512)
+_ROUNDS = 2
+_NEAR = 6.0
+"""The distance, in pixels of the reduced image, up to which a block takes part in a fit."""
+_DIFFERENT = 0.05
+_FEW_BLOCKS = 20
+"""Below so many blocks, the support counts less."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A matrix, and what the images say about it.
+
+    Attributes:
+        matrix: of the infrared image to the visible one.
+        blocks: the blocks that were compared.
+        common: the share of the smaller field of view that both images show.
+    """
+
+    matrix: Matrix
+    blocks: Blocks
+    common: float
+
+    @property
+    def rank(self) -> float:
+        """What places are compared by: more support by more blocks is better."""
+        return self.blocks.support * min(1.0, len(self.blocks.weights) / _FEW_BLOCKS) * math.sqrt(self.common)
+
+
+def find(ir: View, vis: View, model: Model, field: Field) -> Found:
+    """Register two images.
+
+    Args:
+        ir, vis: the images.
+        model: what the matrix may be.
+        field: where to search.
+    """
+    contenders = [judged(ir, vis, _step(ir, vis, place.matrix)) for place in search.places(ir, vis, field, _PLACES)]
+    best = [_grown(ir, vis, found.matrix) for found in _different(ir, vis, contenders)]
+    return polished(ir, vis, max(best, key=lambda found: found.rank).matrix, model)
+
+
+def polished(ir: View, vis: View, matrix: Matrix, model: Model) -> Found:
+    """Refine a matrix that is about right.
+
+    Two sizes of the images and the blocks give three estimates, whose errors differ. The result is their mean.
+    """
+    refining: Model = "affine" if model == "similarity" else model
+    medium = first(refined(ir, vis, matrix, _SIDES[1], refining), matrix)
+    large = first(refined(ir, vis, medium, _SIDES[2], refining), medium)
+    points = grid(ir.size)
+    mean = np.mean([map_points(one, points) for one in (medium, large, _by_blocks(ir, vis, medium, model))], axis=0)
+    return judged(ir, vis, first(geometry.fit(points, mean, model), large))
+
+
+def _by_blocks(ir: View, vis: View, matrix: Matrix, model: Model) -> Matrix:
+    """Move a matrix to where the blocks are found."""
+    for _ in range(_ROUNDS):
+        matrix = first(moved(blocks(ir, vis, matrix, _SIDES[2]), model, ir), matrix)
+    return matrix
+
+
+def moved(found: Blocks, model: Model, ir: View) -> Matrix | None:
+    """Fit a matrix to where blocks are found; None if they do not give a plausible one."""
+    near = found.distances < _NEAR
+    fitted = geometry.fit(found.found[near], found.places[near], model)
+    return fitted if fitted is not None and geometry.is_plausible(fitted, ir.size) else None
+
+
+def judged(ir: View, vis: View, matrix: Matrix) -> Found:
+    """Ask the images about a matrix."""
+    return Found(matrix, blocks(ir, vis, matrix), geometry.common(matrix, ir.size, vis.size))
+
+
+def first(matrix: Matrix | None, otherwise: Matrix) -> Matrix:
+    """Take a matrix, or another one if there is none."""
+    return otherwise if matrix is None else matrix
+
+
+def _step(ir: View, vis: View, matrix: Matrix) -> Matrix:
+    return first(refined(ir, vis, matrix, _SIDES[0], "affine", 12), matrix)
+
+
+def _grown(ir: View, vis: View, matrix: Matrix) -> Found:
+    return judged(ir, vis, first(refined(ir, vis, matrix, _SIDES[1], "affine"), matrix))
+
+
+def _different(ir: View, vis: View, contenders: list[Found]) -> list[Found]:
+    """Take the best ones that differ."""
+    found: list[Found] = []
+    points = grid(ir.size, 3)
+    for one in sorted(contenders, key=lambda one: -one.rank):
+        mapped = map_points(one.matrix, points)
+        distances = (np.abs(map_points(other.matrix, points) - mapped).mean() for other in found)
+        if all(distance > _DIFFERENT * max(vis.size) for distance in distances):
+            found.append(one)
+    return found[:_CONTENDERS]
