@@ -175,6 +175,23 @@ def test_large_images_are_tiled_and_measured_first(real_batch: tuple[Tensor, Ten
     assert calls == ["measure"] * 6 + ["merge"] + ["fuse"] * 6
 
 
+@pytest.mark.parametrize(("tile", "count"), [(64, 6), (512, 1)])
+def test_methods_say_up_to_which_size_images_are_fused_whole(
+    tile: int, count: int, real_batch: tuple[Tensor, Tensor]
+) -> None:
+    calls: list[Tensor] = []
+
+    class Watching(Average):
+        info = replace(Average.info, halo=3, tile=tile)
+
+        def forward(self, ir: Tensor, vis: Tensor, statistics: Tensor | None = None) -> Tensor:
+            calls.append(ir)
+            return super().forward(ir, vis)
+
+    Fuser(Watching())(real_batch[0][:1], real_batch[1][:1])
+    assert len(calls) == count
+
+
 @pytest.mark.parametrize(
     ("ir", "vis", "reason"),
     [

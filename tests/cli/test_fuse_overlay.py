@@ -8,6 +8,7 @@ import pytest
 import irfuse
 from irfuse.imaging import overlay
 from irfuse.io import images
+from tests.cli.conftest import copies
 from tests.conftest import Run
 from tests.io import thermal_files
 
@@ -24,11 +25,7 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 @pytest.fixture
 def many(tmp_path: Path, pair: tuple[Path, Path]) -> Path:
     """Three such pairs in folders."""
-    for folder, path in zip(("ir", "vis"), pair, strict=True):
-        (tmp_path / "in" / folder).mkdir(parents=True)
-        for number in range(3):
-            (tmp_path / "in" / folder / f"{number}{path.suffix}").write_bytes(path.read_bytes())
-    return tmp_path / "in"
+    return copies(pair, tmp_path / "in")
 
 
 @pytest.mark.parametrize("method", ["average", "maximum", "encoder-decoder"])

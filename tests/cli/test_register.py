@@ -14,6 +14,7 @@ from irfuse.registration import each
 from irfuse.registration.alignment import Alignment
 from irfuse.registration.calibration import Calibration, read_calibration
 from irfuse.registration.geometry import map_points
+from tests.cli.conftest import copies
 from tests.conftest import Run
 from tests.io import thermal_files
 from tests.registration.scenes import IR_SIZE, MATRIX, calibration, error, sample, unaligned
@@ -46,11 +47,7 @@ def rig(tmp_path: Path) -> Path:
 @pytest.fixture
 def folders(tmp_path: Path, pair: tuple[Path, Path]) -> Path:
     """Three pairs of a rig."""
-    for folder, path in zip(("ir", "vis"), pair, strict=True):
-        (tmp_path / "in" / folder).mkdir(parents=True)
-        for number in range(3):
-            (tmp_path / "in" / folder / f"{number}.png").write_bytes(path.read_bytes())
-    return tmp_path / "in"
+    return copies(pair, tmp_path / "in")
 
 
 def known(monkeypatch: pytest.MonkeyPatch, doubt: str = "") -> None:
