@@ -176,7 +176,7 @@ def list_methods() -> list[MethodInfo]:
     """List the methods: name, paper and size rule of each.
 
     >>> [info.name for info in list_methods()][0]
-    'res2netfuse'
+    'ember'
     """
     return [method.info for method in available()]
 
