@@ -35,7 +35,8 @@ def dis(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Flow:
     """
     # An estimator holds buffers, which threads must not share.
     estimator = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_MEDIUM)
-    return np.asarray(estimator.calc(first, second, None), np.float32)  # type: ignore[call-overload]
+    frames = np.ascontiguousarray(first), np.ascontiguousarray(second)
+    return np.asarray(estimator.calc(*frames, None), np.float32)  # type: ignore[call-overload]
 
 
 def warp(image: NDArray[np.float32], flow: Flow) -> NDArray[np.float32]:
@@ -53,7 +54,10 @@ def warp(image: NDArray[np.float32], flow: Flow) -> NDArray[np.float32]:
     [[0.5, 1.5, 2.0], [3.5, 4.5, 5.0]]
     """
     x, y = _targets(flow)
-    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    # OpenCV rounds the places in an image of two channels, such as a flow, to 1/32 pixel, and in single channels not.
+    channels = [image] if image.ndim == 2 else [image[..., i] for i in range(image.shape[2])]
+    warped = [cv2.remap(channel, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for channel in channels]
+    return np.asarray(warped[0] if image.ndim == 2 else np.stack(warped, axis=-1), np.float32)
 
 
 def is_consistent(flow: Flow, back: Flow, *, relative: float, absolute: float) -> Mask:
