@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from irfuse.errors import ImageError, PairError, ParameterError, SuspiciousPairWarning, UndefinedScoreWarning
 from irfuse.evaluation import video
 from irfuse.evaluation.video import Frame, VideoEvaluator
-from irfuse.imaging.levels import Levels
+from irfuse.imaging.levels import Levels, Percentiles
 from irfuse.io import images
 from irfuse.metrics.temporal import CLIP_METRICS
 from irfuse.ops.flow import Flow, dis
@@ -206,7 +206,7 @@ def test_no_more_than_three_frames_are_held(clip: Clip) -> None:
 
     def frames() -> Iterator[Frame]:
         nonlocal most
-        for fused, ir, vis in clip * 2:
+        for fused, ir, vis in clip:
             frame = evaluator.frame(fused, ir, vis)
             alive.append(weakref.ref(frame))
             yield frame
@@ -270,6 +270,13 @@ def test_what_frames_share_is_said_once(clip: Clip) -> None:
         VideoEvaluator(["level_jump"])(counts)
     assert [str(one.message).partition(" uses ")[0] for one in found] == ["the infrared image"]
     assert found[0].category is SuspiciousPairWarning
+
+
+def test_percentiles_of_each_frame_are_doubted(clip: Clip) -> None:
+    with pytest.warns(SuspiciousPairWarning, match="thermal percentiles are taken from each frame"):
+        evaluator = VideoEvaluator(["level_jump"], thermal=Percentiles(1, 99))
+    counts = [(fused, (20000 + 4 * ir.astype(int)).astype(np.uint16), vis) for fused, ir, vis in clip]
+    assert evaluator(counts) == VideoEvaluator(["level_jump"])(clip)
 
 
 @pytest.mark.parametrize(("count", "undefined"), [(1, NAMES), (2, ["level_jump", "biswe_dis", "ms2r_dis"])])

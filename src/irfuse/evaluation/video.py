@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from irfuse import notices
 from irfuse.choices import hint
-from irfuse.errors import ImageError, PairError, ParameterError, UndefinedScoreWarning, naming
+from irfuse.errors import ImageError, PairError, ParameterError, SuspiciousPairWarning, UndefinedScoreWarning, naming
 from irfuse.evaluation import inputs
 from irfuse.imaging import checks, sizes
 from irfuse.imaging.levels import Levels, Percentiles
@@ -59,11 +59,13 @@ class VideoEvaluator:
 
     Args:
         metrics: names of the metrics of clips, see :data:`irfuse.metrics.temporal.CLIP_METRICS`; None means all.
-        thermal: how infrared values become [0, 1], as :class:`irfuse.Evaluator` takes it. `Percentiles` apply to each
-            frame separately, which lets the infrared clip flicker: give `Levels`.
+        thermal: how infrared values become [0, 1], as :class:`irfuse.Evaluator` takes it.
 
     Raises:
         ParameterError: there is no such metric.
+
+    Warns:
+        SuspiciousPairWarning: `thermal` is percentiles, which are taken from each frame.
 
     >>> scene = np.random.default_rng(0).integers(50, 200, (48, 64)).astype(np.uint8)
     >>> clip = [(scene + brighter, scene, scene) for brighter in (0, 3, 0, 3)]
@@ -77,6 +79,13 @@ class VideoEvaluator:
         known = [info.name for info in CLIP_METRICS]
         self.metrics = known if metrics is None else list(dict.fromkeys(metrics))
         self.thermal = thermal
+        if isinstance(thermal, Percentiles):
+            notices.warn(
+                SuspiciousPairWarning(
+                    "thermal percentiles are taken from each frame, so that the infrared clip itself may flicker: give "
+                    "a thermal range"
+                )
+            )
         if not self.metrics:
             raise ParameterError("no metric is named")
         for name in self.metrics:
