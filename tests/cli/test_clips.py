@@ -84,7 +84,7 @@ def test_two_clips_in_a_data_set_are_not_compared(run: Run, clip: Path) -> None:
         for role in ("ir", "vis"):
             (clip / "set" / f"clip{number}" / role).mkdir(parents=True)
             for t in (1, 2):
-                image = images.read(clip / role / f"{5 * number + t}.png")
+                image = images.read(clip / role / f"{4 * number + t}.png")
                 images.write(clip / "set" / f"clip{number}" / role / f"{t}.png", image)
                 images.write(clip / "results" / f"clip{number}_{t}.png", image)
     status, printed, _ = run("evaluate", "--video", clip / "results", clip / "set", "-k", "flowd_dis", "--csv", "-")
