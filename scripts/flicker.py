@@ -1,4 +1,4 @@
-"""Print the tables of docs/video.md: how steady fused clips are, for methods and for ways to hold the thermal levels.
+"""Print how steady fused clips are, for methods and for ways to hold the thermal levels.
 
     python scripts/flicker.py METHOD ...
 
