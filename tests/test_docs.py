@@ -13,6 +13,7 @@ from irfuse.engines.tolerances import tolerances
 from irfuse.io.conventions import IR_WORDS, VIS_WORDS
 from irfuse.methods.base import Method
 from irfuse.metrics import METRICS, MetricInfo
+from irfuse.metrics.temporal import CLIP_METRICS, ClipMetricInfo
 from irfuse.training.data import TrainingData
 from irfuse.training.run import train
 from tests.methods import contract
@@ -36,11 +37,11 @@ def anchor(heading: str) -> str:
 
 def test_pages_describe_exactly_the_metrics() -> None:
     described = [name for page in PAGES.values() for _, name in HEADING.findall(page)]
-    assert sorted(described) == sorted(metric.name for metric in METRICS)
+    assert sorted(described) == sorted(metric.name for metric in (*METRICS, *CLIP_METRICS))
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-def test_heading_and_index(metric: MetricInfo) -> None:
+@pytest.mark.parametrize("metric", (*METRICS, *CLIP_METRICS), ids=lambda metric: metric.name)
+def test_heading_and_index(metric: MetricInfo | ClipMetricInfo) -> None:
     (place,) = [
         (name, heading) for name, page in PAGES.items() for heading, of in HEADING.findall(page) if of == metric.name
     ]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from irfuse.deploy.runtime import Model as Model
     from irfuse.errors import IrfuseError as IrfuseError
     from irfuse.evaluation.evaluator import Evaluator as Evaluator
+    from irfuse.evaluation.video import VideoEvaluator as VideoEvaluator
     from irfuse.fuser import Fuser as Fuser
     from irfuse.imaging import overlay as overlay
     from irfuse.imaging.levels import Levels as Levels
@@ -45,6 +46,7 @@ _HOMES = {
     "Levels": "irfuse.imaging.levels",
     "Model": "irfuse.deploy.runtime",
     "Percentiles": "irfuse.imaging.levels",
+    "VideoEvaluator": "irfuse.evaluation.video",
     "evaluate": "irfuse.api",
     "evaluate_batch": "irfuse.api",
     "fuse": "irfuse.api",
@@ -72,6 +74,7 @@ __all__ = [
     "Levels",
     "Model",
     "Percentiles",
+    "VideoEvaluator",
     "benchmark",
     "evaluate",
     "evaluate_batch",

@@ -69,9 +69,19 @@ def first_of_each(named: Iterable[tuple[str, str]]) -> list[str]:
     """
     alike: dict[str, list[str]] = {}
     for name, message in named:
-        # A camera's frames often share a problem, and their messages differ only in the numbers.
-        alike.setdefault(re.sub(r"\d+", "", message), []).append(f"{name}: {message}" if name else message)
+        alike.setdefault(kind(message), []).append(f"{name}: {message}" if name else message)
     return [first + (f" (and {len(others)} more like this)" if others else "") for first, *others in alike.values()]
+
+
+def kind(message: str) -> str:
+    """Return what messages have in common that are alike.
+
+    A camera's frames often share a problem, and their messages differ only in the numbers.
+
+    >>> kind("value 1 is odd") == kind("value 22 is odd")
+    True
+    """
+    return re.sub(r"\d+", "", message)
 
 
 def _frames_in_irfuse() -> int:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +11,13 @@ import typer
 from irfuse import notices
 from irfuse.cli.console import errors, output, print_table, print_unpaired, print_warnings, progress, table
 from irfuse.cli.options import AsPictureOption, DeviceOption, RangeOption, names, thermal
-from irfuse.errors import ImageError, OutputError, PairError, SuspiciousPairWarning
+from irfuse.errors import ImageError, OutputError, PairError, ParameterError, SuspiciousPairWarning
 from irfuse.io import tables
 
 if TYPE_CHECKING:
     from irfuse.evaluation.batch import Triple
+    from irfuse.evaluation.evaluator import Evaluator
+    from irfuse.io.pair import Pair
 
 _STDOUT = Path("-")
 
@@ -46,6 +49,9 @@ def evaluate(
         typer.Option("--jobs", "-j", min=1, help="The number of processes.", show_default="one per core; one on a GPU"),
     ] = None,
     device: DeviceOption = "cpu",
+    video: Annotated[
+        bool, typer.Option("--video", help="Score how steady a clip is. FUSED, IR and VIS hold its frames.")
+    ] = False,
 ) -> None:
     """Score fused images against their sources by the metrics of one protocol.
 
@@ -55,21 +61,42 @@ def evaluate(
     renderers = (csv, tables.to_csv), (json, tables.to_json), (latex, tables.to_latex), (markdown, tables.to_markdown)
     targets = [(path, render) for path, render in renderers if path is not None]
     _check_targets([path for path, _ in targets], [path for path in (fused, ir, vis) if path is not None])
+    if video:
+        _check_clip(fused, protocol, device, jobs)
 
     from irfuse.device import cores
-    from irfuse.evaluation import batch
-    from irfuse.evaluation.evaluator import Evaluator, column
+    from irfuse.evaluation.evaluator import Evaluator
 
-    triples, missing = _triples(fused, ir, vis, as_picture)
+    found = _find(fused, ir, vis, as_picture)
     levels = thermal(thermal_range, thermal_percentiles) if thermal_range or thermal_percentiles else None
-    evaluator = Evaluator(names(metrics), protocol, device=device, thermal=levels)
+    if video:
+        from irfuse.cli.clips import in_order, score_clip
+        from irfuse.evaluation.video import VideoEvaluator
+
+        of_clips = VideoEvaluator(names(metrics), thermal=levels)
+        scores, failed = score_clip(in_order(found.pairs, found.triples, listed=ir.is_file()), of_clips)
+    else:
+        evaluator = Evaluator(names(metrics), protocol, device=device, thermal=levels)
+        scores, failed = _score(found.triples, evaluator, jobs or (cores() if device == "cpu" else 1))
+    _doubt([triple for triple in found.triples if triple.name in scores.rows])
+    if all(path != _STDOUT for path, _ in targets):
+        _print(scores, "frames" if video else "images")
+    for path, render in targets:
+        _write(path, render(scores))
+    if failed or found.without_sources:
+        raise typer.Exit(1)
+
+
+def _score(triples: list["Triple"], evaluator: "Evaluator", jobs: int) -> tuple[tables.Table, int]:
+    """Score images, and count those that failed."""
+    from irfuse.evaluation import batch
+    from irfuse.evaluation.evaluator import column
+
     rows: dict[str, dict[str, float]] = {}
     warnings: list[tuple[str, str]] = []
-    failed = missing
+    failed = 0
     with progress("scoring", "images") as on_step:
-        for done, outcome in enumerate(
-            batch.run(triples, evaluator, jobs=jobs or (cores() if device == "cpu" else 1)), 1
-        ):
+        for done, outcome in enumerate(batch.run(triples, evaluator, jobs=jobs), 1):
             if outcome.error is not None and len(triples) == 1:
                 raise outcome.error
             if outcome.error is not None:
@@ -80,18 +107,30 @@ def evaluate(
             warnings += [notices.about(outcome.name, warning) for warning in outcome.warnings]
             on_step(done, len(triples), outcome.name)
     print_warnings(warnings)
-    doubt = batch.unregistered([triple for triple in triples if triple.name in rows])
-    if doubt:
-        notices.warn(SuspiciousPairWarning(doubt))
     if not rows:
         raise ImageError("no image could be scored")
-    scores = tables.Table(protocol, [column(name) for name in evaluator.metrics], rows)
-    if all(path != _STDOUT for path, _ in targets):
-        _print(scores)
-    for path, render in targets:
-        _write(path, render(scores))
-    if failed:
-        raise typer.Exit(1)
+    return tables.Table(evaluator.protocol.name, [column(name) for name in evaluator.metrics], rows), failed
+
+
+def _doubt(triples: list["Triple"]) -> None:
+    """Warn if most of the first pairs look unregistered."""
+    from irfuse.evaluation import batch
+
+    doubt = batch.unregistered(triples)
+    if doubt:
+        notices.warn(SuspiciousPairWarning(doubt))
+
+
+def _check_clip(fused: Path, protocol: str, device: str, jobs: int | None) -> None:
+    """Refuse what does not apply to clips."""
+    if fused.is_file():
+        raise PairError(f"{fused} is a file; with --video, give folders of frames")
+    if protocol != "canonical":
+        raise ParameterError(f"--protocol {protocol}: the metrics of clips belong to no protocol; leave it out")
+    if device != "cpu":
+        raise ParameterError(f"--device {device}: the metrics of clips are computed on the CPU; leave it out")
+    if jobs is not None:
+        raise ParameterError("--jobs: a clip is scored frame by frame in one process; leave it out")
 
 
 def _check_targets(targets: list[Path], inputs: list[Path]) -> None:
@@ -110,8 +149,22 @@ def _check_targets(targets: list[Path], inputs: list[Path]) -> None:
         raise OutputError("two tables cannot be written to one file; give each its own file")
 
 
-def _triples(fused: Path, ir: Path, vis: Path | None, as_picture: bool) -> tuple[list["Triple"], int]:
-    """List what to score, and count the fused images that have no sources."""
+@dataclass(frozen=True)
+class _Found:
+    """What the arguments name.
+
+    Attributes:
+        triples: what to score.
+        pairs: the pairs of the folders, also those without a fused image; empty for three images.
+        without_sources: the number of fused images that have no sources.
+    """
+
+    triples: list["Triple"]
+    pairs: tuple["Pair", ...] = ()
+    without_sources: int = 0
+
+
+def _find(fused: Path, ir: Path, vis: Path | None, as_picture: bool) -> _Found:
     from irfuse.evaluation.batch import Triple
     from irfuse.io import pairs
 
@@ -121,7 +174,7 @@ def _triples(fused: Path, ir: Path, vis: Path | None, as_picture: bool) -> tuple
     if not fused.is_dir():
         if vis is None or ir.is_dir() or vis.is_dir():
             raise PairError(f"{fused} is a file; give one infrared and one visible image with it")
-        return [Triple(fused.name, fused, ir, vis, as_picture)], 0
+        return _Found([Triple(fused.name, fused, ir, vis, as_picture)])
     if vis is not None and not (ir.is_dir() and vis.is_dir()):
         raise PairError(f"{fused} is a folder; give an infrared and a visible folder with it")
     pairing = pairs.find(ir) if vis is None else pairs.match(ir, vis)
@@ -133,10 +186,10 @@ def _triples(fused: Path, ir: Path, vis: Path | None, as_picture: bool) -> tuple
     triples = [
         Triple(name, path, by_name[name].ir, by_name[name].vis, as_picture) for name, path in matched.fused.items()
     ]
-    return triples, len(matched.unpaired)
+    return _Found(triples, pairing.pairs, len(matched.unpaired))
 
 
-def _print(scores: tables.Table) -> None:
+def _print(scores: tables.Table, unit: str) -> None:
     from rich.text import Text
 
     several = len(scores.rows) > 1
@@ -154,7 +207,7 @@ def _print(scores: tables.Table) -> None:
         shown.add_row(f"{column.name} {column.arrow}{scores.remark(column.name)}", *cells)
     print_table(shown)
     if several:
-        output.print(f"{len(scores.rows)} images")
+        output.print(f"{len(scores.rows)} {unit}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """`irfuse metrics` and `irfuse protocols`."""
 
+from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,14 +8,21 @@ import typer
 
 from irfuse.cli.console import output, print_json, print_table, table
 from irfuse.cli.options import JsonOption
+from irfuse.io.tables import ARROWS
 
 if TYPE_CHECKING:
     from irfuse.metrics import MetricInfo
     from irfuse.metrics.protocols.base import Protocol
 
 
-def metrics(as_json: JsonOption = False) -> None:
+def metrics(
+    as_json: JsonOption = False,
+    video: Annotated[bool, typer.Option("--video", help="List the metrics of clips instead.")] = False,
+) -> None:
     """List the metrics with their directions and the protocols that define them."""
+    if video:
+        _list_metrics_of_clips(as_json)
+        return
     from irfuse.metrics import METRICS
 
     if as_json:
@@ -54,6 +62,20 @@ def protocols(
         listed = table("metric", "how this protocol computes it")
         for metric, reading in protocol.readings.items():
             listed.add_row(metric, reading.note)
+    print_table(listed)
+
+
+def _list_metrics_of_clips(as_json: bool) -> None:
+    from irfuse.metrics.temporal import CLIP_METRICS
+
+    if as_json:
+        print_json([asdict(info) for info in CLIP_METRICS])
+        return
+    listed = table("metric", "", "symbol", "title", "unit", "compared with", "smallest")
+    for info in CLIP_METRICS:
+        neighbors = {"previous": "the previous frame", "both": "both neighbors"}[info.neighbors]
+        smallest = f"{info.minimum}x{info.minimum}"
+        listed.add_row(info.name, ARROWS["lower"], info.symbol, info.title, info.unit or "-", neighbors, smallest)
     print_table(listed)
 
 

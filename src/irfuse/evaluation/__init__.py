@@ -1,1 +1,1 @@
-"""Scores: evaluator scores one fused image, batch scores many."""
+"""Scores: evaluator scores one fused image, batch scores many, video scores clips."""

@@ -14,20 +14,17 @@ from torch import Tensor
 from irfuse import notices
 from irfuse.choices import hint
 from irfuse.device import resolve
-from irfuse.errors import ImageError, ParameterError, SuspiciousPairWarning, UndefinedScoreWarning
-from irfuse.imaging import checks, planes, sizes
-from irfuse.imaging.color import luma
-from irfuse.imaging.levels import Levels, Percentiles, full_scale
-from irfuse.imaging.planes import Array, Planes, Role
+from irfuse.errors import ImageError, ParameterError, UndefinedScoreWarning
+from irfuse.evaluation import inputs
+from irfuse.evaluation.inputs import Unit
+from irfuse.imaging import checks, sizes
+from irfuse.imaging.levels import Levels, Percentiles
 from irfuse.io.tables import ARROWS, Column
 from irfuse.metrics import METRICS, Direction, MetricInfo
 from irfuse.metrics.no_reference import PREFIX, load, score
 from irfuse.metrics.protocols import find
 from irfuse.metrics.protocols.base import Reading
 from irfuse.ops.sharing import Memory, sharing
-
-_UNIT = NDArray[np.float64]
-"""An image without alpha, (1, H, W) or (3, H, W), 8-bit levels over 255."""
 
 
 class Evaluator:
@@ -92,8 +89,8 @@ class Evaluator:
         Warns:
             SuspiciousPairWarning: something looks wrong, see :mod:`irfuse.imaging.inspection`.
         """
-        infrared, visible = _read(ir, "infrared"), _read(vis, "visible")
-        sources = Sources(self, _unit(infrared, self.thermal), _unit(visible))
+        infrared, visible = inputs.read(ir, "infrared"), inputs.read(vis, "visible")
+        sources = Sources(self, inputs.unit(infrared, self.thermal), inputs.unit(visible))
         # Two images are compared by giving one as both sources.
         if not np.array_equal(infrared.values, visible.values):
             checks.check_pair(infrared, visible)
@@ -127,7 +124,7 @@ class Evaluator:
 class Sources:
     """The sources of one pair. What depends only on them is computed once for all fused images."""
 
-    def __init__(self, evaluator: Evaluator, ir: _UNIT, vis: _UNIT) -> None:
+    def __init__(self, evaluator: Evaluator, ir: Unit, vis: Unit) -> None:
         sizes.check_equal(ir.shape[1:], vis.shape[1:])
         evaluator.check_side(min(ir.shape[1:]))
         self._evaluator = evaluator
@@ -148,7 +145,7 @@ class Sources:
         Warns:
             UndefinedScoreWarning: the warning names the scores and the cause.
         """
-        unit = _unit(_read(fused, "fused"))
+        unit = inputs.unit(inputs.read(fused, "fused"))
         sizes.check_equal(self._ir.shape[1:], unit.shape[1:], roles=("infrared", "fused"))
         protocol, device = self._evaluator.protocol, self._evaluator.device
         color = protocol.color == "rgb" and any(len(image) == 3 for image in (unit, self._ir, self._vis))
@@ -202,38 +199,14 @@ def _score(reading: Reading, fused: Tensor, ir: Tensor, vis: Tensor) -> float:
     return float(reading.function(fused, ir, vis).mean())
 
 
-def _planes(unit: _UNIT, color: bool, device: torch.device) -> Tensor:
+def _planes(unit: Unit, color: bool, device: torch.device) -> Tensor:
     """Return a batch of gray planes, levels over 255: the luma, or R, G and B."""
-    if color:
-        unit = np.broadcast_to(unit, (3, *unit.shape[1:]))
-    elif len(unit) == 3:
-        # Rounded again, as the luma of a gray file would be. A GPU's division by 255 is not exact, so it is done here.
-        unit = np.rint(luma(*unit)[None] * 255) / 255
+    unit = np.broadcast_to(unit, (3, *unit.shape[1:])) if color else inputs.gray(unit)
     return torch.from_numpy(unit[:, None].copy()).to(device)
 
 
 def _info(name: str) -> MetricInfo | None:
     return next((info for info in METRICS if info.name == name), None)
-
-
-def _read(image: NDArray[Any] | Tensor, role: Role) -> Planes[Array]:
-    native = planes.read(image, role).arrays()
-    if native.dimensions == 4:
-        raise ImageError(f"{role}: one image is needed, not a batch of shape {tuple(image.shape)}")
-    return native
-
-
-def _unit(native: Planes[Array], thermal: Levels | Percentiles | None = None) -> _UNIT:
-    if native.role == "infrared" and native.dtype == "uint16" and thermal is None:
-        used = int(native.values.max()) - int(native.values.min())
-        if used < full_scale("uint16", native.role) / 16:
-            notices.warn(
-                SuspiciousPairWarning(
-                    f"the infrared image uses {used} of 65535 levels, of which 8 bits leave few: if these are raw "
-                    "counts, give thermal levels"
-                )
-            )
-    return planes.eight_bits(native, thermal)
 
 
 def _cause(*planes: Tensor) -> str:
