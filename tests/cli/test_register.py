@@ -8,6 +8,7 @@ import pytest
 
 import irfuse
 from irfuse import notices
+from irfuse.cli import register as command
 from irfuse.imaging.planes import Array
 from irfuse.io import images
 from irfuse.registration import each
@@ -88,15 +89,30 @@ def test_points(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
     ir = np.array([[20.0, 30], [300, 25], [290, 240], [30, 235]])
     rows = [",".join(map(str, row)) for row in np.c_[ir, map_points(MATRIX, ir)].tolist()]
     (tmp_path / "points.csv").write_text("\n".join(["ir_x,ir_y,vis_x,vis_y", *rows]))
-    out = tmp_path / "rig.json"
+    out = tmp_path / "new" / "rig.json"
     status, _, said = run("register", *pair, "-o", out, "--points", tmp_path / "points.csv")
     assert status == 0, said
     assert "support" not in said
     assert error(read_calibration(out)) < 0.01
+    for model in ("affine", "similarity"):
+        assert run("register", *pair, "-o", out, "--points", tmp_path / "points.csv", "--model", model)[0] == 0
     (tmp_path / "points.csv").write_text("\n".join(rows[:3]))
     status, _, said = run("register", *pair, "-o", out, "--points", tmp_path / "points.csv")
     assert (status, said.count("\n")) == (2, 1)
-    assert "3 points do not determine a homography" in said
+    assert "points.csv: 3 points do not determine a homography" in said
+
+
+def test_points_that_cannot_be_trusted(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    mirrored = ["20,30,600,30", "300,25,100,25", "290,240,90,450", "30,235,610,455"]
+    (tmp_path / "points.csv").write_text("\n".join(mirrored))
+    arguments = ["register", *pair, "-o", tmp_path / "rig.json", "--points", tmp_path / "points.csv"]
+    status, _, said = run(*arguments)
+    assert (status, said.count("\n")) == (2, 1)
+    assert "mirror the infrared image" in said and "check them" in said
+    assert not (tmp_path / "rig.json").exists()
+    status, _, said = run(*arguments, "--force")
+    assert status == 0 and "cannot be trusted" in said
+    assert read_calibration(tmp_path / "rig.json").doubt
 
 
 def test_a_start_is_refined(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
@@ -126,6 +142,47 @@ def test_registered_images_are_written(run: Run, folders: Path, tmp_path: Path) 
     # Nothing is overwritten.
     status, _, said = run("register", folders, "-o", tmp_path / "rig.json", *options)
     assert status == 2 and "the folder is not empty" in said
+
+
+def test_pairs_that_cannot_be_read_are_left_out(run: Run, folders: Path, tmp_path: Path) -> None:
+    calibration().write(tmp_path / "start.json")
+    images.write(folders / "ir" / "0.png", np.full(IR_SIZE, 30, np.uint8))
+    whole = (folders / "ir" / "1.png").read_bytes()
+    (folders / "ir" / "1.png").write_bytes(whole[:5000])
+    options = ["-o", tmp_path / "rig.json", "--start", tmp_path / "start.json"]
+    status, printed, said = run("register", folders, *options, "--images", tmp_path / "registered")
+    assert status == 1
+    assert printed.split() == [str(tmp_path / "rig.json")]
+    assert said.count("0: the infrared image is constant") == 1
+    assert said.count("failed: 1: ") == 1 and "2 pairs" in said
+    assert sorted(path.name for path in (tmp_path / "registered" / "ir").iterdir()) == ["0.png", "2.png"]
+    for number in range(3):
+        (folders / "ir" / f"{number}.png").write_bytes(whole[:5000])
+    status, _, said = run("register", folders, *options)
+    assert (status, said.count("\n")) == (2, 1)
+    assert "0.png" in said
+
+
+def test_a_pair_of_other_sizes_that_was_not_registered(
+    run: Run, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only some pairs of a large folder are registered, but all are written."""
+    monkeypatch.setattr(command, "_MOST_PAIRS", 2)
+    calibration().write(tmp_path / "start.json")
+    images.write(folders / "vis" / "1.png", images.read(folders / "vis" / "1.png")[:400])
+    options = ["-o", tmp_path / "rig.json", "--start", tmp_path / "start.json", "--images", tmp_path / "new"]
+    status, _, said = run("register", folders, *options)
+    assert status == 1
+    assert "failed: 1: " in said and "the calibration is for visible images of 640x480" in said
+    assert sorted(path.name for path in (tmp_path / "new" / "vis").iterdir()) == ["0.png", "2.png"]
+
+
+def test_no_input_is_replaced(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    before = pair[1].read_bytes()
+    status, _, said = run("register", *pair, "-o", tmp_path / "rig.json", "--preview", pair[1])
+    assert (status, said.count("\n")) == (2, 1)
+    assert "would replace an input" in said
+    assert pair[1].read_bytes() == before
 
 
 def test_two_scenes_are_refused(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
@@ -160,7 +217,11 @@ def test_pairs_of_several_sizes(run: Run, folders: Path, tmp_path: Path) -> None
         (["-o", "rig.json", "--fields", "20", "50", "--start", "x.json"], "--start cannot be combined with --fields"),
         (["-o", "rig.json", "--start", "x.json"], "x.json: no such file"),
         (["-o", "rig.json", "--points", "x.csv"], "x.csv: cannot be read"),
-        (["-o", "missing/folder/rig.json"], "missing"),
+        (["-o", "vis.png/rig.json"], "vis.png is not a folder"),
+        (["-o", "rig.json", "--crop"], "--crop needs --images"),
+        (["-o", "rig.json", "--onto", "ir"], "--onto needs --images"),
+        (["-o", "rig.json", "--preview", "x.txt"], "the name of the preview must end in one of"),
+        (["-o", "rig.json", "--images", "vis.png"], "vis.png is not a folder"),
     ],
 )
 def test_wrong_options(
@@ -177,6 +238,7 @@ def test_missing_images(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> No
         ([pair[0]], "the visible image is missing"),
         ([pair[0], tmp_path / "none.png"], "none.png"),
         ([tmp_path / "none"], "none"),
+        ([tmp_path, pair[1]], "vis.png: is a file; give two image files or two folders"),
     ):
         status, _, said = run("register", *arguments, "-o", tmp_path / "rig.json")
         assert (status, said.count("\n")) == (2, 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from irfuse import notices
-from irfuse.cli import aligning
+from irfuse.cli import aligning, pairing
 from irfuse.cli.console import errors, output, print_engine, print_report, print_unpaired, progress
 from irfuse.cli.options import (
     AsPictureOption,
@@ -37,14 +37,14 @@ from irfuse.cli.options import (
     thermal,
 )
 from irfuse.cli.overlay import UNUSED_BY_BLEND, Overlay, unused
-from irfuse.errors import ImageError, OutputError, PairError, ParameterError
+from irfuse.errors import ImageError, OutputError, ParameterError
 from irfuse.io.formats import EXTENSIONS, check_not_video, is_image
 from irfuse.progress import Progress, silent
 
 if TYPE_CHECKING:
     from irfuse.imaging.levels import Levels, Percentiles
     from irfuse.io.images import Array
-    from irfuse.io.pairs import Pair, Pairing
+    from irfuse.io.pairs import Pair
     from irfuse.pipelines.folder import FusePair
 
 Make = Callable[[Progress, Progress, int | None], "tuple[FusePair, str]"]
@@ -111,11 +111,11 @@ def fuse(
         register = register or ("auto" if calibration is None else None)
     align = aligning.aligner(calibration, register, onto, crop, force)
     overlay = Overlay.of(highlight, blend, palette, legend, scale, aligning.arrays(align))
-    pairing = None
-    if vis is not None and not ir.is_dir() and not vis.is_dir():
+    many = None
+    if vis is not None and pairing.are_files(ir, vis):
         _check_files(ir, vis, out, temperature)
     else:
-        pairing = _pairing(ir, vis)
+        many = pairing.many(ir, vis)
         _check_folder_of_temperatures(temperature)
 
     given = [name for name in UNUSED_BY_BLEND if _is_given(context, name)]
@@ -154,10 +154,10 @@ def fuse(
         )
         return overlay.laid_over(fuser), str(fuser.choice)
 
-    if pairing is not None:
+    if many is not None:
         with progress("fetching", "MB", at_once=False) as on_fetch:
-            fuse_pair, engine_used = make(on_fetch, silent, _pixels(pairing.pairs, as_picture))
-        print_unpaired(pairing.unpaired)
+            fuse_pair, engine_used = make(on_fetch, silent, _pixels(many.pairs, as_picture))
+        print_unpaired(many.unpaired)
         with progress("fusing", "pairs") as on_step:
 
             def tell(done: int, total: int | None, note: str) -> None:
@@ -167,7 +167,7 @@ def fuse(
 
             watch = aligning.Watch(fuse_pair, is_looking=align is None)
             report = folder.run(
-                pairing.pairs,
+                many.pairs,
                 out,
                 watch,
                 extension=ending,
@@ -244,18 +244,6 @@ def _check_model_options(context: typer.Context) -> None:
     given = [name for name in _FIXED_BY_MODEL if _is_given(context, name)]
     if given:
         raise ParameterError(f"--model cannot be combined with {', '.join(f'--{name}' for name in given)}")
-
-
-def _pairing(ir: Path, vis: Path | None) -> "Pairing":
-    from irfuse.io import pairs
-
-    if vis is None:
-        return pairs.find(ir)
-    for path in (ir, vis):
-        if not path.is_dir():
-            found = "is a file; give two image files or two folders" if path.exists() else "no such file or folder"
-            raise PairError(f"{path}: {found}")
-    return pairs.match(ir, vis)
 
 
 def _check_files(ir: Path, vis: Path, out: Path, temperature: Path | None) -> None:

@@ -99,8 +99,7 @@ class Alignment:
         Raises:
             PairError: the sizes are not those of the calibration.
         """
-        height, width = ir.values.shape[2:]
-        self.calibration.check((height, width), tuple(vis.values.shape[2:]))
+        self.calibration.check(ir.size, vis.size)
         infrared, visible = ir.arrays(), vis.arrays()
         if self.onto == "vis":
             infrared = self._warped(infrared)

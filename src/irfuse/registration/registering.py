@@ -34,6 +34,10 @@ many parts agree with by chance have less.
 _FIELD_ERROR = 0.1
 _SMALLEST = 32
 """The shorter side of an image, in pixels, that can be registered."""
+_ADVICE = (
+    "try a pair with more structure in both images, several pairs of the rig, or in irfuse register the fields of view "
+    "(--fields) or points that you find by hand (--points)"
+)
 
 
 def register(
@@ -135,8 +139,13 @@ def register_planes(
     return trusted(estimate(pairs, model=model, start=start, field=field, on_step=on_step), force=force)
 
 
-def trusted(calibration: Calibration, *, force: bool) -> Calibration:
+def trusted(calibration: Calibration, *, force: bool, advice: str = _ADVICE) -> Calibration:
     """Return a calibration, or refuse it if it cannot be trusted.
+
+    Args:
+        calibration: the calibration.
+        force: return it even if it cannot be trusted.
+        advice: what the refusal says that the user may try.
 
     Raises:
         RegistrationError: it cannot be trusted.
@@ -145,11 +154,7 @@ def trusted(calibration: Calibration, *, force: bool) -> Calibration:
         SuspiciousPairWarning: it cannot be trusted, and `force` is set.
     """
     if calibration.doubt and not force:
-        raise RegistrationError(
-            f"the images cannot be registered with confidence: {calibration.doubt}; try a pair with more structure in "
-            "both images, several pairs of the rig, points that you find by hand (--points), or the fields of view "
-            "(--fields)"
-        )
+        raise RegistrationError(f"the images cannot be registered with confidence: {calibration.doubt}; {advice}")
     if calibration.doubt:
         notices.warn(SuspiciousPairWarning(f"the registration cannot be trusted: {calibration.doubt}"))
     return calibration
@@ -250,7 +255,7 @@ def views(ir: Planes[Any], vis: Planes[Any]) -> list[tuple[View, View]]:
     """
     infrared, visible = ir.arrays(), vis.arrays()
     for image in (infrared, visible):
-        height, width = image.values.shape[2:]
+        height, width = image.size
         if min(height, width) < _SMALLEST:
             raise RegistrationError(
                 f"the {image.role} image has {width}x{height} pixels, and registration needs {_SMALLEST} on each side; "
