@@ -9,6 +9,7 @@ import pytest
 import irfuse
 from irfuse import notices
 from irfuse.cli import register as command
+from irfuse.imaging import overlay, planes
 from irfuse.imaging.planes import Array
 from irfuse.io import images
 from irfuse.registration import each
@@ -346,6 +347,45 @@ def test_a_radiometric_file_with_its_photograph(run: Run, tmp_path: Path) -> Non
     warm = np.nan_to_num(celsius) >= 40
     assert warm.any()
     assert (np.abs(fused[warm].astype(int) - photograph[warm]).max(axis=1) > 20).mean() > 0.9
+
+
+def test_units_are_those_of_the_file(run: Run, pair: tuple[Path, Path], rig: Path, tmp_path: Path) -> None:
+    """An alignment neither makes temperatures of counts, nor unit values of 8 bits."""
+    eight, out = images.read(pair[0]), tmp_path / "f.png"
+    counts = tmp_path / "counts.png"
+    images.write(counts, 7000 + 4 * eight.astype(np.uint16))
+    of_rig = ["-o", out, "-m", "average", "--calibration", rig]
+    status, _, said = run("fuse", counts, pair[1], *of_rig, "--highlight", "60C")
+    assert status == 2 and "the threshold 60C is in °C, and the image holds counts (uint16)" in said
+    of_counts = []
+    for ir, threshold, levels in ((pair[0], "150", (20, 200)), (counts, "7600", (7080, 7800))):
+        status, _, said = run("fuse", ir, pair[1], *of_rig, "--highlight", threshold)
+        assert (status, said.count("\n")) == (0, 1), said
+        tinted = images.read(out)
+        status, _, said = run(
+            "fuse", ir, pair[1], "-o", out, "--blend", "--calibration", rig, "--thermal-range", *levels
+        )
+        assert (status, said.count("\n")) == (0, 1), said
+        of_counts.append((tinted, images.read(out)))
+    for one, other in zip(*of_counts, strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 1
+    status, _, _ = run("fuse", counts, pair[1], *of_rig, "--temperature", tmp_path / "t.tiff")
+    measured = images.read(tmp_path / "t.tiff")
+    assert measured.dtype == np.uint16 and measured[0, 0] == 0
+    assert 7000 <= measured[240, 320] <= 8020
+    status, _, said = run("fuse", *pair, *of_rig, "--temperature", tmp_path / "t.tiff")
+    assert status == 2 and "holds neither counts nor temperatures, but a picture (uint8)" in said
+
+
+def test_blends_and_highlights_have_a_soft_seam() -> None:
+    level = np.linspace(39, 41, IR_SIZE[0] * IR_SIZE[1], dtype=np.float32).reshape(IR_SIZE)
+    vis = np.full((480, 640, 3), 120, np.uint8)
+    aligned = Alignment(calibration())(planes.from_array(level, "infrared"), planes.from_array(vis, "visible"))
+    for drawn in (overlay.blend(*aligned, thermal=irfuse.Levels(0, 60)), overlay.highlight(vis, aligned[0], "30C")):
+        # A row and a column through the seam.
+        for line in (drawn[150, :200], drawn[:120, 400]):
+            assert np.abs(np.diff(line.astype(int), axis=0)).max() <= 12
+            assert (line[0] == 120).all() and (line[-1] != 120).any()
 
 
 def test_a_photograph_that_does_not_match_is_refused(run: Run, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from irfuse.cli.options import (
     ResumeOption,
     StretchOption,
     TemperatureOption,
+    is_given,
     thermal,
 )
 from irfuse.cli.overlay import UNUSED_BY_BLEND, Overlay, unused
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from irfuse.imaging.levels import Levels, Percentiles
     from irfuse.io.images import Array
     from irfuse.io.pairs import Pair
-    from irfuse.pipelines.folder import FusePair
+    from irfuse.pipelines.folder import AlignInfrared, FusePair
 
 Make = Callable[[Progress, Progress, int | None], "tuple[FusePair, str]"]
 """Makes the function that fuses a pair, and the description of its engine, which is printed and stored.
@@ -110,7 +111,7 @@ def fuse(
         vis = aligning.own_photograph(ir, as_picture, "irfuse fuse IR VIS -o OUT")
         register = register or ("auto" if calibration is None else None)
     align = aligning.aligner(calibration, register, onto, crop, force)
-    overlay = Overlay.of(highlight, blend, palette, legend, scale, aligning.arrays(align))
+    overlay = Overlay.of(highlight, blend, palette, legend, scale, aligning.pairs(align))
     many = None
     if vis is not None and pairing.are_files(ir, vis):
         _check_files(ir, vis, out, temperature)
@@ -118,7 +119,7 @@ def fuse(
         many = pairing.many(ir, vis)
         _check_folder_of_temperatures(temperature)
 
-    given = [name for name in UNUSED_BY_BLEND if _is_given(context, name)]
+    given = [name for name in UNUSED_BY_BLEND if is_given(context, name)]
     if blend and given:
         _warn(unused(given))
     if model is not None:
@@ -175,13 +176,13 @@ def fuse(
                 resume=resume,
                 as_picture=as_picture,
                 temperatures=temperature,
-                align=aligning.arrays(align),
+                align_ir=aligning.infrared(align),
                 on_step=tell,
             )
         watch.warn()
         print_report(report, out)
     elif vis is not None:
-        measured = None if temperature is None else Measured(temperature, aligning.arrays(align))
+        measured = None if temperature is None else Measured(temperature, aligning.infrared(align))
         _fuse_pair(ir, vis, out, measured, make, maker, resume=resume, as_picture=as_picture)
 
 
@@ -191,18 +192,18 @@ class Measured:
 
     Attributes:
         path: the file.
-        align: brings the images of a pair to one field of view.
+        align: brings the infrared image of a pair to the field of view of the fused one.
     """
 
     path: Path
-    align: aligning.Arrays
+    align: "AlignInfrared"
 
     def write(self, ir: "Array", vis: "Array") -> None:
         from irfuse.io.files import make_folder
         from irfuse.pipelines import folder
 
         make_folder(self.path.parent)
-        folder.write_temperatures(self.path, self.align(ir, vis)[0])
+        folder.write_temperatures(self.path, self.align(ir, vis))
 
 
 def _settings(context: typer.Context, scale: "Levels | Percentiles", as_picture: bool) -> list[str]:
@@ -212,16 +213,9 @@ def _settings(context: typer.Context, scale: "Levels | Percentiles", as_picture:
     found = ["as picture"] * as_picture
     if isinstance(scale, Levels):
         found.append(f"thermal range: {scale}")
-    elif _is_given(context, "thermal_percentiles"):
+    elif is_given(context, "thermal_percentiles"):
         found.append(f"thermal percentiles: {scale.low:g} {scale.high:g}")
     return found
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    """Tell whether the user gave an option."""
-    # Compared by name: the class of a source is Typer's own or Click's, depending on Typer's version.
-    source = context.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
 
 
 def _pixels(pairs: "Sequence[Pair]", as_picture: bool) -> int | None:
@@ -241,7 +235,7 @@ def _pixels(pairs: "Sequence[Pair]", as_picture: bool) -> int | None:
 
 def _check_model_options(context: typer.Context) -> None:
     """Refuse options that an exported model leaves no choice in."""
-    given = [name for name in _FIXED_BY_MODEL if _is_given(context, name)]
+    given = [name for name in _FIXED_BY_MODEL if is_given(context, name)]
     if given:
         raise ParameterError(f"--model cannot be combined with {', '.join(f'--{name}' for name in given)}")
 

@@ -69,9 +69,10 @@ def of_image(image: Array) -> ThermalFile:
     """
     if image.ndim == 2 and image.dtype.name in _COUNTS:
         return ThermalFile("", image, None, "the file holds counts", no_visible=_ONE_IMAGE)
-    finite = image[np.isfinite(image)] if image.dtype.kind == "f" else image
-    if image.ndim == 2 and finite.size and is_celsius(image.dtype.name, float(finite.min()), float(finite.max())):
-        return ThermalFile("", None, image.astype(np.float32), no_visible=_ONE_IMAGE)
+    measured = image[np.isfinite(image)]
+    if image.ndim == 2 and measured.size and is_celsius(image.dtype.name, float(measured.min()), float(measured.max())):
+        celsius = np.where(np.isfinite(image), image, np.nan).astype(np.float32)
+        return ThermalFile("", None, celsius, no_visible=_ONE_IMAGE)
     kind = f"{image.dtype}" if image.ndim == 2 else f"{image.dtype} in {image.shape[2]} channels"
     raise ImageError(f"holds neither counts nor temperatures, but a picture ({kind})")
 
