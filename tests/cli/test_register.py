@@ -349,6 +349,18 @@ def test_a_radiometric_file_with_its_photograph(run: Run, tmp_path: Path) -> Non
     assert (np.abs(fused[warm].astype(int) - photograph[warm]).max(axis=1) > 20).mean() > 0.9
 
 
+def test_a_doubt_is_said_once(
+    run: Run, pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch, "only 9% of the image parts agree")
+    counts = tmp_path / "counts.png"
+    images.write(counts, 7000 + 4 * images.read(pair[0]).astype(np.uint16))
+    options = ["-o", tmp_path / "f.png", "--register", "auto", "--force", "--temperature", tmp_path / "t.tiff"]
+    for drawn in (["-m", "average", "--highlight", "99%"], ["--blend"]):
+        status, _, said = run("fuse", counts, pair[1], *options, *drawn)
+        assert (status, said.count("only 9%")) == (0, 1)
+
+
 def test_units_are_those_of_the_file(run: Run, pair: tuple[Path, Path], rig: Path, tmp_path: Path) -> None:
     """An alignment neither makes temperatures of counts, nor unit values of 8 bits."""
     eight, out = images.read(pair[0]), tmp_path / "f.png"

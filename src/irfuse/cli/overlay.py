@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from irfuse import notices
 from irfuse.cli.aligning import AlignPair
 from irfuse.errors import ParameterError
 
@@ -87,7 +88,9 @@ class Overlay:
         assert self.threshold is not None
         palette = self.palette or "inferno"
         fused = fuse(ir, vis)
-        warm, _ = self.align(ir, vis)
+        # What is wrong with the pair was said when it was fused.
+        with notices.collected():
+            warm, _ = self.align(ir, vis)
         return overlay.highlight(fused, warm, self.threshold, palette=palette, thermal=self.thermal, legend=self.legend)
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from irfuse import notices
 from irfuse.choices import check_choice
 from irfuse.imaging import planes
 from irfuse.imaging.arrays import Array
@@ -44,7 +45,9 @@ def aligned_infrared(align: Aligner, ir: Array, vis: Array) -> Array:
     Returns:
         The infrared image, as :func:`filled` returns it.
     """
-    infrared, _ = align(planes.from_array(ir, "infrared"), planes.from_array(vis, "visible"))
+    # What is wrong with the pair is said when it is fused.
+    with notices.collected():
+        infrared, _ = align(planes.from_array(ir, "infrared"), planes.from_array(vis, "visible"))
     return filled(infrared)
 
 

@@ -1,6 +1,7 @@
 """Geometry: 3x3 matrices that map points (x, y, 1), with the centers of pixels at integers."""
 
-from typing import Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -131,6 +132,36 @@ def common(matrix: Matrix, size: Size, other: Size) -> float:
         size, other: the sizes of both.
     """
     return max(overlap(matrix, size, other), overlap(inverse(matrix), other, size))
+
+
+class HasMatrix(Protocol):
+    """What has a matrix."""
+
+    @property
+    def matrix(self) -> Matrix: ...
+
+
+T = TypeVar("T", bound=HasMatrix)
+
+
+def distinct(candidates: Iterable[T], size: Size, least: float, count: int) -> list[T]:
+    """Take the first candidates that differ from each other.
+
+    Args:
+        candidates: what has matrices of an image to another one, the best first.
+        size: of the image.
+        least: how far two of them put its points apart, in pixels of the other image, on average over both directions.
+        count: how many to take.
+    """
+    points = grid(size, 3)
+    taken: list[tuple[T, Points]] = []
+    for candidate in candidates:
+        mapped = map_points(candidate.matrix, points)
+        if all(np.abs(other - mapped).mean() > least for _, other in taken):
+            taken.append((candidate, mapped))
+            if len(taken) == count:
+                break
+    return [candidate for candidate, _ in taken]
 
 
 def fit(source: Points, target: Points, model: Model, tolerance: float = _TOLERANCE) -> Matrix | None:

@@ -27,11 +27,13 @@ _LEAST_SUPPORT, _CHANCE = 0.25, 0.85
 By chance, a few blocks agree more often than many.
 """
 _LEAST_BLOCKS = 30
+"""The fewest blocks by which a result is trusted."""
 _LEAST_COMMON = 0.7
 """Of the smaller field of view. Cameras that look side by side at one scene have more in common, and wrong results that
 many parts agree with by chance have less.
 """
 _FIELD_ERROR = 0.1
+"""How far the ratio of two fields of view from data sheets may be off."""
 _SMALLEST = 32
 """The shorter side of an image, in pixels, that can be registered."""
 _ADVICE = (
