@@ -400,6 +400,38 @@ def test_blends_and_highlights_have_a_soft_seam() -> None:
             assert (line[0] == 120).all() and (line[-1] != 120).any()
 
 
+def test_a_folder_of_radiometric_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, out = tmp_path / "flirs", tmp_path / "out"
+    folder.mkdir()
+    for number in range(2):
+        (folder / f"{number}.jpg").write_bytes(thermal_files.flir())
+    (folder / "2.jpg").write_bytes(thermal_files.flir(without=(thermal_files.PHOTOGRAPH,)))
+    (folder / "3.jpg").write_bytes(thermal_files.flir()[:3000])
+    matrix = np.array([[1.5, 0, 20], [0, 1.5, 10], [0, 0, 1.0]])
+    rig = calibration(matrix, (48, 64), (96, 128))
+    monkeypatch.setattr(each, "estimate", lambda pairs, model: rig)
+    status, printed, said = run("fuse", folder, "-o", out, "-m", "maximum")
+    assert status == 1 and "2 fused, 1 failed" in printed
+    assert f"no partner: {folder / '2.jpg'}" in said and "failed: 3: " in said
+    with notices.collected():
+        flir = folder / "0.jpg"
+        expected = irfuse.fuse(flir, flir, method="maximum", registration=rig)
+    np.testing.assert_array_equal(images.read(out / "0.png"), expected)
+    # They are pairs of one rig.
+    points = tmp_path / "points.csv"
+    ir = np.array([[2.0, 3], [60, 2], [58, 45], [3, 40]])
+    points.write_text("\n".join(",".join(map(str, row)) for row in np.c_[ir, map_points(matrix, ir)].tolist()))
+    status, _, said = run("register", folder, "-o", tmp_path / "rig.json", "--points", points)
+    assert status == 0, said
+    np.testing.assert_allclose(read_calibration(tmp_path / "rig.json").array, matrix, atol=1e-6)
+    # Their pictures are no pairs, and neither are other images.
+    assert run("fuse", folder, "-o", out, "-m", "maximum", "--as-picture")[0] == 2
+    for path in folder.iterdir():
+        path.write_bytes(thermal_files.photograph([]))
+    status, _, said = run("fuse", folder, "-o", out, "-m", "maximum")
+    assert status == 2 and "no pair" in said
+
+
 def test_a_photograph_that_does_not_match_is_refused(run: Run, tmp_path: Path) -> None:
     """A file of its own is registered without being asked; the photograph of this one shows something else."""
     flir = tmp_path / "flir.jpg"

@@ -107,16 +107,18 @@ def fuse(
     if ending not in EXTENSIONS:
         raise ImageError(f"format cannot be {extension!r}; choose one of {' '.join(EXTENSIONS)}")
     scale = thermal(thermal_range, thermal_percentiles)
+    has_one = vis is None
     if vis is None and ir.is_file() and is_image(ir):
         vis = aligning.own_photograph(ir, as_picture, "irfuse fuse IR VIS -o OUT")
-        register = register or ("auto" if calibration is None else None)
+    many = None if pairing.are_files(ir, vis) else pairing.many(ir, vis, as_picture=as_picture)
+    if has_one and calibration is None and pairing.are_own(ir, many):
+        # The two cameras in one housing see a scene differently.
+        register = "auto"
     align = aligning.aligner(calibration, register, onto, crop, force)
     overlay = Overlay.of(highlight, blend, palette, legend, scale, aligning.pairs(align))
-    many = None
-    if vis is not None and pairing.are_files(ir, vis):
+    if many is None and vis is not None:
         _check_files(ir, vis, out, temperature)
     else:
-        many = pairing.many(ir, vis)
         _check_folder_of_temperatures(temperature)
 
     given = [name for name in UNUSED_BY_BLEND if is_given(context, name)]
