@@ -30,7 +30,7 @@ _FEW_BLOCKS = 20
 
 @dataclass(frozen=True)
 class Found:
-    """A matrix, and what the images say about it.
+    """A matrix, and how well the images support it.
 
     Attributes:
         matrix: of the infrared image to the visible one.
@@ -44,7 +44,7 @@ class Found:
 
     @property
     def rank(self) -> float:
-        """What places are compared by: more support by more blocks is better."""
+        """The number by which results are compared: more support by more blocks is better."""
         return self.blocks.support * min(1.0, len(self.blocks.weights) / _FEW_BLOCKS) * math.sqrt(self.common)
 
 
@@ -91,7 +91,7 @@ def moved(found: Blocks, model: Model, ir: View) -> Matrix | None:
 
 
 def judged(ir: View, vis: View, matrix: Matrix) -> Found:
-    """Ask the images about a matrix."""
+    """Measure how well two images support a matrix."""
     return Found(matrix, blocks(ir, vis, matrix), geometry.common(matrix, ir.size, vis.size))
 
 

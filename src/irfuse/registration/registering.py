@@ -277,6 +277,6 @@ def _without_border(gray: Gray) -> Mask:
 
 
 def _polished(pairs: Sequence[tuple[View, View]], start: Calibration, model: Model) -> Found:
-    """Refine a calibration on each pair, and take what all pairs like best."""
+    """Refine a calibration on each pair, and take the result that all pairs support best."""
     candidates = [start.array, *(polished(ir, vis, start.array, model).matrix for ir, vis in pairs)]
     return max((judged_on_all(pairs, matrix) for matrix in candidates), key=lambda found: found.rank)

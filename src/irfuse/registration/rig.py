@@ -38,7 +38,7 @@ def find_all(pairs: Sequence[tuple[View, View]], model: Model, field: Field, on_
 
 
 def judged_on_all(pairs: Sequence[tuple[View, View]], matrix: Matrix) -> Found:
-    """Ask all pairs about a matrix."""
+    """Measure how well all pairs support a matrix."""
     ir, vis = pairs[0]
     return Found(
         matrix,

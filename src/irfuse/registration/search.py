@@ -33,7 +33,7 @@ _SAMPLED = 3
 
 @dataclass(frozen=True)
 class Field:
-    """How wide the field of view of an infrared image may be, relative to that of the visible image.
+    """The range of how wide the infrared image's field of view may be, relative to that of the visible image.
 
     Attributes:
         least, most: the limits.
