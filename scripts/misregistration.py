@@ -7,11 +7,10 @@ with any: detected pairs where the set is not registered, and false alarms where
 measured after one image has been moved by 5 % of the longer side.
 """
 
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from compare import data_folder
 from irfuse.imaging import misregistration
 from irfuse.imaging.misregistration import Gray, Signs
 from irfuse.io import pairs
@@ -24,7 +23,7 @@ MISALIGNED = ("misaligned/starainj", "misaligned/synthetic/MSRS", "misaligned/sy
 
 
 def main() -> None:
-    data = Path(os.environ.get("IRFUSE_DATA") or sys.exit("IRFUSE_DATA must name the folder of the larger data"))
+    data = data_folder()
     print("| data | pairs | shifted | warped | either | |")
     print("|---|---:|---:|---:|---:|---|")
     for name, found, registered in _sets(data):

@@ -8,6 +8,8 @@ import pytest
 
 import irfuse
 from irfuse import notices
+from irfuse.cli import register as command
+from irfuse.imaging import overlay, planes
 from irfuse.imaging.planes import Array
 from irfuse.io import images
 from irfuse.registration import each
@@ -88,15 +90,30 @@ def test_points(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
     ir = np.array([[20.0, 30], [300, 25], [290, 240], [30, 235]])
     rows = [",".join(map(str, row)) for row in np.c_[ir, map_points(MATRIX, ir)].tolist()]
     (tmp_path / "points.csv").write_text("\n".join(["ir_x,ir_y,vis_x,vis_y", *rows]))
-    out = tmp_path / "rig.json"
+    out = tmp_path / "new" / "rig.json"
     status, _, said = run("register", *pair, "-o", out, "--points", tmp_path / "points.csv")
     assert status == 0, said
     assert "support" not in said
     assert error(read_calibration(out)) < 0.01
+    for model in ("affine", "similarity"):
+        assert run("register", *pair, "-o", out, "--points", tmp_path / "points.csv", "--model", model)[0] == 0
     (tmp_path / "points.csv").write_text("\n".join(rows[:3]))
     status, _, said = run("register", *pair, "-o", out, "--points", tmp_path / "points.csv")
     assert (status, said.count("\n")) == (2, 1)
-    assert "3 points do not determine a homography" in said
+    assert "points.csv: 3 points do not determine a homography" in said
+
+
+def test_points_that_cannot_be_trusted(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    mirrored = ["20,30,600,30", "300,25,100,25", "290,240,90,450", "30,235,610,455"]
+    (tmp_path / "points.csv").write_text("\n".join(mirrored))
+    arguments = ["register", *pair, "-o", tmp_path / "rig.json", "--points", tmp_path / "points.csv"]
+    status, _, said = run(*arguments)
+    assert (status, said.count("\n")) == (2, 1)
+    assert "mirror the infrared image" in said and "check them" in said
+    assert not (tmp_path / "rig.json").exists()
+    status, _, said = run(*arguments, "--force")
+    assert status == 0 and "cannot be trusted" in said
+    assert read_calibration(tmp_path / "rig.json").doubt
 
 
 def test_a_start_is_refined(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
@@ -126,6 +143,47 @@ def test_registered_images_are_written(run: Run, folders: Path, tmp_path: Path) 
     # Nothing is overwritten.
     status, _, said = run("register", folders, "-o", tmp_path / "rig.json", *options)
     assert status == 2 and "the folder is not empty" in said
+
+
+def test_pairs_that_cannot_be_read_are_left_out(run: Run, folders: Path, tmp_path: Path) -> None:
+    calibration().write(tmp_path / "start.json")
+    images.write(folders / "ir" / "0.png", np.full(IR_SIZE, 30, np.uint8))
+    whole = (folders / "ir" / "1.png").read_bytes()
+    (folders / "ir" / "1.png").write_bytes(whole[:5000])
+    options = ["-o", tmp_path / "rig.json", "--start", tmp_path / "start.json"]
+    status, printed, said = run("register", folders, *options, "--images", tmp_path / "registered")
+    assert status == 1
+    assert printed.split() == [str(tmp_path / "rig.json")]
+    assert said.count("0: the infrared image is constant") == 1
+    assert said.count("failed: 1: ") == 1 and "2 pairs" in said
+    assert sorted(path.name for path in (tmp_path / "registered" / "ir").iterdir()) == ["0.png", "2.png"]
+    for number in range(3):
+        (folders / "ir" / f"{number}.png").write_bytes(whole[:5000])
+    status, _, said = run("register", folders, *options)
+    assert (status, said.count("\n")) == (2, 1)
+    assert "0.png" in said
+
+
+def test_a_pair_of_other_sizes_that_was_not_registered(
+    run: Run, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only some pairs of a large folder are registered, but all are written."""
+    monkeypatch.setattr(command, "_MOST_PAIRS", 2)
+    calibration().write(tmp_path / "start.json")
+    images.write(folders / "vis" / "1.png", images.read(folders / "vis" / "1.png")[:400])
+    options = ["-o", tmp_path / "rig.json", "--start", tmp_path / "start.json", "--images", tmp_path / "new"]
+    status, _, said = run("register", folders, *options)
+    assert status == 1
+    assert "failed: 1: " in said and "the calibration is for visible images of 640x480" in said
+    assert sorted(path.name for path in (tmp_path / "new" / "vis").iterdir()) == ["0.png", "2.png"]
+
+
+def test_no_input_is_replaced(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    before = pair[1].read_bytes()
+    status, _, said = run("register", *pair, "-o", tmp_path / "rig.json", "--preview", pair[1])
+    assert (status, said.count("\n")) == (2, 1)
+    assert "would replace an input" in said
+    assert pair[1].read_bytes() == before
 
 
 def test_two_scenes_are_refused(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
@@ -160,7 +218,11 @@ def test_pairs_of_several_sizes(run: Run, folders: Path, tmp_path: Path) -> None
         (["-o", "rig.json", "--fields", "20", "50", "--start", "x.json"], "--start cannot be combined with --fields"),
         (["-o", "rig.json", "--start", "x.json"], "x.json: no such file"),
         (["-o", "rig.json", "--points", "x.csv"], "x.csv: cannot be read"),
-        (["-o", "missing/folder/rig.json"], "missing"),
+        (["-o", "vis.png/rig.json"], "vis.png is not a folder"),
+        (["-o", "rig.json", "--crop"], "--crop needs --images"),
+        (["-o", "rig.json", "--onto", "ir"], "--onto needs --images"),
+        (["-o", "rig.json", "--preview", "x.txt"], "the name of the preview must end in one of"),
+        (["-o", "rig.json", "--images", "vis.png"], "vis.png is not a folder"),
     ],
 )
 def test_wrong_options(
@@ -177,6 +239,7 @@ def test_missing_images(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> No
         ([pair[0]], "the visible image is missing"),
         ([pair[0], tmp_path / "none.png"], "none.png"),
         ([tmp_path / "none"], "none"),
+        ([tmp_path, pair[1]], "vis.png: is a file; give two image files or two folders"),
     ):
         status, _, said = run("register", *arguments, "-o", tmp_path / "rig.json")
         assert (status, said.count("\n")) == (2, 1)
@@ -284,6 +347,89 @@ def test_a_radiometric_file_with_its_photograph(run: Run, tmp_path: Path) -> Non
     warm = np.nan_to_num(celsius) >= 40
     assert warm.any()
     assert (np.abs(fused[warm].astype(int) - photograph[warm]).max(axis=1) > 20).mean() > 0.9
+
+
+def test_a_doubt_is_said_once(
+    run: Run, pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch, "only 9% of the image parts agree")
+    counts = tmp_path / "counts.png"
+    images.write(counts, 7000 + 4 * images.read(pair[0]).astype(np.uint16))
+    options = ["-o", tmp_path / "f.png", "--register", "auto", "--force", "--temperature", tmp_path / "t.tiff"]
+    for drawn in (["-m", "average", "--highlight", "99%"], ["--blend"]):
+        status, _, said = run("fuse", counts, pair[1], *options, *drawn)
+        assert (status, said.count("only 9%")) == (0, 1)
+
+
+def test_units_are_those_of_the_file(run: Run, pair: tuple[Path, Path], rig: Path, tmp_path: Path) -> None:
+    """An alignment neither makes temperatures of counts, nor unit values of 8 bits."""
+    eight, out = images.read(pair[0]), tmp_path / "f.png"
+    counts = tmp_path / "counts.png"
+    images.write(counts, 7000 + 4 * eight.astype(np.uint16))
+    of_rig = ["-o", out, "-m", "average", "--calibration", rig]
+    status, _, said = run("fuse", counts, pair[1], *of_rig, "--highlight", "60C")
+    assert status == 2 and "the threshold 60C is in °C, and the image holds counts (uint16)" in said
+    of_counts = []
+    for ir, threshold, levels in ((pair[0], "150", (20, 200)), (counts, "7600", (7080, 7800))):
+        status, _, said = run("fuse", ir, pair[1], *of_rig, "--highlight", threshold)
+        assert (status, said.count("\n")) == (0, 1), said
+        tinted = images.read(out)
+        status, _, said = run(
+            "fuse", ir, pair[1], "-o", out, "--blend", "--calibration", rig, "--thermal-range", *levels
+        )
+        assert (status, said.count("\n")) == (0, 1), said
+        of_counts.append((tinted, images.read(out)))
+    for one, other in zip(*of_counts, strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 1
+    status, _, _ = run("fuse", counts, pair[1], *of_rig, "--temperature", tmp_path / "t.tiff")
+    measured = images.read(tmp_path / "t.tiff")
+    assert measured.dtype == np.uint16 and measured[0, 0] == 0
+    assert 7000 <= measured[240, 320] <= 8020
+    status, _, said = run("fuse", *pair, *of_rig, "--temperature", tmp_path / "t.tiff")
+    assert status == 2 and "holds neither counts nor temperatures, but a picture (uint8)" in said
+
+
+def test_blends_and_highlights_have_a_soft_seam() -> None:
+    level = np.linspace(39, 41, IR_SIZE[0] * IR_SIZE[1], dtype=np.float32).reshape(IR_SIZE)
+    vis = np.full((480, 640, 3), 120, np.uint8)
+    aligned = Alignment(calibration())(planes.from_array(level, "infrared"), planes.from_array(vis, "visible"))
+    for drawn in (overlay.blend(*aligned, thermal=irfuse.Levels(0, 60)), overlay.highlight(vis, aligned[0], "30C")):
+        # A row and a column through the seam.
+        for line in (drawn[150, :200], drawn[:120, 400]):
+            assert np.abs(np.diff(line.astype(int), axis=0)).max() <= 12
+            assert (line[0] == 120).all() and (line[-1] != 120).any()
+
+
+def test_a_folder_of_radiometric_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, out = tmp_path / "flirs", tmp_path / "out"
+    folder.mkdir()
+    for number in range(2):
+        (folder / f"{number}.jpg").write_bytes(thermal_files.flir())
+    (folder / "2.jpg").write_bytes(thermal_files.flir(without=(thermal_files.PHOTOGRAPH,)))
+    (folder / "3.jpg").write_bytes(thermal_files.flir()[:3000])
+    matrix = np.array([[1.5, 0, 20], [0, 1.5, 10], [0, 0, 1.0]])
+    rig = calibration(matrix, (48, 64), (96, 128))
+    monkeypatch.setattr(each, "estimate", lambda pairs, model: rig)
+    status, printed, said = run("fuse", folder, "-o", out, "-m", "maximum")
+    assert status == 1 and "2 fused, 1 failed" in printed
+    assert f"no partner: {folder / '2.jpg'}" in said and "failed: 3: " in said
+    with notices.collected():
+        flir = folder / "0.jpg"
+        expected = irfuse.fuse(flir, flir, method="maximum", registration=rig)
+    np.testing.assert_array_equal(images.read(out / "0.png"), expected)
+    # They are pairs of one rig.
+    points = tmp_path / "points.csv"
+    ir = np.array([[2.0, 3], [60, 2], [58, 45], [3, 40]])
+    points.write_text("\n".join(",".join(map(str, row)) for row in np.c_[ir, map_points(matrix, ir)].tolist()))
+    status, _, said = run("register", folder, "-o", tmp_path / "rig.json", "--points", points)
+    assert status == 0, said
+    np.testing.assert_allclose(read_calibration(tmp_path / "rig.json").array, matrix, atol=1e-6)
+    # Their pictures are no pairs, and neither are other images.
+    assert run("fuse", folder, "-o", out, "-m", "maximum", "--as-picture")[0] == 2
+    for path in folder.iterdir():
+        path.write_bytes(thermal_files.photograph([]))
+    status, _, said = run("fuse", folder, "-o", out, "-m", "maximum")
+    assert status == 2 and "no pair" in said
 
 
 def test_a_photograph_that_does_not_match_is_refused(run: Run, tmp_path: Path) -> None:

@@ -140,7 +140,10 @@ def test_export_of_the_photograph(run: Run, flir: Path, tmp_path: Path) -> None:
         (["{dji}", "-o", "c.png", "--thermal-range", "10C", "20C"], "the thermal range is in °C, .* holds counts"),
         (["{flir}", "-o", "c.csv", "--as", "picture"], "CSV holds numbers, not a picture"),
         (["{flir}", "-o", "c.csv", "--palette", "iron"], "CSV holds numbers, not a picture"),
-        (["{flir}", "-o", "c.tiff", "--as", "counts", "--legend"], "writes numbers, which have no palette"),
+        (["{flir}", "-o", "c.tiff", "--as", "counts", "--legend"], "writes numbers, for which --legend makes no"),
+        (["{flir}", "-o", "c.tiff", "--as", "celsius", "--thermal-range", "1C", "2C"], "for which --thermal-range"),
+        (["{flir}", "-o", "c.csv", "--thermal-percentiles", "1", "99"], "CSV holds numbers, not a picture"),
+        (["{flir}", "-o", "v.jpg", "--visible", "--thermal-range", "1C", "2C"], "be combined with --thermal-range"),
         (["{flir}", "-o", "v.jpg", "--visible", "--palette", "iron"], "--visible cannot be combined with --palette"),
         (["{flir}", "-o", "{flir}"], "would replace the input"),
         (["{flir}", "-o", "c.xyz"], "cannot write .xyz"),
@@ -163,6 +166,20 @@ def test_centikelvin_that_16_bits_cannot_hold() -> None:
     hot = ThermalFile("", None, np.float32([[20, 500]]))
     with pytest.raises(ImageError, match=r"goes from 20.0 to 500.0 °C, and 16 bits of 1/100 K end at 382.2 °C"):
         export.numbers(hot, "centikelvin")
+
+
+def test_infinite_temperatures_are_none(run: Run, tmp_path: Path) -> None:
+    """Some programs write infinity where they have no temperature."""
+    celsius = np.linspace(10, 30, 48 * 64, dtype=np.float32).reshape(48, 64)
+    celsius[:2], celsius[2:4] = np.inf, -np.inf
+    images.write(tmp_path / "c.tiff", celsius)
+    status, printed, _ = run("thermal", "info", tmp_path / "c.tiff", "--json")
+    (facts,) = json.loads(printed)
+    assert (status, facts["lowest"], facts["highest"]) == (0, celsius[4, 0], 30)
+    run("thermal", "export", tmp_path / "c.tiff", "-o", tmp_path / "k.tiff", "--as", "centikelvin")
+    assert not images.read(tmp_path / "k.tiff")[:4].any()
+    run("thermal", "export", tmp_path / "c.tiff", "-o", tmp_path / "c.csv")
+    assert (tmp_path / "c.csv").read_text().splitlines()[0] == 63 * ","
 
 
 def test_images_upright(tmp_path: Path) -> None:

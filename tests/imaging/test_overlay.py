@@ -88,6 +88,12 @@ def test_nothing_that_warm_is_said(celsius: NDArray[np.float32], vis: NDArray[np
     np.testing.assert_array_equal(shown[:, :60], vis[:, :60])
 
 
+def test_a_range_that_ends_below_the_threshold_is_said(celsius: NDArray[np.float32], vis: NDArray[np.uint8]) -> None:
+    with pytest.warns(SuspiciousPairWarning, match="the thermal range 10 30 ends below the threshold 60C"):
+        shown = overlay.highlight(vis, celsius, "60C", thermal=Levels(10, 30))
+    np.testing.assert_array_equal((shown != vis).any(axis=-1), celsius == 70)
+
+
 def test_batches_are_refused(celsius: NDArray[np.float32], vis: NDArray[np.uint8]) -> None:
     with pytest.raises(ImageError, match="on one image, not on a batch"):
         overlay.blend(celsius[None, ..., None], vis[None])

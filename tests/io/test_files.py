@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -110,6 +111,19 @@ def test_make_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot create the folder"):
         files.make_folder(tmp_path / "file" / "x")
+
+
+def test_the_cache_of_a_user_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert files.user_cache("x") == tmp_path / "irfuse" / "x"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+
+    def fail(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", fail)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    assert files.user_cache("x") == tmp_path / "irfuse" / "x"
 
 
 def test_sha256(tmp_path: Path) -> None:

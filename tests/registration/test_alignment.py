@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from irfuse import notices
 from irfuse.errors import PairError, ParameterError
 from irfuse.imaging import planes
 from irfuse.imaging.planes import Array, Planes
-from irfuse.registration.alignment import Alignment, aligned_arrays, filled
+from irfuse.registration.alignment import Alignment, aligned_infrared, filled
 from irfuse.registration.geometry import map_points
 from tests.registration.scenes import IR_SIZE, calibration, unaligned
 
@@ -21,6 +22,10 @@ SHIFT = np.array([[1.0, 0, 100], [0, 1, 0], [0, 0, 1]])
 def pair(ir: Array, vis: Array | None = None) -> tuple[Planes[Array], Planes[Array]]:
     vis = np.full((*VIS_SIZE, 3), 90, np.uint8) if vis is None else vis
     return planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
+
+
+def arrays_of(dtype: str) -> tuple[Array, Array]:
+    return gradient(dtype), np.full((*VIS_SIZE, 3), 90, np.uint8)
 
 
 def gradient(dtype: str) -> Array:
@@ -175,19 +180,22 @@ def test_unknown_choices() -> None:
         Alignment(calibration(), "both")  # type: ignore[arg-type]
 
 
-def test_arrays_for_what_is_drawn_beside() -> None:
-    ir, vis = aligned_arrays(Alignment(calibration()), gradient("uint8"), np.zeros((*VIS_SIZE, 3), np.uint8))
-    assert ir.dtype == np.float32 and vis.shape == (*VIS_SIZE, 3)
-    assert np.isnan(ir[0, 0]) and 0 <= ir[240, 320] <= 1
-
-
 @pytest.mark.parametrize(
-    ("dtype", "written", "hole"),
-    [("uint8", "uint8", 0), ("uint16", "uint16", 0), ("int16", "float32", np.nan), ("float64", "float32", np.nan)],
+    ("dtype", "written", "hole", "remarks"),
+    [
+        ("uint8", "uint8", 0, 0),
+        ("uint16", "uint16", 0, 0),
+        ("int16", "float32", np.nan, 1),
+        ("float64", "float32", np.nan, 0),
+    ],
 )
-def test_files_of_aligned_images(dtype: str, written: str, hole: float) -> None:
+def test_files_of_aligned_images(dtype: str, written: str, hole: float, remarks: int) -> None:
     warped, vis = Alignment(calibration())(*pair(gradient(dtype)))
-    image = filled(warped)
+    with notices.collected() as warned:
+        image = filled(warped)
+        np.testing.assert_array_equal(aligned_infrared(Alignment(calibration()), *arrays_of(dtype)), image)
+    assert len(warned) == 2 * remarks
+    assert all("is read as °C" in str(warning) for warning in warned)
     assert image.dtype == written
     np.testing.assert_equal(image[0, 0], np.asarray(hole, written))
     assert image[240, 320] == pytest.approx(float(warped.values[0, 0, 240, 320]))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,57 @@ def test_files_that_are_no_calibration(content: bytes, tmp_path: Path) -> None:
         read_calibration(path)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"matrix": [[10**400, 0, 0], [0, 1, 0], [0, 0, 1]]},
+        {"matrix": [[1e308, 0, 0], [0, 1e308, 0], [0, 0, 1]]},
+        {"matrix": [[1, 0, 0], [0, 1, 0], [1e308, 1e308, 1e308]]},
+        {"matrix": [[1e-7, 0, 0], [0, 1e-7, 0], [0, 0, 1]]},
+        {"infrared": {"width": math.inf, "height": 256}},
+        {"infrared": {"width": math.nan, "height": 256}},
+        {"infrared": {"width": 10**400, "height": 256}},
+        {"infrared": {"width": 320.5, "height": 256}},
+        {"infrared": {"width": "320", "height": 256}},
+        {"visible": [640, 480]},
+        {"support": "high"},
+        {"residual": 10**400},
+    ],
+)
+def test_impossible_values(change: dict[str, object], tmp_path: Path) -> None:
+    path = tmp_path / "rig.json"
+    calibration().write(path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with warnings.catch_warnings():
+        # NumPy warns of numbers that overflow.
+        warnings.simplefilter("error")
+        with pytest.raises(CalibrationError) as caught:
+            read_calibration(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("factor", [1e-4, 1e8, -1.0])
+def test_multiples_of_a_matrix_are_the_same_transform(factor: float) -> None:
+    np.testing.assert_allclose(calibration(factor * MATRIX).field, calibration().field)
+    assert calibration(factor * MATRIX).overlap == calibration().overlap
+
+
+def test_a_narrow_infrared_camera_covers_little_of_the_visible_image() -> None:
+    rig = calibration(np.array([[0.1, 0, 4000], [0, 0.1, 3000], [0, 0, 1]]), (512, 640), (6000, 8000))
+    assert 0 < rig.overlap < 0.001
+
+
+def test_texts_of_other_programs(tmp_path: Path) -> None:
+    path = tmp_path / "rig.json"
+    calibration().write(path)
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "doubt": None, "made_by": None}), encoding="utf-8-sig")
+    assert (read_calibration(path).doubt, read_calibration(path).made_by) == ("", "unknown")
+    path.write_text(json.dumps({**content, "doubt": "two\nlines"}))
+    assert read_calibration(path).doubt == "two lines"
 
 
 def test_files_that_do_not_exist(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ change gives another key. The folder may be deleted at any time.
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,6 @@ import numpy as np
 from irfuse.io import images
 from irfuse.io.files import make_folder, remove_unfinished, sha256, write_atomic
 from irfuse.io.images import Array
-
-
-def default_folder() -> Path:
-    """The folder ``irfuse/benchmark`` in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "irfuse" / "benchmark"
-
 
 _FORMAT = 2
 """The version of the records' format. Records of another version are not used."""

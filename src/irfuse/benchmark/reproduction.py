@@ -10,13 +10,13 @@ import torch
 
 from irfuse import datasets
 from irfuse.benchmark import plan
-from irfuse.benchmark.cache import default_folder, key
+from irfuse.benchmark.cache import key
 from irfuse.benchmark.papers.base import Ours, Paper, PaperTable, ReconstructionTable, printed
 from irfuse.benchmark.running import run
 from irfuse.device import resolve
 from irfuse.errors import DatasetError, PairError, WeightsError
 from irfuse.io import images
-from irfuse.io.files import make_folder, sha256
+from irfuse.io.files import make_folder, sha256, user_cache
 from irfuse.io.pairs import Pair
 from irfuse.io.tables import digits
 from irfuse.methods import build
@@ -82,7 +82,7 @@ def reproduce(
         IrfuseError: what :func:`irfuse.benchmark.run` raises. Missing data and weights are not an error; the text
             names them in place of the rows.
     """
-    folder = default_folder() if cache is None else Path(cache)
+    folder = user_cache("benchmark") if cache is None else Path(cache)
     how = _How(device, jobs, folder, on_fetch, on_fuse, on_score)
     parts = [f"## {paper.method}", *([_listed(paper.notes)] if paper.notes else [])]
     for table in paper.tables:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from irfuse import __version__, datasets, notices
 from irfuse.benchmark import plan as plans
-from irfuse.benchmark.cache import Cache, Fused, default_folder
+from irfuse.benchmark.cache import Cache, Fused
 from irfuse.benchmark.fusing import Fusing, Settings
 from irfuse.benchmark.plan import Entry, ExternalEntry, Function, FunctionEntry, MethodEntry, Plan
 from irfuse.benchmark.result import EVERY_METHOD, Failure, Remark, Result, Shares
@@ -21,6 +21,7 @@ from irfuse.errors import (
     StoppedError,
 )
 from irfuse.imaging.levels import DEFAULT_THERMAL, Levels, Percentiles
+from irfuse.io.files import user_cache
 from irfuse.io.pairs import Pair
 from irfuse.progress import Progress, silent
 
@@ -87,7 +88,7 @@ def run(
     plan = plans.make(data, methods, functions or {}, fused or {}, protocols, metrics, thermal, on_fetch)
     for remark in plan.remarks:
         notices.warn(BenchmarkWarning(remark))
-    store = Cache(default_folder() if cache is None else Path(cache))
+    store = Cache(user_cache("benchmark") if cache is None else Path(cache))
     try:
         done = Fusing(plan, store, Settings(stretch, thermal, device), on_fuse)
         for entry in plan.entries:

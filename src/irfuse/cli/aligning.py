@@ -1,6 +1,7 @@
 """How `irfuse fuse` brings the images of two cameras together."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,12 +10,12 @@ from irfuse.errors import PairError, ParameterError, SuspiciousPairWarning
 
 if TYPE_CHECKING:
     from irfuse.imaging.misregistration import Signs
-    from irfuse.io.images import Array
-    from irfuse.pipelines.folder import FusePair
+    from irfuse.imaging.planes import Array, Planes
+    from irfuse.pipelines.folder import AlignInfrared, FusePair
     from irfuse.registration.alignment import Aligner
 
-Arrays = Callable[["Array", "Array"], "tuple[Array, Array]"]
-"""Brings both images of a pair to one field of view."""
+AlignPair = Callable[["Array", "Array"], "tuple[Planes[Array], Planes[Array]]"]
+"""Brings both images of a pair to one field of view, for what is drawn of them."""
 
 
 def aligner(
@@ -79,15 +80,26 @@ def settings(calibration: Path | None, register: str | None, onto: str, crop: bo
     return found + [f"onto {onto}"] * (onto != "vis") + ["cropped"] * crop
 
 
-def arrays(align: "Aligner | None") -> Arrays:
-    """Make the function that brings arrays together for what is drawn or written beside a fused image."""
+def pairs(align: "Aligner | None") -> AlignPair:
+    """Make the function that brings both images of a pair together."""
+    from irfuse.imaging import planes
+
+    def aligned(ir: "Array", vis: "Array") -> "tuple[Planes[Array], Planes[Array]]":
+        pair = planes.from_array(ir, "infrared"), planes.from_array(vis, "visible")
+        return pair if align is None else align(*pair)
+
+    return aligned
+
+
+def infrared(align: "Aligner | None") -> "AlignInfrared":
+    """Make the function that brings an infrared image to the field of view of the fused one, for its temperatures."""
     if align is None:
-        from irfuse.pipelines.folder import as_they_are
+        from irfuse.pipelines.folder import as_it_is
 
-        return as_they_are
-    from irfuse.registration.alignment import aligned_arrays
+        return as_it_is
+    from irfuse.registration.alignment import aligned_infrared
 
-    return lambda ir, vis: aligned_arrays(align, ir, vis)
+    return partial(aligned_infrared, align)
 
 
 class Watch:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from irfuse import notices
-from irfuse.cli import aligning
+from irfuse.cli import aligning, pairing
 from irfuse.cli.console import errors, output, print_engine, print_report, print_unpaired, progress
 from irfuse.cli.options import (
     AsPictureOption,
@@ -34,18 +34,19 @@ from irfuse.cli.options import (
     ResumeOption,
     StretchOption,
     TemperatureOption,
+    is_given,
     thermal,
 )
 from irfuse.cli.overlay import UNUSED_BY_BLEND, Overlay, unused
-from irfuse.errors import ImageError, OutputError, PairError, ParameterError
+from irfuse.errors import ImageError, OutputError, ParameterError
 from irfuse.io.formats import EXTENSIONS, check_not_video, is_image
 from irfuse.progress import Progress, silent
 
 if TYPE_CHECKING:
     from irfuse.imaging.levels import Levels, Percentiles
     from irfuse.io.images import Array
-    from irfuse.io.pairs import Pair, Pairing
-    from irfuse.pipelines.folder import FusePair
+    from irfuse.io.pairs import Pair
+    from irfuse.pipelines.folder import AlignInfrared, FusePair
 
 Make = Callable[[Progress, Progress, int | None], "tuple[FusePair, str]"]
 """Makes the function that fuses a pair, and the description of its engine, which is printed and stored.
@@ -106,19 +107,21 @@ def fuse(
     if ending not in EXTENSIONS:
         raise ImageError(f"format cannot be {extension!r}; choose one of {' '.join(EXTENSIONS)}")
     scale = thermal(thermal_range, thermal_percentiles)
+    has_one = vis is None
     if vis is None and ir.is_file() and is_image(ir):
         vis = aligning.own_photograph(ir, as_picture, "irfuse fuse IR VIS -o OUT")
-        register = register or ("auto" if calibration is None else None)
+    many = None if pairing.are_files(ir, vis) else pairing.many(ir, vis, as_picture=as_picture)
+    if has_one and calibration is None and pairing.are_own(ir, many):
+        # The two cameras in one housing see a scene differently.
+        register = "auto"
     align = aligning.aligner(calibration, register, onto, crop, force)
-    overlay = Overlay.of(highlight, blend, palette, legend, scale, aligning.arrays(align))
-    pairing = None
-    if vis is not None and not ir.is_dir() and not vis.is_dir():
+    overlay = Overlay.of(highlight, blend, palette, legend, scale, aligning.pairs(align))
+    if many is None and vis is not None:
         _check_files(ir, vis, out, temperature)
     else:
-        pairing = _pairing(ir, vis)
         _check_folder_of_temperatures(temperature)
 
-    given = [name for name in UNUSED_BY_BLEND if _is_given(context, name)]
+    given = [name for name in UNUSED_BY_BLEND if is_given(context, name)]
     if blend and given:
         _warn(unused(given))
     if model is not None:
@@ -154,10 +157,10 @@ def fuse(
         )
         return overlay.laid_over(fuser), str(fuser.choice)
 
-    if pairing is not None:
+    if many is not None:
         with progress("fetching", "MB", at_once=False) as on_fetch:
-            fuse_pair, engine_used = make(on_fetch, silent, _pixels(pairing.pairs, as_picture))
-        print_unpaired(pairing.unpaired)
+            fuse_pair, engine_used = make(on_fetch, silent, _pixels(many.pairs, as_picture))
+        print_unpaired(many.unpaired)
         with progress("fusing", "pairs") as on_step:
 
             def tell(done: int, total: int | None, note: str) -> None:
@@ -167,7 +170,7 @@ def fuse(
 
             watch = aligning.Watch(fuse_pair, is_looking=align is None)
             report = folder.run(
-                pairing.pairs,
+                many.pairs,
                 out,
                 watch,
                 extension=ending,
@@ -175,13 +178,13 @@ def fuse(
                 resume=resume,
                 as_picture=as_picture,
                 temperatures=temperature,
-                align=aligning.arrays(align),
+                align_ir=aligning.infrared(align),
                 on_step=tell,
             )
         watch.warn()
         print_report(report, out)
     elif vis is not None:
-        measured = None if temperature is None else Measured(temperature, aligning.arrays(align))
+        measured = None if temperature is None else Measured(temperature, aligning.infrared(align))
         _fuse_pair(ir, vis, out, measured, make, maker, resume=resume, as_picture=as_picture)
 
 
@@ -191,18 +194,18 @@ class Measured:
 
     Attributes:
         path: the file.
-        align: brings the images of a pair to one field of view.
+        align: brings the infrared image of a pair to the field of view of the fused one.
     """
 
     path: Path
-    align: aligning.Arrays
+    align: "AlignInfrared"
 
     def write(self, ir: "Array", vis: "Array") -> None:
         from irfuse.io.files import make_folder
         from irfuse.pipelines import folder
 
         make_folder(self.path.parent)
-        folder.write_temperatures(self.path, self.align(ir, vis)[0])
+        folder.write_temperatures(self.path, self.align(ir, vis))
 
 
 def _settings(context: typer.Context, scale: "Levels | Percentiles", as_picture: bool) -> list[str]:
@@ -212,16 +215,9 @@ def _settings(context: typer.Context, scale: "Levels | Percentiles", as_picture:
     found = ["as picture"] * as_picture
     if isinstance(scale, Levels):
         found.append(f"thermal range: {scale}")
-    elif _is_given(context, "thermal_percentiles"):
+    elif is_given(context, "thermal_percentiles"):
         found.append(f"thermal percentiles: {scale.low:g} {scale.high:g}")
     return found
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    """Tell whether the user gave an option."""
-    # Compared by name: the class of a source is Typer's own or Click's, depending on Typer's version.
-    source = context.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
 
 
 def _pixels(pairs: "Sequence[Pair]", as_picture: bool) -> int | None:
@@ -241,21 +237,9 @@ def _pixels(pairs: "Sequence[Pair]", as_picture: bool) -> int | None:
 
 def _check_model_options(context: typer.Context) -> None:
     """Refuse options that an exported model leaves no choice in."""
-    given = [name for name in _FIXED_BY_MODEL if _is_given(context, name)]
+    given = [name for name in _FIXED_BY_MODEL if is_given(context, name)]
     if given:
         raise ParameterError(f"--model cannot be combined with {', '.join(f'--{name}' for name in given)}")
-
-
-def _pairing(ir: Path, vis: Path | None) -> "Pairing":
-    from irfuse.io import pairs
-
-    if vis is None:
-        return pairs.find(ir)
-    for path in (ir, vis):
-        if not path.is_dir():
-            found = "is a file; give two image files or two folders" if path.exists() else "no such file or folder"
-            raise PairError(f"{path}: {found}")
-    return pairs.match(ir, vis)
 
 
 def _check_files(ir: Path, vis: Path, out: Path, temperature: Path | None) -> None:

@@ -100,6 +100,13 @@ def thermal(fixed: tuple[str, str] | None, percentiles: tuple[float, float] | No
     return Percentiles(*percentiles or ()) if fixed is None else Levels.parse(*fixed)
 
 
+def is_given(context: typer.Context, name: str) -> bool:
+    """Tell whether the user gave an option, by the name of its parameter."""
+    # Compared by name: the class of a source is Typer's own or Click's, depending on Typer's version.
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
 def names(texts: list[str] | None) -> list[str] | None:
     """Split names that are separated by commas or given by several options; None if there is no option."""
     return None if texts is None else [name.strip() for text in texts for name in text.split(",") if name.strip()]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from irfuse.cli.aligning import Arrays
+from irfuse import notices
+from irfuse.cli.aligning import AlignPair
 from irfuse.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Overlay:
     palette: "Palette | None"
     legend: bool
     thermal: "Levels | Percentiles"
-    align: Arrays
+    align: AlignPair
 
     @classmethod
     def of(
@@ -47,7 +48,7 @@ class Overlay:
         palette: "Palette | None",
         legend: bool,
         thermal: "Levels | Percentiles",
-        align: Arrays,
+        align: AlignPair,
     ) -> "Overlay":
         """Read the options.
 
@@ -78,8 +79,8 @@ class Overlay:
         from irfuse.imaging import overlay
 
         palette = self.palette or "iron"
-        ir, vis = self.align(ir, vis)
-        return overlay.blend(ir, vis, palette=palette, thermal=self.thermal, legend=self.legend)
+        infrared, visible = self.align(ir, vis)
+        return overlay.blend(infrared, visible, palette=palette, thermal=self.thermal, legend=self.legend)
 
     def _highlighted(self, fuse: "FusePair", ir: "Array", vis: "Array") -> "Array":
         from irfuse.imaging import overlay
@@ -87,8 +88,10 @@ class Overlay:
         assert self.threshold is not None
         palette = self.palette or "inferno"
         fused = fuse(ir, vis)
-        ir, _ = self.align(ir, vis)
-        return overlay.highlight(fused, ir, self.threshold, palette=palette, thermal=self.thermal, legend=self.legend)
+        # What is wrong with the pair was said when it was fused.
+        with notices.collected():
+            warm, _ = self.align(ir, vis)
+        return overlay.highlight(fused, warm, self.threshold, palette=palette, thermal=self.thermal, legend=self.legend)
 
 
 def unused(given: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from irfuse.cli.console import errors, output, print_json, print_table, table
 from irfuse.cli.once import OnceCommand
-from irfuse.cli.options import JsonOption, LegendOption, PaletteOption, PercentilesOption, RangeOption
+from irfuse.cli.options import JsonOption, LegendOption, PaletteOption, PercentilesOption, RangeOption, is_given
 from irfuse.cli.options import thermal as levels
 from irfuse.errors import ImageError, OutputError, ParameterError, naming
 from irfuse.io.formats import check_not_video
@@ -33,6 +33,8 @@ FormOption = Annotated[
 ]
 
 _TIFF = (".tif", ".tiff")
+_OF_PICTURES = ("palette", "legend", "thermal_range", "thermal_percentiles")
+"""The options that make no difference to numbers."""
 
 
 @thermal.command(short_help="Show what thermal files hold.")
@@ -68,6 +70,7 @@ def info(
 
 @thermal.command(cls=OnceCommand, short_help="Write what a thermal file holds into another file.")
 def export(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A radiometric JPEG, or an image of counts or temperatures.")],
     *,
     out: Annotated[Path, typer.Option("--output", "-o", help="The file to write: .tiff, .csv, .png, .jpg, ...")],
@@ -85,12 +88,12 @@ def export(
     if out.exists() and file.exists() and out.samefile(file):
         raise OutputError(f"{out} would replace the input; choose another name")
     suffix = out.suffix.lower()
-    given = [name for name, value in (("--as", form), ("--palette", palette), ("--legend", legend)) if value]
-    if visible and given:
-        raise ParameterError(f"--visible cannot be combined with {given[0]}")
-    if form not in (None, "picture") and (palette or legend):
-        raise ParameterError(f"--as {form} writes numbers, which have no palette and no legend")
-    if form is None and (palette or legend or suffix not in (*_TIFF, ".csv")):
+    drawn = [f"--{name.replace('_', '-')}" for name in _OF_PICTURES if is_given(context, name)]
+    if visible and (form or drawn):
+        raise ParameterError(f"--visible cannot be combined with {'--as' if form else drawn[0]}")
+    if form not in (None, "picture") and drawn:
+        raise ParameterError(f"--as {form} writes numbers, for which {drawn[0]} makes no difference")
+    if form is None and (drawn or suffix not in (*_TIFF, ".csv")):
         form = "picture"
     if form == "picture" and suffix == ".csv":
         raise ParameterError(f"{out}: CSV holds numbers, not a picture")

@@ -32,5 +32,5 @@ def check_pair(ir: Planes[T], vis: Planes[T]) -> None:
     Warns:
         SuspiciousPairWarning: something looks wrong, see :mod:`irfuse.imaging.inspection`.
     """
-    sizes.check_equal(ir.values.shape[2:], vis.values.shape[2:])
+    sizes.check_equal(ir.size, vis.size)
     check_unregistered(ir, vis)

@@ -5,7 +5,7 @@ What lies over an image has the size, the dtype and the alpha of that image, and
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -36,6 +36,9 @@ _EDGES = 1.5
 """How much of the visible image's edges a blend adds."""
 _BLUR = 480 / 2.5
 """The height of an image over the standard deviation of the blur that edges are left by."""
+
+Image: TypeAlias = "Array | Planes[Array]"
+"""An image, or its planes, which also know where it was not measured, and how much it counts near a seam."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Threshold:
 
 def highlight(
     fused: Array,
-    ir: Array,
+    ir: Image,
     threshold: Threshold | str,
     *,
     palette: Palette = "inferno",
@@ -111,7 +114,7 @@ def highlight(
         ParameterError: the threshold or the palette is none.
 
     Warns:
-        SuspiciousPairWarning: nothing is that warm.
+        SuspiciousPairWarning: nothing is that warm, or the levels end below the threshold.
 
     >>> fused = np.zeros((2, 2, 3), np.uint8)
     >>> highlight(fused, np.float32([[20, 61], [25, 80]]), "60C", palette="white-hot")[..., 0].tolist()
@@ -122,7 +125,8 @@ def highlight(
     warm = _warm(infrared, limit, thermal)
     rgb = _rgb(below)
     tint = colored(_COLDEST + (1 - _COLDEST) * warm.place, palette) / 255
-    shown = np.where(warm.mask[..., None], (1 - _OPACITY) * rgb + _OPACITY * tint, rgb)
+    opacity = _OPACITY if infrared.weight is None else _OPACITY * infrared.weight[0, 0][..., None]
+    shown = np.where(warm.mask[..., None], (1 - opacity) * rgb + opacity * tint, rgb)
     if legend:
         colors = table(palette)[round(_COLDEST * 255) :]
         shown = Legend(colors, warm.first, warm.last, _unit_of(infrared)).drawn(shown)
@@ -130,8 +134,8 @@ def highlight(
 
 
 def blend(
-    ir: Array,
-    vis: Array,
+    ir: Image,
+    vis: Image,
     *,
     palette: Palette = "iron",
     thermal: Levels | Percentiles = DEFAULT_THERMAL,
@@ -162,9 +166,13 @@ def blend(
     luma = gray(below.unit())[0, 0]
     unit = infrared.thermal_luma(thermal)[0, 0]
     shown: NDArray[Any] = colored(unit, palette) / 255
+    if infrared.weight is not None:
+        shown = luma[..., None] + infrared.weight[0, 0][..., None] * (shown - luma[..., None])
     if infrared.invalid is not None:
         shown = np.where(infrared.invalid[0, 0][..., None], luma[..., None], shown)
     edges = luma - cv2.GaussianBlur(luma, (0, 0), max(1.0, luma.shape[0] / _BLUR))
+    if below.weight is not None:
+        edges = edges * below.weight[0, 0]
     shown = shown + _EDGES * edges[..., None]
     if legend:
         levels = _levels(infrared, thermal)
@@ -221,6 +229,12 @@ def _warm(infrared: Planes[Array], limit: Threshold, thermal: Levels | Percentil
         check_celsius("the thermal range", infrared.dtype, coldest, hottest)
     first = float(np.percentile(values[valid], limit.value)) if limit.unit == "%" else limit.value
     last = max(first, thermal.high if isinstance(thermal, Levels) else hottest)
+    if isinstance(thermal, Levels) and thermal.high <= first:
+        notices.warn(
+            SuspiciousPairWarning(
+                f"the thermal range {thermal} ends below the threshold {limit}: all that is tinted has nearly one color"
+            )
+        )
     # The coldest pixels are not warm, even if most of an image has their value.
     mask = valid & (values >= first) & ((values > coldest) | (limit.unit != "%"))
     if not mask.any():
@@ -231,12 +245,13 @@ def _warm(infrared: Planes[Array], limit: Threshold, thermal: Levels | Percentil
     return _Warm(mask, place.clip(0, 1), first, last)
 
 
-def _read_pair(ir: Array, below: Array, role: Literal["visible", "fused"]) -> tuple[Planes[Array], Planes[Array]]:
+def _read_pair(ir: Image, below: Image, role: Literal["visible", "fused"]) -> tuple[Planes[Array], Planes[Array]]:
     """Read an infrared image, and what lies below it."""
-    infrared, other = planes.from_array(ir, "infrared"), planes.from_array(below, role)
+    infrared = ir if isinstance(ir, Planes) else planes.from_array(ir, "infrared")
+    other = below if isinstance(below, Planes) else planes.from_array(below, role)
     if 4 in (infrared.dimensions, other.dimensions):
         raise ImageError("an overlay is drawn on one image, not on a batch")
-    sizes.check_equal(infrared.values.shape[2:], other.values.shape[2:], ("infrared", role))
+    sizes.check_equal(infrared.size, other.size, ("infrared", role))
     return infrared, other
 
 

@@ -63,6 +63,12 @@ class Planes(Generic[T]):
         """The name of the native dtype, such as ``uint8``."""
         return dtype_name(self.values)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """The height and width."""
+        height, width = self.values.shape[2:]
+        return height, width
+
     def unit(self) -> T:
         """Scale the values to [0, 1] by the full range of their dtype, (B, C, H, W) in float32.
 

@@ -33,7 +33,7 @@ def check_equal(
     """
     if tuple(first) != tuple(second):
         both = ", ".join(f"{role} {w}x{h}" for role, (h, w) in zip(roles, (first, second), strict=True))
-        registered = "register the pair first, so that both show the same scene pixel by pixel"
+        registered = "register the pair first (irfuse register), so that both show the same scene pixel by pixel"
         way_out = "score it beside the sources that it was made of" if "fused" in roles else registered
         raise PairError(f"{name + ': ' if name else ''}the sizes differ: {both}; {way_out}")
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import sys
+import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -139,6 +140,15 @@ def check_folder(path: Path) -> None:
         raise OutputError(f"cannot create the folder {path}: {there} is not a folder")
     if not os.access(there, os.W_OK | os.X_OK):
         raise OutputError(f"cannot create the folder {path}: permission denied for {there}")
+
+
+def user_cache(name: str) -> Path:
+    """Name a folder of irfuse in the user's cache, or in the folder for temporary files if the user has no home."""
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    except RuntimeError:
+        cache = Path(tempfile.gettempdir())
+    return cache / "irfuse" / name
 
 
 def sha256(path: Path) -> str:

@@ -1,13 +1,12 @@
 """Lists of pairs as CSV files."""
 
-import codecs
 import csv
-import io
 from pathlib import Path
 
 from irfuse.errors import PairError
 from irfuse.io.conventions import WORDS, keys, partners
 from irfuse.io.pair import Pair, Pairing
+from irfuse.io.spreadsheets import names_separator, read_lines
 
 EXTENSIONS = (".csv", ".tsv")
 """The extensions of lists."""
@@ -26,9 +25,8 @@ def read(path: Path) -> Pairing:
     Raises:
         PairError: the file cannot be read, lacks a column or a value, or gives two pairs the same name.
     """
-    lines = _lines(path)
-    # Excel writes this line to say which separator it used.
-    skipped = 1 if lines and lines[0].lower().startswith("sep=") else 0
+    lines = read_lines(path, PairError)
+    skipped = 1 if lines and names_separator(lines[0]) else 0
     lines = lines[skipped:]
     delimiter, columns = _header(lines[0] if lines else "", path)
     ir, vis = _sensors(columns, path)
@@ -51,19 +49,6 @@ def read(path: Path) -> Pairing:
     if not pairs:
         raise PairError(f"{path}: lists no pair")
     return Pairing(tuple(pairs.values()))
-
-
-def _lines(path: Path) -> list[str]:
-    """Read the lines of a text file, with their ends, in UTF-8 or, with a byte order mark, in UTF-16."""
-    try:
-        data = path.read_bytes()
-        encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-        text = data.decode(encoding)
-    except OSError as error:
-        raise PairError(f"{path}: cannot be read as CSV: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise PairError(f"{path}: cannot be read as CSV: {error}; save it as CSV in UTF-8") from error
-    return list(io.StringIO(text, newline=""))
 
 
 def _header(line: str, path: Path) -> tuple[str, list[str]]:

@@ -31,12 +31,13 @@ from irfuse.pipelines.checks import Checks
 from irfuse.progress import Progress, silent
 
 FusePair = Callable[[Array, Array], Array]
-Align = Callable[[Array, Array], tuple[Array, Array]]
+AlignInfrared = Callable[[Array, Array], Array]
+"""Brings the infrared image of a pair to the field of view of the fused image."""
 
 
-def as_they_are(ir: Array, vis: Array) -> tuple[Array, Array]:
-    """Return both images of a pair that needs no alignment."""
-    return ir, vis
+def as_it_is(ir: Array, vis: Array) -> Array:
+    """Return the infrared image of a pair that needs no alignment."""
+    return ir
 
 
 class _Sources(NamedTuple):
@@ -107,7 +108,7 @@ def run(
     resume: bool = False,
     as_picture: bool = False,
     temperatures: Path | None = None,
-    align: Align = as_they_are,
+    align_ir: AlignInfrared = as_it_is,
     on_step: Progress = silent,
 ) -> Report:
     """Fuse pairs of files into ``output/NAME.png``.
@@ -131,7 +132,7 @@ def run(
             Those that say so are made again with a warning. Without `resume`, all results are replaced.
         as_picture: read the pictures of radiometric JPEG files, see :func:`irfuse.io.images.contents`.
         temperatures: a folder for the temperatures or counts of each pair, as ``NAME.tiff``. A pair without them fails.
-        align: brings the images of a pair to the field of view of the fused image, for its temperatures.
+        align_ir: brings an infrared image to the field of view of the fused one, for its temperatures.
         on_step: called at the start, and once for each pair when its result is written or when it is skipped or has
             failed. The total is None unless `pairs` is a sequence.
 
@@ -186,7 +187,7 @@ def run(
                 else:
                     image = _fuse(fuse, pair, sources, report)
                     result = _Result(
-                        image, sources.metadata, None if temperatures is None else align(sources.ir, sources.vis)[0]
+                        image, sources.metadata, None if temperatures is None else align_ir(sources.ir, sources.vis)
                     )
             if result is None:
                 on_step(report.settled, total, pair.name)

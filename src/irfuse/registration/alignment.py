@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from irfuse import notices
 from irfuse.choices import check_choice
 from irfuse.imaging import planes
 from irfuse.imaging.arrays import Array
 from irfuse.imaging.planes import Planes
+from irfuse.io.thermal.export import exact
 from irfuse.registration import geometry
 from irfuse.registration.calibration import Calibration
 from irfuse.registration.geometry import Matrix, Size
@@ -21,8 +23,6 @@ Onto = Literal["vis", "ir"]
 
 _SEAM = 0.03
 """The width of the soft seam, as a share of the image's diagonal."""
-_LARGE = 1.0
-"""The scale below which an image is reduced by area, since a warp skips pixels."""
 
 
 class Aligner(Protocol):
@@ -35,23 +35,20 @@ class Aligner(Protocol):
     def __call__(self, ir: Planes[Any], vis: Planes[Any]) -> tuple[Planes[Array], Planes[Array]]: ...
 
 
-def aligned_arrays(align: Aligner, ir: Array, vis: Array) -> tuple[Array, Array]:
-    """Align a pair that is not fused, such as one whose temperatures are drawn over the visible image.
+def aligned_infrared(align: Aligner, ir: Array, vis: Array) -> Array:
+    """Bring the infrared image of a pair to the field of view of the fused image, for a file of its temperatures.
 
     Args:
         align: brings both images to one size.
         ir, vis: (H, W) or (H, W, C).
 
     Returns:
-        Both images. Where the infrared image sees nothing, it is NaN, and therefore floating point: in [0, 1] if it
-        had 8 bits, and otherwise in its own units.
+        The infrared image, as :func:`filled` returns it.
     """
-    infrared, visible = align(planes.from_array(ir, "infrared"), planes.from_array(vis, "visible"))
-    image = infrared.restore(infrared.values)
-    if infrared.invalid is not None:
-        image = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
-        image[infrared.invalid[0, 0]] = np.nan
-    return image, visible.restore(visible.values)
+    # What is wrong with the pair is said when it is fused.
+    with notices.collected():
+        infrared, _ = align(planes.from_array(ir, "infrared"), planes.from_array(vis, "visible"))
+    return filled(infrared)
 
 
 def filled(image: Planes[Array]) -> Array:
@@ -61,11 +58,16 @@ def filled(image: Planes[Array]) -> Array:
         image: one image.
 
     Returns:
-        (H, W) or (H, W, C), ``uint8``, ``uint16`` or ``float32``. NaN is only in infrared images of ``float32``, which
-        are those of floating point and of integers with a sign.
+        (H, W) or (H, W, C), ``uint8``, ``uint16`` or ``float32``. NaN is only in infrared images of ``float32``.
+
+    Raises:
+        ImageError: no file can hold the values, see :func:`irfuse.io.thermal.export.exact`.
+
+    Warns:
+        ImageFileWarning: counts become ``float32``.
     """
-    values = image.values
-    if values.dtype.kind != "u":
+    values = exact(image.values)
+    if values.dtype.kind == "f":
         values = values.astype(np.float32)
     if image.invalid is not None:
         hole = np.nan if image.role == "infrared" and values.dtype.kind == "f" else 0
@@ -99,8 +101,7 @@ class Alignment:
         Raises:
             PairError: the sizes are not those of the calibration.
         """
-        height, width = ir.values.shape[2:]
-        self.calibration.check((height, width), tuple(vis.values.shape[2:]))
+        self.calibration.check(ir.size, vis.size)
         infrared, visible = ir.arrays(), vis.arrays()
         if self.onto == "vis":
             infrared = self._warped(infrared)
@@ -178,7 +179,8 @@ def _warp(channels: Array, matrix: Matrix, size: Size, kernel: int) -> Array:
     """Warp channels, (C, H, W), each to a size; beyond their edges, the edges go on."""
     shape: Size = channels.shape[1:]
     scale = geometry.mean_scale(matrix, shape)
-    if scale < _LARGE:
+    if scale < 1:
+        # By area, since a warp skips pixels.
         height, width = (max(1, round(side * scale)) for side in shape)
         channels = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in channels])
         matrix = matrix @ geometry.inverse(geometry.resizing(shape, (height, width)))

@@ -13,18 +13,24 @@ from irfuse.registration.search import Field
 from irfuse.registration.support import Blocks, blocks
 
 _PLACES, _CONTENDERS = 14, 3
+"""How many places of the search are refined at the smallest side, and how many of these at the next one."""
 _SIDES = (128, 256, 512)
+"""The longer sides of the reduced visible images at which a matrix is refined, in pixels."""
+_FIRST_ITERATIONS = 12
+"""At the smallest side: enough to tell good places from others."""
 _ROUNDS = 2
+"""How often a matrix moves to where the blocks are found."""
 _NEAR = 6.0
 """The distance, in pixels of the reduced image, up to which a block takes part in a fit."""
 _DIFFERENT = 0.05
+"""How far two contenders are apart at least, relative to the longer side of the visible image."""
 _FEW_BLOCKS = 20
 """Below so many blocks, the support counts less."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A matrix, and what the images say about it.
+    """A matrix, and how well the images support it.
 
     Attributes:
         matrix: of the infrared image to the visible one.
@@ -38,7 +44,7 @@ class Found:
 
     @property
     def rank(self) -> float:
-        """What places are compared by: more support by more blocks is better."""
+        """The number by which results are compared: more support by more blocks is better."""
         return self.blocks.support * min(1.0, len(self.blocks.weights) / _FEW_BLOCKS) * math.sqrt(self.common)
 
 
@@ -50,8 +56,10 @@ def find(ir: View, vis: View, model: Model, field: Field) -> Found:
         model: what the matrix may be.
         field: where to search.
     """
-    contenders = [judged(ir, vis, _step(ir, vis, place.matrix)) for place in search.places(ir, vis, field, _PLACES)]
-    best = [_grown(ir, vis, found.matrix) for found in _different(ir, vis, contenders)]
+    contenders = [_started(ir, vis, place.matrix) for place in search.places(ir, vis, field, _PLACES)]
+    ranked = sorted(contenders, key=lambda found: -found.rank)
+    differing = geometry.distinct(ranked, ir.size, _DIFFERENT * max(vis.size), _CONTENDERS)
+    best = [_grown(ir, vis, found.matrix) for found in differing]
     return polished(ir, vis, max(best, key=lambda found: found.rank).matrix, model)
 
 
@@ -69,7 +77,7 @@ def polished(ir: View, vis: View, matrix: Matrix, model: Model) -> Found:
 
 
 def _by_blocks(ir: View, vis: View, matrix: Matrix, model: Model) -> Matrix:
-    """Move a matrix to where the blocks are found."""
+    """Move a matrix to where the blocks of the largest side are found."""
     for _ in range(_ROUNDS):
         matrix = first(moved(blocks(ir, vis, matrix, _SIDES[2]), model, ir), matrix)
     return matrix
@@ -83,7 +91,7 @@ def moved(found: Blocks, model: Model, ir: View) -> Matrix | None:
 
 
 def judged(ir: View, vis: View, matrix: Matrix) -> Found:
-    """Ask the images about a matrix."""
+    """Measure how well two images support a matrix."""
     return Found(matrix, blocks(ir, vis, matrix), geometry.common(matrix, ir.size, vis.size))
 
 
@@ -92,21 +100,11 @@ def first(matrix: Matrix | None, otherwise: Matrix) -> Matrix:
     return otherwise if matrix is None else matrix
 
 
-def _step(ir: View, vis: View, matrix: Matrix) -> Matrix:
-    return first(refined(ir, vis, matrix, _SIDES[0], "affine", 12), matrix)
+def _started(ir: View, vis: View, matrix: Matrix) -> Found:
+    """Refine a place roughly."""
+    return judged(ir, vis, first(refined(ir, vis, matrix, _SIDES[0], "affine", _FIRST_ITERATIONS), matrix))
 
 
 def _grown(ir: View, vis: View, matrix: Matrix) -> Found:
+    """Refine a contender at the next side."""
     return judged(ir, vis, first(refined(ir, vis, matrix, _SIDES[1], "affine"), matrix))
-
-
-def _different(ir: View, vis: View, contenders: list[Found]) -> list[Found]:
-    """Take the best ones that differ."""
-    found: list[Found] = []
-    points = grid(ir.size, 3)
-    for one in sorted(contenders, key=lambda one: -one.rank):
-        mapped = map_points(one.matrix, points)
-        distances = (np.abs(map_points(other.matrix, points) - mapped).mean() for other in found)
-        if all(distance > _DIFFERENT * max(vis.size) for distance in distances):
-            found.append(one)
-    return found[:_CONTENDERS]

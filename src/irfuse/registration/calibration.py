@@ -14,7 +14,10 @@ from irfuse.io.files import write_atomic
 from irfuse.registration import geometry
 from irfuse.registration.geometry import Matrix, Size
 
-_LEAST_OVERLAP = 0.01
+_LEAST_COMMON = 0.01
+"""Of the smaller field of view. Less is an error of whoever wrote the matrix."""
+_FLATTEST, _LARGEST = 1e-9, 1e6
+"""The least determinant, and the largest number, of a matrix that divides by 1 in the middle of the infrared image."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,9 @@ class Calibration:
         for size in (self.ir_size, self.vis_size):
             if len(size) != 2 or min(size) < 1:
                 raise CalibrationError(f"{size} is not a height and a width")
-        depths = np.c_[geometry.grid(self.ir_size), np.ones(81)] @ rows[2]
-        if abs(np.linalg.det(rows)) < 1e-9 or depths.min() * depths.max() <= 0:
+        if not self._is_invertible():
             raise CalibrationError("the matrix is degenerate: it folds the infrared image, or flattens it to a line")
-        if self.overlap < _LEAST_OVERLAP:
+        if geometry.common(rows, self.ir_size, self.vis_size) < _LEAST_COMMON:
             raise CalibrationError("the matrix puts the infrared image outside of the visible one")
 
     @property
@@ -91,6 +93,14 @@ class Calibration:
                     f"{size[1]}x{size[0]}; make a calibration from images of this camera"
                 )
 
+    def _is_invertible(self) -> bool:
+        # Multiples of a matrix are the same transform.
+        rows = self.array / (np.abs(self.array).max() or 1)
+        depths = geometry.depths(rows, self.ir_size)
+        if not ((depths > 0).all() or (depths < 0).all()) or np.abs(depths.mean()) < 1 / _LARGEST:
+            return False
+        return bool(abs(np.linalg.det(rows / depths.mean())) > _FLATTEST)
+
     def write(self, path: Path) -> None:
         """Write a JSON file.
 
@@ -119,21 +129,22 @@ def read_calibration(path: str | Path) -> Calibration:
     """
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        # Editors on Windows put a byte order mark before the text.
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         return Calibration(
             tuple(tuple(float(value) for value in row) for row in content["matrix"]),
             _size(content["infrared"]),
             _size(content["visible"]),
-            str(content.get("made_by", "unknown")),
+            _text(content.get("made_by")) or "unknown",
             _number(content.get("support")),
             _number(content.get("residual")),
-            str(content.get("doubt", "")),
+            _text(content.get("doubt")),
         )
     except FileNotFoundError:
         raise CalibrationError(f"{path}: no such file; make one with irfuse register IR VIS -o {path}") from None
     except CalibrationError as error:
         raise CalibrationError(f"{path}: {error}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise CalibrationError(
             f"{path}: is not a calibration ({type(error).__name__}: {error}); make one with irfuse register IR VIS "
             "-o FILE"
@@ -141,8 +152,20 @@ def read_calibration(path: str | Path) -> Calibration:
 
 
 def _size(content: Mapping[str, Any]) -> Size:
-    return int(content["height"]), int(content["width"])
+    return _side(content["height"]), _side(content["width"])
+
+
+def _side(value: Any) -> int:
+    side = int(value)
+    if side != value:
+        raise ValueError(f"{value!r} is not a number of pixels")
+    return side
 
 
 def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
+
+
+def _text(value: Any) -> str:
+    """Return a text in one line; empty for null."""
+    return "" if value is None else " ".join(str(value).split())

@@ -22,6 +22,7 @@ _SURROUNDINGS = 12.0
 _CUT = 2
 """The standard deviations after which the surroundings end."""
 _SMALLEST = 8
+"""The shortest side of a copy, in pixels."""
 _PART = 0.42
 """The part of the length that the third channel holds."""
 

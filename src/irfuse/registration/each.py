@@ -1,15 +1,14 @@
 """Each pair on its own: automatic registration of every pair, remembered by the content of its images."""
 
 import hashlib
-import os
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from irfuse.errors import IrfuseError, OutputError, ParameterError
 from irfuse.imaging.arrays import Array
 from irfuse.imaging.planes import Planes
+from irfuse.io.files import user_cache
 from irfuse.registration.alignment import Aligner, Alignment, Onto
 from irfuse.registration.calibration import Calibration, read_calibration
 from irfuse.registration.geometry import Model
@@ -50,7 +49,7 @@ class EachPair:
         return Alignment(found, self.onto, self.crop)(infrared, visible)
 
     def _found(self, ir: Planes[Array], vis: Planes[Array]) -> Calibration:
-        path = _folder() / f"{self._key(ir, vis)}.json"
+        path = user_cache("registrations") / f"{self._key(ir, vis)}.json"
         with suppress(IrfuseError):
             return read_calibration(path)
         found = estimate([(ir, vis)], model=self.model)
@@ -84,8 +83,3 @@ def aligner(registration: Aligner | Calibration | Literal["auto"] | None) -> Ali
             raise ParameterError(f"registration cannot be {registration!r}; give auto, a calibration or an aligner")
         return EachPair()
     return registration
-
-
-def _folder() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "irfuse" / "registrations"

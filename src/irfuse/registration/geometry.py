@@ -1,6 +1,7 @@
 """Geometry: 3x3 matrices that map points (x, y, 1), with the centers of pixels at integers."""
 
-from typing import Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -17,9 +18,13 @@ FEWEST: dict[Model, int] = {"similarity": 2, "affine": 3, "homography": 4}
 """The fewest points that determine a model."""
 
 _MOST_ZOOM, _LARGEST = 2.5, 640
+"""The limits of a reduced image: how many times the wanted side, and how many pixels."""
 _CELLS = 64
+"""The rows and columns of the cells by which an overlap is measured."""
 _MOST_STRETCH, _MOST_CHANGE = 1.35, 1.7
 """The largest ratio of the scales in two directions, and of the scales at two places."""
+_TOLERANCE, _FEW = 3.0, 12
+"""The distance in pixels up to which a point agrees with a fit, and how many points of a homography all count."""
 
 
 def map_points(matrix: Matrix, points: Points) -> Points:
@@ -48,6 +53,12 @@ def grid(size: Size, count: int = 9) -> Points:
     """Spread count x count points over an image, from corner to corner."""
     ys, xs = np.meshgrid(*(np.linspace(-0.5, side - 0.5, count) for side in size), indexing="ij")
     return np.stack([xs.ravel(), ys.ravel()], axis=1)
+
+
+def depths(matrix: Matrix, size: Size) -> NDArray[np.float64]:
+    """Compute what a matrix divides by at points of an image, (81,): of one sign unless it folds the image."""
+    points = grid(size)
+    return np.asarray(np.c_[points, np.ones(len(points))] @ matrix[2])
 
 
 def scales(matrix: Matrix, size: Size) -> NDArray[np.float64]:
@@ -92,8 +103,7 @@ def is_plausible(matrix: Matrix, size: Size) -> bool:
     """
     if not np.isfinite(matrix).all():
         return False
-    depths = np.c_[grid(size), np.ones(81)] @ matrix[2]
-    if depths.min() <= 1e-6:
+    if depths(matrix, size).min() <= 1e-6:
         return False
     found = scales(matrix, size)
     if found.min() <= 0:
@@ -124,21 +134,55 @@ def common(matrix: Matrix, size: Size, other: Size) -> float:
     return max(overlap(matrix, size, other), overlap(inverse(matrix), other, size))
 
 
-def fit(source: Points, target: Points, model: Model) -> Matrix | None:
-    """Fit a matrix to point pairs robustly. Return None if the points do not determine it.
+class HasMatrix(Protocol):
+    """What has a matrix."""
+
+    @property
+    def matrix(self) -> Matrix: ...
+
+
+T = TypeVar("T", bound=HasMatrix)
+
+
+def distinct(candidates: Iterable[T], size: Size, least: float, count: int) -> list[T]:
+    """Take the first candidates that differ from each other.
+
+    Args:
+        candidates: what has matrices of an image to another one, the best first.
+        size: of the image.
+        least: how far two of them put its points apart, in pixels of the other image, on average over both directions.
+        count: how many to take.
+    """
+    points = grid(size, 3)
+    taken: list[tuple[T, Points]] = []
+    for candidate in candidates:
+        mapped = map_points(candidate.matrix, points)
+        if all(np.abs(other - mapped).mean() > least for _, other in taken):
+            taken.append((candidate, mapped))
+            if len(taken) == count:
+                break
+    return [candidate for candidate, _ in taken]
+
+
+def fit(source: Points, target: Points, model: Model, tolerance: float = _TOLERANCE) -> Matrix | None:
+    """Fit a matrix to point pairs. Return None if the points do not determine it.
+
+    Points that do not agree with the others are left out, except if a homography has only a few.
 
     Args:
         source, target: (N, 2), the points and where they are mapped to.
         model: what the matrix may be.
+        tolerance: the distance, in pixels of the target, up to which a point agrees.
     """
     if len(source) < FEWEST[model] or _is_flat(source, model) or _is_flat(target, model):
         return None
+    # OpenCV refuses columns of a larger table.
+    source, target = np.ascontiguousarray(source), np.ascontiguousarray(target)
     if model == "homography":
-        # Three pixels, and all points if there are only a few.
-        matrix, _ = cv2.findHomography(source, target, cv2.RANSAC if len(source) > 12 else 0, 3.0)
+        matrix, _ = cv2.findHomography(source, target, cv2.RANSAC if len(source) > _FEW else 0, tolerance)
         return None if matrix is None else np.asarray(matrix, np.float64)
     estimate = cv2.estimateAffine2D if model == "affine" else cv2.estimateAffinePartial2D
-    rows, _ = estimate(source, target, method=cv2.RANSAC, ransacReprojThreshold=3.0)
+    rows, _ = estimate(source, target, method=cv2.RANSAC, ransacReprojThreshold=tolerance)
     return None if rows is None else np.vstack([rows, [0.0, 0.0, 1.0]])
 
 

@@ -17,6 +17,10 @@ _SIDE = 960
 _SQUARES = 8
 """The squares of the checkerboard along the shorter side."""
 _GOOD, _BAD = (40, 200, 60), (230, 40, 40)
+_RADIUS = 6
+"""Of the spot that marks a block, in pixels of the image in which blocks are compared; they are 20 apart."""
+_SMOOTH, _WEAK, _STRONG = 1.5, 30, 80
+"""The blur of the infrared image before its edges are found, and the two thresholds of Canny's method for them."""
 _WORST = 6.0
 """The distance from which a block is all red, in pixels of the image of 256 pixels in which blocks are compared."""
 
@@ -59,8 +63,8 @@ def _checkerboard(infrared: RGB, visible: RGB, seen: NDArray[np.bool_]) -> RGB:
 
 
 def _edges(infrared: RGB, visible: RGB, seen: NDArray[np.bool_]) -> RGB:
-    smooth = cv2.GaussianBlur(infrared[..., 0], (0, 0), 1.5)
-    found = cv2.Canny(smooth, 30, 80) > 0
+    smooth = cv2.GaussianBlur(infrared[..., 0], (0, 0), _SMOOTH)
+    found = cv2.Canny(smooth, _WEAK, _STRONG) > 0
     inside = cv2.erode(seen.view(np.uint8), np.ones((9, 9), np.uint8), borderValue=0) > 0
     drawn = visible // 2 + 64
     drawn[np.asarray(found) & np.asarray(inside)] = (255, 130, 0)
@@ -69,7 +73,7 @@ def _edges(infrared: RGB, visible: RGB, seen: NDArray[np.bool_]) -> RGB:
 
 def _residuals(visible: RGB, blocks: Blocks, factor: float) -> RGB:
     drawn = np.ascontiguousarray(visible // 2 + 64)
-    radius = max(3, round(6 * blocks.scale * factor))
+    radius = max(3, round(_RADIUS * blocks.scale * factor))
     for (x, y), distance in zip(blocks.places * factor, blocks.distances, strict=True):
         share = min(1.0, float(distance) / _WORST)
         color = tuple(round(good + share * (bad - good)) for good, bad in zip(_GOOD, _BAD, strict=True))

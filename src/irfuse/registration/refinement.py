@@ -8,6 +8,7 @@ from irfuse.registration.geometry import Matrix, Model, inverse, is_plausible, r
 from irfuse.registration.support import shrunken
 
 _BLUR, _POOL = 1.2, 1.5
+"""As :func:`irfuse.registration.channels.channels` takes them."""
 _ENOUGH = 1e-5
 """The change of the correlation at which the iterations end."""
 

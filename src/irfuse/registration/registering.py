@@ -27,13 +27,19 @@ _LEAST_SUPPORT, _CHANCE = 0.25, 0.85
 By chance, a few blocks agree more often than many.
 """
 _LEAST_BLOCKS = 30
+"""The fewest blocks by which a result is trusted."""
 _LEAST_COMMON = 0.7
 """Of the smaller field of view. Cameras that look side by side at one scene have more in common, and wrong results that
 many parts agree with by chance have less.
 """
 _FIELD_ERROR = 0.1
+"""How far the ratio of two fields of view from data sheets may be off."""
 _SMALLEST = 32
 """The shorter side of an image, in pixels, that can be registered."""
+_ADVICE = (
+    "try a pair with more structure in both images, several pairs of the rig, or in irfuse register the fields of view "
+    "(--fields) or points that you find by hand (--points)"
+)
 
 
 def register(
@@ -135,8 +141,13 @@ def register_planes(
     return trusted(estimate(pairs, model=model, start=start, field=field, on_step=on_step), force=force)
 
 
-def trusted(calibration: Calibration, *, force: bool) -> Calibration:
+def trusted(calibration: Calibration, *, force: bool, advice: str = _ADVICE) -> Calibration:
     """Return a calibration, or refuse it if it cannot be trusted.
+
+    Args:
+        calibration: the calibration.
+        force: return it even if it cannot be trusted.
+        advice: what the refusal says that the user may try.
 
     Raises:
         RegistrationError: it cannot be trusted.
@@ -145,11 +156,7 @@ def trusted(calibration: Calibration, *, force: bool) -> Calibration:
         SuspiciousPairWarning: it cannot be trusted, and `force` is set.
     """
     if calibration.doubt and not force:
-        raise RegistrationError(
-            f"the images cannot be registered with confidence: {calibration.doubt}; try a pair with more structure in "
-            "both images, several pairs of the rig, points that you find by hand (--points), or the fields of view "
-            "(--fields)"
-        )
+        raise RegistrationError(f"the images cannot be registered with confidence: {calibration.doubt}; {advice}")
     if calibration.doubt:
         notices.warn(SuspiciousPairWarning(f"the registration cannot be trusted: {calibration.doubt}"))
     return calibration
@@ -250,7 +257,7 @@ def views(ir: Planes[Any], vis: Planes[Any]) -> list[tuple[View, View]]:
     """
     infrared, visible = ir.arrays(), vis.arrays()
     for image in (infrared, visible):
-        height, width = image.values.shape[2:]
+        height, width = image.size
         if min(height, width) < _SMALLEST:
             raise RegistrationError(
                 f"the {image.role} image has {width}x{height} pixels, and registration needs {_SMALLEST} on each side; "
@@ -270,6 +277,6 @@ def _without_border(gray: Gray) -> Mask:
 
 
 def _polished(pairs: Sequence[tuple[View, View]], start: Calibration, model: Model) -> Found:
-    """Refine a calibration on each pair, and take what all pairs like best."""
+    """Refine a calibration on each pair, and take the result that all pairs support best."""
     candidates = [start.array, *(polished(ir, vis, start.array, model).matrix for ir, vis in pairs)]
     return max((judged_on_all(pairs, matrix) for matrix in candidates), key=lambda found: found.rank)

@@ -13,6 +13,7 @@ from irfuse.registration.search import Field
 from irfuse.registration.support import Blocks, blocks
 
 _ROUNDS = 3
+"""How often a matrix moves to where the blocks of all pairs are found."""
 
 
 def find_all(pairs: Sequence[tuple[View, View]], model: Model, field: Field, on_step: Progress = silent) -> Found:
@@ -37,7 +38,7 @@ def find_all(pairs: Sequence[tuple[View, View]], model: Model, field: Field, on_
 
 
 def judged_on_all(pairs: Sequence[tuple[View, View]], matrix: Matrix) -> Found:
-    """Ask all pairs about a matrix."""
+    """Measure how well all pairs support a matrix."""
     ir, vis = pairs[0]
     return Found(
         matrix,

@@ -11,13 +11,14 @@ from numpy.fft import irfft2, rfft2
 from numpy.typing import NDArray
 
 from irfuse.registration.channels import Channels, View, channels
-from irfuse.registration.geometry import Matrix, Size, grid, inverse, map_points
+from irfuse.registration.geometry import Matrix, Size, distinct, inverse
 
 _SIDE = 128
 """The longer side of the reduced image that shows less of the scene, in pixels."""
 _SCALE_STEP = 0.06
+"""The ratio of neighboring scales, less 1."""
 _NARROW = 0.8
-"""The scale up to which the infrared image would be too small."""
+"""The scale up to which the visible image is twice as large, since the infrared one would be too small."""
 _ROTATIONS = (-6.0, -3.0, 0.0, 3.0, 6.0)
 """In degrees."""
 _LEAST_OVERLAP = 0.35
@@ -25,13 +26,14 @@ _LEAST_OVERLAP = 0.35
 _DIFFERENT = 0.04
 """How far two places are apart at least, relative to the longer side of the visible image."""
 _BLUR, _POOL = 1.0, 1.2
+"""As :func:`irfuse.registration.channels.channels` takes them."""
 _SAMPLED = 3
 """The step of the shifts whose correlations give the usual one."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """How wide the field of view of an infrared image may be, relative to that of the visible image.
+    """The range of how wide the infrared image's field of view may be, relative to that of the visible image.
 
     Attributes:
         least, most: the limits.
@@ -67,23 +69,15 @@ def places(ir: View, vis: View, field: Field, count: int) -> list[Place]:
         field: how wide the infrared image may be.
         count: how many.
     """
-    found: list[Place] = []
-    corners = grid(ir.size, 3)
-    for place in sorted(_tried(ir, vis, field), key=lambda place: -place.score):
-        mapped = map_points(place.matrix, corners)
-        distances = (np.abs(map_points(other.matrix, corners) - mapped).mean() for other in found)
-        if all(distance > _DIFFERENT * max(vis.size) for distance in distances):
-            found.append(place)
-            if len(found) == count:
-                break
-    return found
+    ranked = sorted(_tried(ir, vis, field), key=lambda place: -place.score)
+    return distinct(ranked, ir.size, _DIFFERENT * max(vis.size), count)
 
 
 def _tried(ir: View, vis: View, field: Field) -> Iterator[Place]:
     """Find the best shift for each scale and rotation."""
     by_side: dict[int, tuple[_Spectra, Matrix]] = {}
     for scale in field.scales():
-        # A few sizes of the visible image are enough.
+        # Two sizes of the visible image are enough.
         side = _SIDE if scale > _NARROW else 2 * _SIDE
         if side not in by_side:
             small, to_small = vis.resized(side / max(vis.size))

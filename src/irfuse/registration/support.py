@@ -16,12 +16,17 @@ from irfuse.registration.geometry import Matrix, Points, inverse, map_points, me
 SIDE = 256
 """The longer side of the reduced visible image, in pixels."""
 _BLOCK, _STEP, _REACH = 40, 20, 12
+"""In pixels of the reduced image: the side of a block, the distance of two blocks, and how far one is looked for."""
 _IN_PLACE = 3.0
 """The distance, in pixels of the reduced image, up to which a block is in place."""
 _LEAST_VALID, _LEAST_FIXED = 0.9, 0.6
+"""The share of a block that the aligned infrared image must show, and that of the visible image."""
 _LEAST_ENERGY = 0.35
 """Of a block, relative to the image's median. Blocks with fewer edges say nothing."""
 _BLUR, _POOL = 1.2, 1.2
+"""As :func:`irfuse.registration.channels.channels` takes them."""
+_MOST_ENLARGED = 1.5
+"""How far an infrared image is enlarged before it is warped."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +85,12 @@ def blocks(ir: View, vis: View, matrix: Matrix, side: int = SIDE) -> Blocks:
 
 
 def shrunken(ir: View, matrix: Matrix) -> tuple[View, Matrix]:
-    """Resize an image so that a matrix enlarges it no further, by area, since a warp skips pixels.
+    """Resize an image by as much as a matrix does, by area, since a warp skips pixels.
 
     Returns:
         The resized image, and the matrix that maps the pixels of the image to it.
     """
-    return ir.resized(min(1.5, mean_scale(matrix, ir.size)))
+    return ir.resized(min(_MOST_ENLARGED, mean_scale(matrix, ir.size)))
 
 
 def _matches(fixed: Channels, aligned: Channels) -> tuple[Points, Points, NDArray[np.float64]]:

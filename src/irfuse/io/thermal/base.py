@@ -14,6 +14,9 @@ Counts: TypeAlias = NDArray[np.uint16]
 Celsius: TypeAlias = NDArray[np.float32]
 """Temperatures in °C, (H, W), NaN where there is none."""
 
+ZERO_CELSIUS = 273.15
+"""0 °C in kelvin."""
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -39,11 +42,12 @@ class Scene:
 
 @dataclass(frozen=True)
 class StoredAlignment:
-    """Where the camera itself places the infrared image in its photograph. It is often far off.
+    """Where the camera itself places the infrared image in its photograph. The size is often far off.
 
     Attributes:
-        real_to_ir: how many times as large the photograph's field of view is.
-        offset_x, offset_y: how far the centers are apart, in pixels.
+        real_to_ir: how many times as wide as the infrared image the photograph's field of view is.
+        offset_x, offset_y: how far the center of the infrared image lies to the right of that of the photograph, and
+            below it, in pixels of the photograph.
     """
 
     real_to_ir: float

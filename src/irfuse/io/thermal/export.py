@@ -6,15 +6,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from irfuse.errors import ImageError
+from irfuse import notices
+from irfuse.errors import ImageError, ImageFileWarning
 from irfuse.imaging.levels import THERMAL_ONLY
-from irfuse.io.thermal.base import ThermalFile
+from irfuse.io.thermal.base import ZERO_CELSIUS, ThermalFile
 
 Form = Literal["celsius", "counts", "centikelvin"]
 """Temperatures in °C, counts of the sensor, or hundredths of a kelvin."""
 
-_ZERO = 273.15
-_LARGEST = 65535
+_MOST = 65535
+"""The largest number of 16 bits."""
 
 
 def numbers(file: ThermalFile, form: Form) -> NDArray[Any]:
@@ -44,8 +45,8 @@ def numbers(file: ThermalFile, form: Form) -> NDArray[Any]:
         raise ImageError(f"has no temperatures, since {file.no_celsius}; export its counts")
     if form == "celsius":
         return file.celsius
-    kelvin = np.rint((file.celsius.astype(np.float64) + _ZERO) * 100)
-    if np.nanmax(kelvin) > _LARGEST or np.nanmin(kelvin) < 0:
+    kelvin = np.rint((file.celsius.astype(np.float64) + ZERO_CELSIUS) * 100)
+    if np.nanmax(kelvin) > _MOST or np.nanmin(kelvin) < 0:
         raise ImageError(
             f"goes from {np.nanmin(file.celsius):.1f} to {np.nanmax(file.celsius):.1f} °C, and 16 bits of 1/100 K end "
             "at 382.2 °C: export the temperatures in °C"
@@ -60,19 +61,30 @@ def exact(values: NDArray[Any]) -> NDArray[Any]:
         values: an array of any dtype that infrared images have.
 
     Returns:
-        The same numbers, those of ``int16`` and ``int32`` as ``float32``.
+        The same numbers, those of ``int16`` and ``int32`` as ``uint16`` if they all fit, else as ``float32``.
 
     Raises:
         ImageError: numbers are beyond 16,777,216, above which ``float32`` lacks some.
 
-    >>> exact(np.int16([[-5]])).dtype
-    dtype('float32')
+    Warns:
+        ImageFileWarning: counts become ``float32``.
+
+    >>> exact(np.int16([[5, 7]])).dtype
+    dtype('uint16')
     """
     if values.dtype.name not in THERMAL_ONLY:
         return values
+    if values.min() >= 0 and values.max() <= _MOST:
+        return values.astype(np.uint16)
     as_float = values.astype(np.float32)
     if (as_float != values).any():
         raise ImageError(f"numbers up to {np.abs(values).max()} cannot be written, since TIFF files get float32")
+    notices.warn(
+        ImageFileWarning(
+            f"counts from {values.min()} to {values.max()} do not fit 16 bits and are written in floating point, "
+            "which is read as °C"
+        )
+    )
     return as_float
 
 

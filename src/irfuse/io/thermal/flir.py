@@ -13,7 +13,7 @@ from irfuse.errors import ImageError
 from irfuse.io import jpeg, png
 from irfuse.io.jpeg import Header
 from irfuse.io.limits import check_size
-from irfuse.io.thermal.base import Counts, Scene, StoredAlignment, ThermalFile
+from irfuse.io.thermal.base import ZERO_CELSIUS, Counts, Scene, StoredAlignment, ThermalFile
 from irfuse.io.thermal.planck import Planck, celsius
 
 _SEGMENT, _SEGMENT_HEADER = b"FLIR\0", 8
@@ -25,7 +25,6 @@ _RAW, _PHOTOGRAPH, _CAMERA, _ALIGNMENT = 1, 0x0E, 0x20, 0x2A
 """The types of records."""
 _RECORD_HEADER = 32
 _MODEL = slice(0xD4, 0xF4)
-_ZERO = 273.15
 
 
 def read(header: Header, data: bytes) -> ThermalFile | None:
@@ -168,9 +167,9 @@ def _numbers(record: bytes) -> tuple[Planck, Scene] | None:
     scene = Scene(
         emissivity=number[0x20],
         distance=number[0x24],
-        reflected=number[0x28] - _ZERO,
-        atmosphere=number[0x2C] - _ZERO,
-        window=number[0x30] - _ZERO,
+        reflected=number[0x28] - ZERO_CELSIUS,
+        atmosphere=number[0x2C] - ZERO_CELSIUS,
+        window=number[0x30] - ZERO_CELSIUS,
         humidity=number[0x3C],
         transmission=number[0x34],
     )

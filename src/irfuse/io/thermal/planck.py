@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from irfuse.io.thermal.base import Celsius, Counts, Scene
+from irfuse.io.thermal.base import ZERO_CELSIUS, Celsius, Counts, Scene
 
-_ZERO = 273.15
 _LEAST_SHARE = 0.5
 """The share of the pixels that must have a temperature if the numbers are possible."""
 _ROUNDING = 0.01
@@ -45,13 +44,13 @@ class Planck:
 
     def counts(self, celsius: float) -> float:
         """Compute the counts of a black surface."""
-        return self.r1 / (self.r2 * (math.exp(self.b / (celsius + _ZERO)) - self.f)) - self.o
+        return self.r1 / (self.r2 * (math.exp(self.b / (celsius + ZERO_CELSIUS)) - self.f)) - self.o
 
     def celsius(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compute the temperatures of black surfaces; NaN where there is none."""
         with np.errstate(all="ignore"):
             kelvin = self.b / np.log(self.r1 / (self.r2 * (counts + self.o)) + self.f)
-            return np.where((kelvin > 0) & (kelvin < _HOTTEST), kelvin - _ZERO, np.nan)
+            return np.where((kelvin > 0) & (kelvin < _HOTTEST), kelvin - ZERO_CELSIUS, np.nan)
 
 
 def celsius(counts: Counts, planck: Planck, scene: Scene) -> Celsius | None:

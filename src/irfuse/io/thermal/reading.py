@@ -13,13 +13,17 @@ from irfuse.errors import ImageError, naming
 from irfuse.imaging.levels import THERMAL_ONLY, is_celsius
 from irfuse.imaging.planes import Array
 from irfuse.io import images, jpeg, thermal
+from irfuse.io.listing import images_by_stem
 from irfuse.io.metadata import Metadata, of_file
+from irfuse.io.pair import Pair, Pairing
 from irfuse.io.thermal.base import Scene as Scene
 from irfuse.io.thermal.base import StoredAlignment as StoredAlignment
 from irfuse.io.thermal.base import ThermalFile as ThermalFile
 
 _COUNTS = ("uint16", *THERMAL_ONLY)
 _ONE_IMAGE = "the file holds one image"
+_LOOKED_AT = 20
+"""How many files of a folder are looked at before it counts as one without radiometric files."""
 
 
 def read(path: str | Path) -> ThermalFile:
@@ -69,9 +73,10 @@ def of_image(image: Array) -> ThermalFile:
     """
     if image.ndim == 2 and image.dtype.name in _COUNTS:
         return ThermalFile("", image, None, "the file holds counts", no_visible=_ONE_IMAGE)
-    finite = image[np.isfinite(image)] if image.dtype.kind == "f" else image
-    if image.ndim == 2 and finite.size and is_celsius(image.dtype.name, float(finite.min()), float(finite.max())):
-        return ThermalFile("", None, image.astype(np.float32), no_visible=_ONE_IMAGE)
+    measured = image[np.isfinite(image)]
+    if image.ndim == 2 and measured.size and is_celsius(image.dtype.name, float(measured.min()), float(measured.max())):
+        celsius = np.where(np.isfinite(image), image, np.nan).astype(np.float32)
+        return ThermalFile("", None, celsius, no_visible=_ONE_IMAGE)
     kind = f"{image.dtype}" if image.ndim == 2 else f"{image.dtype} in {image.shape[2]} channels"
     raise ImageError(f"holds neither counts nor temperatures, but a picture ({kind})")
 
@@ -113,6 +118,32 @@ def own_pair(path: str | Path) -> tuple[Array, Array, Metadata]:
     """
     _, visible, metadata = photograph(path)
     return images.read(path), visible, metadata
+
+
+def own_pairs(folder: Path) -> Pairing:
+    """Find the radiometric JPEG files in a folder, each of which holds both images of a pair.
+
+    Returns:
+        A pair for each file with a photograph; its infrared and its visible image are the same file. The other images
+        are unpaired. There is no pair if none of the first twenty images is such a file.
+
+    Raises:
+        PairError: two images of the folder have the same name, or the folder cannot be read.
+    """
+    files = list(images_by_stem(folder).values())
+    if not any(map(_has_photograph, files[:_LOOKED_AT])):
+        return Pairing((), tuple(files))
+    own = [path for path in files if _has_photograph(path)]
+    return Pairing(tuple(Pair(path.stem, path, path) for path in own), tuple(path for path in files if path not in own))
+
+
+def _has_photograph(path: Path) -> bool:
+    """Tell whether a file holds a photograph beside its thermal data, or is damaged so that nobody can tell."""
+    try:
+        file = thermal.find(images.read_bytes(path), str(path))
+    except ImageError:
+        return True
+    return file is not None and bool(file.visible)
 
 
 def _upright(file: ThermalFile, orientation: int) -> ThermalFile:
