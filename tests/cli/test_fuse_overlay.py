@@ -167,7 +167,7 @@ def test_temperatures_replace_no_input(run: Run, many: Path, tmp_path: Path) -> 
 
 
 def test_a_file_with_its_own_photograph(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
-    """It is registered; see tests/cli/test_register.py. A file without a photograph is no pair."""
+    """It is registered; see tests/cli/unaligned/. A file without a photograph is no pair."""
     pair[0].write_bytes(thermal_files.dji())
     status, _, said = run("fuse", pair[0], "-o", tmp_path / "f.png")
     assert status == 2 and "the visible image is missing, since DJI writes" in said and "irfuse fuse IR VIS" in said

@@ -9,7 +9,7 @@ import torch
 import irfuse
 from irfuse.errors import PairError, ParameterError
 from irfuse.fuser import Fuser
-from irfuse.imaging import planes
+from irfuse.imaging import overlay, planes
 from irfuse.imaging.levels import DEFAULT_THERMAL
 from irfuse.imaging.planes import Array
 from irfuse.io import images
@@ -165,3 +165,14 @@ def test_what_cannot_be_done(pair: tuple[Array, Array]) -> None:
         irfuse.fuse(ir, vis[:400], method="average", registration=calibration())
     with pytest.raises(ParameterError, match="registration cannot be 'always'"):
         Fuser(Maximum(), registration="always")  # type: ignore[arg-type]
+
+
+def test_blends_and_highlights_have_a_soft_seam() -> None:
+    level = np.linspace(39, 41, IR_SIZE[0] * IR_SIZE[1], dtype=np.float32).reshape(IR_SIZE)
+    vis = np.full((480, 640, 3), 120, np.uint8)
+    aligned = Alignment(calibration())(planes.from_array(level, "infrared"), planes.from_array(vis, "visible"))
+    for drawn in (overlay.blend(*aligned, thermal=irfuse.Levels(0, 60)), overlay.highlight(vis, aligned[0], "30C")):
+        # A row and a column through the seam.
+        for line in (drawn[150, :200], drawn[:120, 400]):
+            assert np.abs(np.diff(line.astype(int), axis=0)).max() <= 12
+            assert (line[0] == 120).all() and (line[-1] != 120).any()
