@@ -133,8 +133,14 @@ def own_pairs(folder: Path) -> Pairing:
     files = list(images_by_stem(folder).values())
     if not any(map(_has_photograph, files[:_LOOKED_AT])):
         return Pairing((), tuple(files))
-    own = [path for path in files if _has_photograph(path)]
-    return Pairing(tuple(Pair(path.stem, path, path) for path in own), tuple(path for path in files if path not in own))
+    own: list[Pair] = []
+    others: list[Path] = []
+    for path in files:
+        if _has_photograph(path):
+            own.append(Pair(path.stem, path, path))
+        else:
+            others.append(path)
+    return Pairing(tuple(own), tuple(others))
 
 
 def _has_photograph(path: Path) -> bool:
